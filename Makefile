@@ -1,0 +1,35 @@
+# Everything needs only Python >= 3.11, git and make. The environment is .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: setup run test test-long check bench
+.DEFAULT_GOAL := run
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable ".[redis]"
+	touch $(STAMP)
+
+run: setup
+	$(BIN)/headwater migrate
+	$(BIN)/headwater seed
+	$(BIN)/headwater serve
+
+test: check
+	$(BIN)/pytest -n 2
+
+test-long: check
+	HEADWATER_TEST_LONG=1 $(BIN)/pytest -n 2
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: setup
+	$(BIN)/python -m bench

@@ -1,0 +1,1 @@
+"""Measures Headwater against a hand-written floor and against FastAPI."""

@@ -1,0 +1,1 @@
+"""The servers that Headwater is measured against."""

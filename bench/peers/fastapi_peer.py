@@ -1,0 +1,334 @@
+"""FastAPI with SQLAlchemy's asynchronous ORM and pydantic, written as their documentation teaches.
+
+It verifies no token and writes no log entry: what those cost counts against Headwater.
+"""
+
+import datetime as dt
+import os
+import secrets
+import unicodedata
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, HTTPException
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from sqlalchemy import BigInteger, DateTime, ForeignKey, String, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship, selectinload
+from sqlalchemy.types import Date, TypeDecorator
+
+URL = os.environ["BENCH_DATABASE_URL"]
+MEMBER = os.environ["BENCH_MEMBER"]
+NESTED = 50
+POSTGRES = URL.startswith("postgres")
+DRIVER = URL.replace("postgresql://", "postgresql+asyncpg://", 1).replace(
+    "sqlite://", "sqlite+aiosqlite://", 1
+)
+
+engine = create_async_engine(DRIVER)
+sessions = async_sessionmaker(engine, expire_on_commit=False)
+
+
+class Scaled(TypeDecorator[Decimal]):
+    """A decimal kept as a whole number of its smallest parts."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self.places = places
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else int(value.scaleb(self.places))
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else Decimal(int(value)).scaleb(-self.places)
+
+
+class Moment(TypeDecorator[dt.datetime]):
+    """A moment; in SQLite a text of fixed form."""
+
+    impl = DateTime(timezone=True) if POSTGRES else String
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        return value if POSTGRES or value is None else value.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Stamped:
+    created_at: Mapped[dt.datetime] = mapped_column(Moment)
+    updated_at: Mapped[dt.datetime] = mapped_column(Moment)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+class Person(Stamped, Base):
+    __tablename__ = "people"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    login: Mapped[str]
+
+
+class Membership(Base):
+    __tablename__ = "memberships"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+
+
+class TimeLog(Base):
+    __tablename__ = "time_logs"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id"))
+    hours: Mapped[Decimal] = mapped_column(Scaled(2))
+
+
+class Task(Stamped, Base):
+    __tablename__ = "tasks"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    shot_id: Mapped[str | None]
+    title: Mapped[str]
+    title_folded: Mapped[str]
+    description: Mapped[str | None]
+    department: Mapped[str]
+    artist_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
+    reviewer_id: Mapped[str | None]
+    status: Mapped[str]
+    priority: Mapped[int] = mapped_column(BigInteger)
+    bid: Mapped[Decimal] = mapped_column(Scaled(2))
+    start: Mapped[dt.date | None] = mapped_column(Date)
+    deadline: Mapped[dt.datetime | None] = mapped_column(Moment)
+    review_note: Mapped[str | None]
+    artist: Mapped[Person | None] = relationship()
+
+    @property
+    def is_late(self) -> bool:
+        if self.deadline is None or self.status in ("approved", "completed"):
+            return False
+        return self.deadline < dt.datetime.now(dt.UTC)
+
+
+Task.spent = column_property(  # type: ignore[attr-defined]
+    select(func.coalesce(func.sum(TimeLog.hours), Decimal(0), type_=Scaled(2)))
+    .where(TimeLog.task_id == Task.id)
+    .correlate_except(TimeLog)
+    .scalar_subquery()
+)
+
+
+class Project(Stamped, Base):
+    __tablename__ = "projects"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    status: Mapped[str]
+    start: Mapped[dt.date | None] = mapped_column(Date)
+    deadline: Mapped[dt.date | None] = mapped_column(Date)
+    frame_rate: Mapped[Decimal] = mapped_column(Scaled(3))
+    description: Mapped[str | None]
+
+
+Project.task_count = column_property(  # type: ignore[attr-defined]
+    select(func.count(Task.id)).where(Task.project_id == Project.id).correlate_except(Task).scalar_subquery()
+)
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(from_attributes=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class PersonOut(Model):
+    id: str
+    name: str
+    login: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    version: int
+
+
+class TaskOut(Model):
+    id: str
+    project_id: str
+    shot_id: str | None
+    title: str
+    description: str | None
+    department: str
+    artist_id: str | None
+    reviewer_id: str | None
+    status: str
+    priority: int
+    bid: Decimal | None
+    start: dt.date | None
+    deadline: dt.datetime | None
+    review_note: str | None
+    spent: Decimal | None
+    is_late: bool
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    version: int
+
+
+class TaskWithArtist(TaskOut):
+    artist: PersonOut | None
+
+
+class ProjectOut(Model):
+    id: str
+    name: str
+    status: str
+    start: dt.date | None
+    deadline: dt.date | None
+    frame_rate: Decimal
+    description: str | None
+    task_count: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    version: int
+    tasks: list[TaskWithArtist]
+
+
+class Pagination(Model):
+    limit: int
+    next_cursor: str | None
+    prev_cursor: str | None = None
+    has_more: bool
+
+
+class Meta(Model):
+    request_id: str
+    pagination: Pagination | None = None
+
+
+class OneTask(Model):
+    data: TaskOut
+    meta: Meta
+
+
+class Tasks(Model):
+    data: list[TaskOut]
+    meta: Meta
+
+
+class Projects(Model):
+    data: list[ProjectOut]
+    meta: Meta
+
+
+class TaskIn(Model):
+    project_id: str
+    title: str
+    department: str
+
+
+class TaskPatch(Model):
+    priority: int | None = None
+
+
+async def session() -> AsyncIterator[AsyncSession]:
+    async with sessions() as opened:
+        yield opened
+
+
+Session = Annotated[AsyncSession, Depends(session)]
+app = FastAPI()
+
+
+def meta(limit: int | None = None, cursor: str | None = None) -> Meta:
+    pagination = limit and Pagination(limit=limit, next_cursor=cursor, has_more=cursor is not None)
+    return Meta(request_id="req_" + secrets.token_hex(12), pagination=pagination or None)
+
+
+@app.get("/api/v1/tasks/{task_id}")
+async def read_task(task_id: str, db: Session) -> OneTask:
+    task = await db.get(Task, task_id)
+    if task is None:
+        raise HTTPException(404)
+    return OneTask(data=TaskOut.model_validate(task), meta=meta())
+
+
+@app.get("/api/v1/tasks")
+async def list_tasks(
+    db: Session,
+    project: str | None = None,
+    status: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Tasks:
+    query = select(Task).order_by(Task.created_at.desc(), Task.id.desc()).limit(limit + 1)
+    if project:
+        query = query.where(Task.project_id == project)
+    else:
+        query = query.where(
+            Task.project_id.in_(select(Membership.project_id).where(Membership.person_id == MEMBER))
+        )
+    if status:
+        query = query.where(Task.status == status)
+    if cursor:
+        at, last = cursor.split("|")
+        query = query.where(tuple_(Task.created_at, Task.id) < (dt.datetime.fromisoformat(at), last))
+    rows = (await db.scalars(query)).all()
+    data = [TaskOut.model_validate(row) for row in rows[:limit]]
+    if not project:
+        for row in data:
+            row.bid = row.spent = row.review_note = None
+    more = None
+    if len(rows) > limit:
+        last_row = rows[limit - 1]
+        more = f"{last_row.created_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}|{last_row.id}"
+    return Tasks(data=data, meta=meta(limit, more))
+
+
+@app.get("/api/v1/projects")
+async def list_projects(db: Session, limit: int = 20) -> Projects:
+    data = []
+    for project in (await db.scalars(select(Project).order_by(Project.id).limit(limit))).all():
+        query = select(Task).where(Task.project_id == project.id).options(selectinload(Task.artist))
+        tasks = (await db.scalars(query.order_by(Task.id).limit(NESTED))).all()
+        columns = {name: getattr(project, name) for name in ProjectOut.model_fields if name != "tasks"}
+        data.append(ProjectOut(**columns, tasks=[TaskWithArtist.model_validate(task) for task in tasks]))
+    return Projects(data=data, meta=meta(limit))
+
+
+@app.post("/api/v1/tasks", status_code=201)
+async def create_task(body: TaskIn, db: Session) -> OneTask:
+    now = dt.datetime.now(dt.UTC)
+    task = Task(
+        id="task_" + secrets.token_hex(13),
+        project_id=body.project_id,
+        title=body.title,
+        title_folded=unicodedata.normalize("NFKC", body.title).casefold(),
+        department=body.department,
+        status="not_started",
+        priority=5,
+        bid=Decimal(0),
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+    db.add(task)
+    await db.commit()
+    await db.refresh(task)
+    return OneTask(data=TaskOut.model_validate(task), meta=meta())
+
+
+@app.patch("/api/v1/tasks/{task_id}")
+async def update_task(task_id: str, body: TaskPatch, db: Session) -> OneTask:
+    task = await db.get(Task, task_id)
+    if task is None:
+        raise HTTPException(404)
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(task, name, value)
+    task.version += 1
+    task.updated_at = dt.datetime.now(dt.UTC)
+    await db.commit()
+    await db.refresh(task)
+    return OneTask(data=TaskOut.model_validate(task), meta=meta())

@@ -1,0 +1,96 @@
+"""Declare resources once as typed Python classes; get a production API.
+
+A product is written with the names listed here, and needs no others.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from headwater.base.errors import Fault
+from headwater.declare import (
+    Computed,
+    CurrentActor,
+    Expression,
+    Field,
+    Many,
+    OptRef,
+    Ref,
+    Resource,
+    Role,
+    action,
+    allow,
+    case,
+    check,
+    coalesce,
+    computed,
+    desc,
+    email,
+    exactly_one_of,
+    field,
+    index,
+    key,
+    lock,
+    many,
+    mask,
+    money,
+    now,
+    optref,
+    ref,
+    state,
+    through,
+    unique,
+    url,
+)
+
+if TYPE_CHECKING:
+    from headwater.app import App, DemoAccount
+    from headwater.engine.tx import Tx
+
+__all__ = [
+    "App",
+    "Computed",
+    "CurrentActor",
+    "DemoAccount",
+    "Expression",
+    "Fault",
+    "Field",
+    "Many",
+    "OptRef",
+    "Ref",
+    "Resource",
+    "Role",
+    "Tx",
+    "action",
+    "allow",
+    "case",
+    "check",
+    "coalesce",
+    "computed",
+    "desc",
+    "email",
+    "exactly_one_of",
+    "field",
+    "index",
+    "key",
+    "lock",
+    "many",
+    "mask",
+    "money",
+    "now",
+    "optref",
+    "ref",
+    "state",
+    "through",
+    "unique",
+    "url",
+]
+
+_LATE = {"App": "headwater.app", "DemoAccount": "headwater.app", "Tx": "headwater.engine.tx"}
+
+
+def __getattr__(name: str) -> Any:
+    """What brings the server and the stores with it is imported when it is first used."""
+    if name in _LATE:
+        from importlib import import_module
+
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,217 @@
+"""The composition root: where declarations, a store, identity and the surfaces become one application.
+
+It is the only place that names a concrete store.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from headwater.base.call import Call
+from headwater.base.config import Config
+from headwater.base.errors import DeclarationError
+from headwater.base.observe import Observers
+from headwater.base.settings import Mode
+from headwater.db.base import Store
+from headwater.db.postgres import PostgresStore
+from headwater.db.sqlite import SQLiteStore
+from headwater.declare import Resource, Role, build
+from headwater.engine import migrate
+from headwater.engine.engine import Engine
+from headwater.engine.schema import Schema
+from headwater.engine.tx import Tx
+from headwater.http.application import Application
+from headwater.http.middleware.standard import standard
+from headwater.http.routes import Route
+from headwater.identity import RESOURCES, Identity, Settings
+from headwater.identity import routes as identity_routes
+from headwater.ir.model import Model
+from headwater.surfaces import health, rest
+
+Seed = Callable[[int, int | None], Iterator[list[Resource]]]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """An account that `headwater seed` creates in demo mode, with the password `demo-LOGIN-headwater`."""
+
+    login: str
+    role: str
+    id: str
+    name: str
+
+    @property
+    def password(self) -> str:
+        return f"demo-{self.login}-headwater"
+
+
+class App:
+    """One product, or several together: declarations, and what belongs to them.
+
+    `profile` is the resource whose rows describe people; each account has the row with its id. `seed` yields batches
+    of new rows with fixed ids. `migrations` is the folder of revision files. `mode` holds where the configuration does
+    not say.
+    """
+
+    def __init__(
+        self,
+        *,
+        title: str,
+        resources: Iterable[type[Resource]],
+        roles: Sequence[Role] = (),
+        description: str = "",
+        profile: type[Resource] | None = None,
+        seed: Seed | None = None,
+        accounts: Sequence[DemoAccount] = (),
+        migrations: Path | None = None,
+        mode: Mode = "development",
+        middleware: Sequence[Any] = (),
+    ) -> None:
+        self.title, self.description = title, description
+        self.resources = tuple(resources)
+        self.roles = tuple(roles)
+        self.profile, self.seed, self.accounts = profile, seed, tuple(accounts)
+        self.migrations, self.mode, self.middleware = migrations, mode, tuple(middleware)
+
+    @cached_property
+    def model(self) -> Model:
+        """The frozen Model. Raises DeclarationErrors, with every mistake in the declarations."""
+        return build([*RESOURCES, *self.resources], self.roles)
+
+    def schema(self, config: Config) -> Schema:
+        """The tables, for the database that the configuration names."""
+        return Schema(self.model, open_store(config, Observers()).dialect)
+
+    def route_table(self) -> Sequence[Route]:
+        """Every route that this application would serve."""
+        return Running(self, self.config()).routes()
+
+    def asgi(self, config: Config | None = None) -> Application:
+        """The ASGI application."""
+        return Running(self, config or self.config()).application()
+
+    def config(self, **overrides: Any) -> Config:
+        """The configuration, in this application's mode where it names none. Raises ConfigError."""
+        return Config.load(overrides=overrides).in_mode(self.mode)
+
+    @asynccontextmanager
+    async def running(self, config: Config | None = None) -> AsyncIterator["Running"]:
+        """The application without a server, for commands and tests."""
+        running = Running(self, config or self.config())
+        await running.open()
+        try:
+            yield running
+        finally:
+            await running.close()
+
+
+class Running:
+    """An application with its store and engine."""
+
+    def __init__(self, app: App, config: Config) -> None:
+        self.app, self.config = app, config
+        self.observers = Observers()
+        self.store = open_store(config, self.observers)
+        self.engine = Engine(app.model, self.store)
+        self.identity = Identity(
+            self.engine,
+            Settings(
+                access_lifetime=timedelta(seconds=config.access_token_lifetime),
+                refresh_lifetime=timedelta(seconds=config.refresh_token_lifetime),
+            ),
+        )
+
+    async def open(self) -> None:
+        """Connect, and take up the secret that all processes share. Raises Unavailable, DeclarationError."""
+        await self.store.open()
+        self.engine.secret = await migrate.secret(self.store)
+
+    async def close(self) -> None:
+        await self.store.close()
+
+    def routes(self) -> list[Route]:
+        """The one route table."""
+        return [
+            *rest.routes(self.app.model, self.engine, title=self.app.title, description=self.app.description),
+            *identity_routes(self.identity),
+            *health.routes(self.engine),
+        ]
+
+    def application(self) -> Application:
+        middleware = (*standard(self.config, self.observers, self.identity), *self.app.middleware)
+        return Application(
+            self.routes(),
+            middleware,
+            config=self.config,
+            observers=self.observers,
+            start=self._start,
+            stop=self.close,
+        )
+
+    async def _start(self) -> None:
+        await self.open()
+        await self._refuse_demo_accounts()
+        await self.identity.start()
+
+    async def _refuse_demo_accounts(self) -> None:
+        """A production server does not start while anybody can sign in with a password that the README tells."""
+        if self.config.mode == "production" and (found := await self.identity.demo_accounts()):
+            raise DeclarationError(
+                f"the demo accounts {', '.join(found)} exist in this database",
+                mend="delete them, or use another database for production.",
+            )
+
+    async def create_account(self, login: str, password: str, role: str) -> str:
+        """Create an account, with its profile; its id is returned."""
+        return await self.identity.create_account(login, password, [role], profile=self.app.profile)
+
+    async def seed(self, scale: int, tasks_per_project: int | None) -> int:
+        """Add the rows of the app's demo data that are not there yet, and say how many were added."""
+        added = 0
+        call = Call.system("req_seed")
+        if self.config.mode == "demo":
+            for account in self.app.accounts:
+                if await self.identity.account(account.login) is None:
+                    await self.identity.create_account(
+                        account.login,
+                        account.password,
+                        [account.role],
+                        id=account.id,
+                        name=account.name,
+                        profile=self.app.profile,
+                        demo=True,
+                    )
+                    added += 1
+        for batch in self.app.seed(scale, tasks_per_project) if self.app.seed else ():
+
+            async def add(tx: Tx, batch: list[Resource] = batch) -> int:
+                return await add_missing(tx, batch)
+
+            added += await self.engine.transact(call, add)
+        return added
+
+
+async def add_missing(tx: Tx, batch: Sequence[Resource]) -> int:
+    """Create those rows of a batch whose ids are not taken."""
+    by_class: dict[type[Resource], list[Resource]] = {}
+    for row in batch:
+        by_class.setdefault(type(row), []).append(row)
+    known: set[tuple[type[Resource], str]] = set()
+    for cls, rows in by_class.items():
+        there = await tx.select(cls, cls.id.in_([tx.key(row) for row in rows]), limit=len(rows))
+        known.update((cls, row.id) for row in there)
+    missing = [row for row in batch if (type(row), tx.key(row)) not in known]
+    for row in missing:
+        await tx.create(row)
+    return len(missing)
+
+
+def open_store(config: Config, observers: Observers) -> Store:
+    """The store that the configuration names."""
+    if config.database_url.startswith("sqlite:"):
+        return SQLiteStore(config.database_url, observers)
+    return PostgresStore(config.database_url, observers, size=config.database_pool_size)

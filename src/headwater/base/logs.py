@@ -1,0 +1,219 @@
+"""The log: one view of what is observed, a line each, written without holding up the event loop.
+
+Whoever observes only appends to a buffer; a thread of its own writes it, so that a slow terminal or a full pipe
+costs lines (counted, and told) and never requests. A request's line is made at once, since that is cheaper than
+keeping its parts; traces are made by the thread.
+"""
+
+import logging
+import os
+import threading
+import time
+import traceback
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from headwater.base.observe import Observation, RequestServed, SecurityEvent, UnexpectedFailure
+
+_PERIOD: Final = 0.02
+_CAPACITY: Final = 50_000
+_CHUNK: Final = 1 << 16
+
+_Item = Observation | logging.LogRecord
+
+
+class Log(logging.Handler):
+    """An observer, and a handler of what libraries log, that writes lines to a file descriptor.
+
+    JSON lines by default; `readable` ones are for people at a terminal. `access`: a line for each request.
+    """
+
+    def __init__(self, *, readable: bool = False, access: bool = True, descriptor: int = 2) -> None:
+        super().__init__(logging.WARNING)
+        self.readable, self.access, self.descriptor = readable, access, descriptor
+        self._lines: deque[bytes | tuple[float, _Item]] = deque()
+        self._dropped = 0
+        self._waiting = threading.Event()
+        self._closed = False
+        self._clock = _Clock()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def __call__(self, observation: Observation) -> None:
+        kind = type(observation)
+        if kind is RequestServed:
+            if self.access:
+                self._put(self._render(time.time(), observation))
+        elif kind is UnexpectedFailure or kind is SecurityEvent:
+            self._put((time.time(), observation))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._put((record.created, record))
+
+    def close(self) -> None:
+        """Write what is buffered, for two seconds at most, and end the thread. Called at exit, by `logging`."""
+        self._closed = True
+        self._waiting.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(2)
+        super().close()
+
+    def _put(self, line: bytes | tuple[float, _Item]) -> None:
+        if len(self._lines) >= _CAPACITY:
+            self._dropped += 1
+            return
+        self._lines.append(line)
+        if not self._waiting.is_set():
+            self._waiting.set()
+            if self._thread is None:
+                self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="headwater-log", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            self._waiting.wait()
+            closing = self._closed
+            if not closing:
+                time.sleep(_PERIOD)  # more lines may come: they go out in one write
+            self._waiting.clear()
+            try:
+                self._write()
+            except OSError:
+                return  # nobody reads the log any more; the service goes on
+
+    def _write(self) -> None:
+        chunk = bytearray()
+        while self._lines:
+            line = self._lines.popleft()
+            chunk += line if isinstance(line, bytes) else self._render(*line)
+            chunk += b"\n"
+            if len(chunk) > _CHUNK:
+                _write_all(self.descriptor, chunk)
+                chunk = bytearray()
+        if dropped := self._dropped:
+            self._dropped -= dropped
+            chunk += _encode({"event": "lines_dropped", "level": "warning", "lines": dropped}) + b"\n"
+        if chunk:
+            _write_all(self.descriptor, chunk)
+
+    def _render(self, at: float, item: _Item) -> bytes:
+        try:
+            return self._readable(at, item) if self.readable else self._json(at, item)
+        except Exception:  # an error whose own text cannot be had
+            return _encode({"event": "unwritable", "level": "error", "kind": type(item).__name__})
+
+    def _json(self, at: float, item: _Item) -> bytes:
+        time = self._clock.stamp(at)
+        if type(item) is RequestServed:
+            return _encode(
+                _RequestLine(
+                    time,
+                    "error" if item.status >= 500 else "info",
+                    "request",
+                    item.request_id,
+                    item.method,
+                    item.path,
+                    item.route,
+                    item.status,
+                    int(item.seconds * 1_000_000) / 1000,
+                    item.actor,
+                    item.trace,
+                )
+            )
+        line: dict[str, Any] = {"time": time}
+        match item:
+            case UnexpectedFailure():
+                line |= {
+                    "level": "error",
+                    "event": "failure",
+                    "requestId": item.request_id,
+                    "error": f"{type(item.error).__name__}: {item.error}",
+                    "traceback": "".join(traceback.format_exception(item.error)),
+                }
+            case SecurityEvent():
+                line |= {
+                    "level": "warning",
+                    "event": item.kind,
+                    "requestId": item.request_id,
+                    "actor": item.actor,
+                    "note": item.note,
+                }
+            case logging.LogRecord():
+                line |= {"level": item.levelname.lower(), "event": "message", "logger": item.name}
+                line["message"] = item.getMessage()
+                if item.exc_info:
+                    line["traceback"] = "".join(traceback.format_exception(item.exc_info[1]))
+        return _encode(line)
+
+    def _readable(self, at: float, item: _Item) -> bytes:
+        match item:
+            case RequestServed():
+                text = f"{item.status} {item.method} {_printable(item.path)}  {item.seconds * 1000:.1f} ms"
+                text += f"  {item.actor or ''}  {item.request_id}"
+            case UnexpectedFailure():
+                text = (
+                    f"failure in {item.request_id}\n"
+                    + "".join(traceback.format_exception(item.error)).rstrip()
+                )
+            case SecurityEvent():
+                text = f"{item.kind}: {_printable(item.note)}  {item.actor or ''}  {item.request_id}"
+            case logging.LogRecord():
+                text = f"{item.levelname.lower()}: {item.getMessage()}"
+                if item.exc_info:
+                    text += "\n" + "".join(traceback.format_exception(item.exc_info[1])).rstrip()
+            case _:
+                return b""
+        return f"{self._clock.stamp(at)[11:19]}  {text}".encode(errors="backslashreplace")
+
+
+class _RequestLine(msgspec.Struct, rename="camel", omit_defaults=True):
+    time: str
+    level: str
+    event: str
+    request_id: str
+    method: str
+    path: str
+    route: str
+    status: int
+    ms: float
+    actor: str | None = None
+    trace: str | None = None
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class _Clock:
+    """Instants as text; the part that many lines share is made once a second."""
+
+    def __init__(self) -> None:
+        self._made = (-1, "")
+
+    def stamp(self, at: float) -> str:
+        second = int(at)
+        known, text = self._made  # in one step, as several threads come here
+        if second != known:
+            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._made = (second, text)
+        return f"{text}.{int((at - second) * 1_000_000):06d}Z"
+
+
+def _printable(text: str) -> str:
+    """Text from outside, unable to move the cursor of a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _write_all(descriptor: int, data: bytearray) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,250 @@
+"""The command `headwater`."""
+
+import asyncio
+import code
+import importlib
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from headwater.app import App
+from headwater.base.config import Config, ConfigError
+from headwater.base.errors import DeclarationError, Fault
+from headwater.db.base import StoreError
+from headwater.engine import migrate as migrations
+from headwater.http.server import serve as serve_application
+
+T = TypeVar("T")
+DEMO = "headwater_products.demo:app"
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Declare resources once as typed Python classes; get a production API.",
+    epilog="Settings come from HEADWATER_… variables and headwater.toml; `headwater config` shows them.",
+)
+user = typer.Typer(no_args_is_help=True, help="Accounts.")
+cli.add_typer(user, name="user")
+
+Target = Annotated[str, typer.Option("--app", help="The application, as module:attribute.", metavar="APP")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load(target: str) -> App:
+    """The application that `module:attribute` names. Raises DeclarationError."""
+    module, _, attribute = target.partition(":")
+    if not attribute:
+        raise DeclarationError(
+            f"{target!r} names no attribute", mend="write module:attribute, as in shop:app."
+        )
+    sys.path.insert(0, "")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise DeclarationError(
+            f"there is no module {error.name!r}", mend="run this in the project's folder."
+        ) from None
+    except AttributeError:
+        raise DeclarationError(
+            f"{module} has no {attribute!r}", mend="name the App of that module."
+        ) from None
+    if not isinstance(found, App):
+        raise DeclarationError(f"{target} is not an App", mend="name the module's App.")
+    return found
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work."""
+    return asyncio.run(work)
+
+
+@cli.command()
+def serve(
+    target: Annotated[
+        str, typer.Argument(metavar="[APP]", help="The application, as module:attribute.")
+    ] = DEMO,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (8080).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve requests (1).")] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")] = False,
+) -> None:
+    """Serve an application over HTTP until it is interrupted."""
+    app = load(target)
+    config = app.config(host=host, port=port, workers=workers)
+    run(_before_serving(app, config))
+    raise typer.Exit(serve_application(target, config, reload=reload))
+
+
+async def _before_serving(app: App, config: Config) -> None:
+    """Say that a migration is needed; in demo mode, say how to make the first request."""
+    schema = app.schema(config)
+    if app.migrations is not None:
+        for sentence in await migrations.check(schema, config.database_url, app.migrations):
+            typer.echo(f"migration needed: {sentence} (run `headwater migrate`)", err=True)
+    if config.mode == "demo" and app.accounts:
+        async with app.running(config) as running:
+            login = next((a.login for a in app.accounts if a.role != "admin"), app.accounts[0].login)
+            base = f"http://{config.host}:{config.port}"
+            if await running.identity.account(login) is not None:
+                token = await running.identity.issue_access_token(login)
+                path = next(
+                    r.path for r in app.model.resources.values() if r.exposed and r.cls is not app.profile
+                )
+                typer.echo(
+                    f"Try it:\n\n  curl -H 'Authorization: Bearer {token}' '{base}/api/v1/{path}?limit=2'\n"
+                )
+
+
+@cli.command()
+def migrate(
+    app: Target = DEMO,
+    make: Annotated[
+        str | None, typer.Option(metavar="MESSAGE", help="Write a revision file for what changed.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if anything is pending or has drifted.")
+    ] = False,
+) -> None:
+    """Bring the database to the declared schema."""
+    loaded = load(app)
+    config = loaded.config()
+    folder = loaded.migrations or Path("migrations")
+    schema = loaded.schema(config)
+    if check:
+        found = run(migrations.check(schema, config.database_url, folder))
+        for sentence in found:
+            typer.echo(sentence)
+        raise typer.Exit(1 if found else 0)
+    applied = run(migrations.upgrade(schema, config.database_url, folder))
+    if make is not None:
+        path = run(migrations.make(schema, config.database_url, folder, make))
+        typer.echo(
+            f"wrote {path}; review it, then run `headwater migrate`" if path else "nothing has changed"
+        )
+        return
+    typer.echo(f"applied {', '.join(applied)}" if applied else "the database is up to date")
+
+
+@cli.command()
+def seed(
+    app: Target = DEMO,
+    scale: Annotated[
+        int, typer.Option(min=1, help="Projects: N of them, with 100 shots and 1,000 tasks for each.")
+    ] = 3,
+    tasks_per_project: Annotated[
+        int | None, typer.Option(min=1, help="Tasks of each project, in place of 1,000.")
+    ] = None,
+) -> None:
+    """Fill the database with demo data; a second run changes nothing."""
+    loaded = load(app)
+    config = loaded.config()
+
+    async def work() -> int:
+        async with loaded.running(config) as running:
+            return await running.seed(scale, tasks_per_project)
+
+    added = run(work())
+    typer.echo(f"added {added} rows")
+    if config.mode == "demo":
+        for account in loaded.accounts:
+            typer.echo(f"  {account.login:12} {account.password}")
+
+
+@user.command("create")
+def user_create(
+    name: Annotated[str, typer.Argument(help="The login.")],
+    role: Annotated[str, typer.Option(help="A role of the application.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    app: Target = DEMO,
+) -> None:
+    """Create an account, with its profile."""
+    password = (
+        sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    )
+    loaded = load(app)
+    if role not in loaded.model.roles:
+        raise DeclarationError(
+            f"there is no role {role!r}", mend=f"use one of {', '.join(loaded.model.roles)}."
+        )
+
+    async def work() -> str:
+        async with loaded.running() as running:
+            return await running.create_account(name, password, role)
+
+    typer.echo(run(work()))
+
+
+@cli.command()
+def routes(app: Target = DEMO, as_json: Json = False) -> None:
+    """List every route, with the permission that it needs."""
+    loaded = load(app)
+    table = loaded.route_table()
+    if as_json:
+        rows = [
+            {"method": r.method, "path": r.template, "permission": r.permission, "doc": r.doc} for r in table
+        ]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    shown = Table("Method", "Path", "Permission", "What it does", box=None)
+    for route in table:
+        shown.add_row(route.method, route.template, route.permission or "", route.doc)
+    Console(width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+@cli.command()
+def config(app: Target = DEMO, as_json: Json = False) -> None:
+    """Show every setting, its value and where that comes from."""
+    rows = load(app).config().describe()
+    if as_json:
+        typer.echo(json.dumps([{"name": n, "value": v, "origin": o} for n, v, o in rows], indent=2))
+        return
+    for name, value, origin in rows:
+        typer.echo(f"{name:24} {value:40} {origin}")
+
+
+@cli.command()
+def shell(app: Target = DEMO) -> None:
+    """Open a Python shell with the application: `do(engine.read(call, query))` runs what is asynchronous."""
+    loaded = load(app)
+    loop = asyncio.new_event_loop()
+    context = loaded.running()
+    running = loop.run_until_complete(context.__aenter__())
+    from headwater.base.call import Call
+    from headwater.ir.query import Query
+
+    names = {
+        **{cls.__name__: cls for cls in loaded.resources},
+        "app": loaded,
+        "engine": running.engine,
+        "call": Call.system("req_shell"),
+        "Query": Query,
+        "do": loop.run_until_complete,
+    }
+    try:
+        code.interact(f"Headwater: {', '.join(names)}", local=names, exitmsg="")
+    finally:
+        loop.run_until_complete(context.__aexit__(None, None, None))
+
+
+def main() -> None:
+    """The entry point: mistakes of the user are told in a sentence, and end with exit code 1."""
+    try:
+        cli()
+    except (DeclarationError, ConfigError, Fault, StoreError) as error:
+        typer.echo(f"headwater: {error}", err=True)
+        for detail in getattr(error, "details", ()):
+            typer.echo(f"  {detail.field or detail.parameter or ''} {detail.message}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""What the engine needs of a database, and what each database must say of itself.
+
+A store runs finished SQL text with positional parameters. Parameters arrive encoded and rows leave raw: the
+`Dialect` turns the Python forms of `ir.model.Kind` into the driver's forms and back.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from headwater.base.observe import Observers
+from headwater.ir.model import Type
+
+T = TypeVar("T")
+Row = Sequence[Any]
+Element = sa.ColumnElement[Any]
+Encode = Callable[[Any], Any]
+
+
+class StoreError(Exception):
+    """The database refused. Subclasses say why."""
+
+
+class UniqueViolation(StoreError):
+    """Another row has the value. `name` is the constraint's or index's name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+
+class ReferenceViolation(StoreError):
+    """A reference points nowhere, or a row that is still referred to would go. `name`: the constraint, if told."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+        super().__init__(name or "reference")
+
+
+class Contended(StoreError):
+    """Lost against a concurrent transaction (deadlock, serialisation, busy); nothing was written, try again."""
+
+
+class Unavailable(StoreError):
+    """The database cannot be reached, or cannot take writes (disk full). `retry_after` is in seconds.
+
+    `unknown`: the connection broke while a commit was under way, so it may have happened.
+    """
+
+    def __init__(self, message: str, retry_after: int = 1, unknown: bool = False) -> None:
+        self.retry_after, self.unknown = retry_after, unknown
+        super().__init__(message)
+
+
+class Interrupted(StoreError):
+    """The statement was stopped at its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a database can and cannot do: declared, never guessed."""
+
+    name: str
+    lateral: bool
+    listen: bool
+    concurrent_index: bool
+    row_locks: bool
+    snapshots: bool = False
+    nulls_smallest: bool = False
+
+
+class Dialect(Protocol):
+    """How one database spells what both can do."""
+
+    features: Features
+    sqlalchemy: sa.engine.Dialect
+
+    def column_type(self, type: Type) -> sa.types.TypeEngine[Any]:
+        """The column type that stores a field."""
+
+    def encoder(self, type: Type) -> Encode | None:
+        """From a non-null Python value to the driver's parameter; None where they are the same."""
+
+    def decoder(self, type: Type) -> Encode | None:
+        """From a non-null raw column value to the Python value; None where they are the same."""
+
+    def wire(self, type: Type, column: Element) -> Element:
+        """The column in a form that `json_object` turns into its wire form."""
+
+    def json_object(self, pairs: Sequence[tuple[str, Element]]) -> Element:
+        """One JSON object, of `wire` forms and nested JSON, as text or JSON."""
+
+    def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
+        """A JSON array of a subquery's column, in order; `[]` where the subquery has no rows."""
+
+    def nested(self, json: Element) -> Element:
+        """Marks a JSON text as JSON where it becomes a member of another object."""
+
+    def text(self, json: Element) -> Element:
+        """A JSON value as the text that the driver returns."""
+
+    def member(self, item: Element, values: Element, type: Type) -> Element:
+        """`item` is one of `values`, a parameter encoded by `encode_list`."""
+
+    def encode_list(self, type: Type) -> Encode:
+        """From a list of non-null Python values to the one parameter of `member`."""
+
+    def has_element(self, item: Element, element: Element, kind: Type) -> Element:
+        """A list column has an element, a parameter encoded by `encode_element`."""
+
+    def encode_element(self, type: Type) -> Encode:
+        """From one Python value to the parameter of `has_element`; `type` is the list's."""
+
+    def contains(self, item: Element, text: Element) -> Element:
+        """`item` contains `text`, compared by code point."""
+
+    def starts_with(self, item: Element, text: Element) -> Element:
+        """`item` starts with `text`, compared by code point."""
+
+    def is_true(self, item: Element) -> Element:
+        """A predicate whose null counts as false, so that `not` complements it."""
+
+
+class Connection(Protocol):
+    """A transaction in progress."""
+
+    async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement and return its rows.
+
+        Raises: UniqueViolation, ReferenceViolation, Contended, Unavailable, Interrupted.
+        """
+
+
+Work = Callable[[Connection], Awaitable[T]]
+
+
+class Store(Protocol):
+    """A database."""
+
+    dialect: Dialect
+    observers: Observers
+    url: str
+
+    async def open(self) -> None:
+        """Connect. Raises: Unavailable."""
+
+    async def close(self) -> None:
+        """Finish what runs, and disconnect."""
+
+    async def read(
+        self, sql: str, parameters: Sequence[Any] = (), *, deadline: float | None = None
+    ) -> list[Row]:
+        """Run one statement outside any transaction. `deadline`: a `time.monotonic()` instant.
+
+        Raises: Contended, Unavailable, Interrupted.
+        """
+
+    async def write(self, work: Work[T], *, deadline: float | None = None) -> T:
+        """Run `work` in a transaction and return its result once the commit is durable.
+
+        Whatever `work` raises rolls its writes back and is raised here. `work` awaits nothing but its connection,
+        so that no slow thing runs while locks are held. It may be run again from the start after `Contended`.
+
+        Raises: what `work` raises; Contended, after several tries; Unavailable.
+        """
+
+    async def ping(self) -> None:
+        """Raises Unavailable unless the database answers."""

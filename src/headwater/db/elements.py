@@ -1,0 +1,79 @@
+"""SQL elements that SQLAlchemy does not have, and that each dialect spells in its own way."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+Element = sa.ColumnElement[Any]
+
+
+class Template(FunctionElement[Any]):
+    """SQL text with places for elements: `{0}`, `{1}`; each may occur several times, and needs no parentheses."""
+
+    name = "template"
+    inherit_cache = False
+
+    def __init__(
+        self, text: str, *elements: Element, type: sa.types.TypeEngine[Any] = sa.types.NULLTYPE
+    ) -> None:
+        self.text = text
+        self.type = type
+        super().__init__(*elements)
+
+
+class Condition(Template):
+    """A template that is true, false or null. It stands by itself in WHERE, on databases without booleans too."""
+
+    _is_implicitly_boolean = True
+
+    def __init__(self, text: str, *elements: Element) -> None:
+        super().__init__(text, *elements, type=sa.Boolean())
+
+
+@compiles(Template)
+def _template(element: Template, compiler: Any, **kw: Any) -> str:
+    return element.text.format(*_parts(element, compiler, kw, grouped=True))
+
+
+class RowObject(FunctionElement[Any]):
+    """A JSON object made from a row that is selected for the purpose; PostgreSQL's cheapest way to make one."""
+
+    name = "row_object"
+    inherit_cache = False
+    type = sa.types.NULLTYPE
+
+    def __init__(self, pairs: Sequence[tuple[str, Element]]) -> None:
+        self.names = tuple(name for name, _ in pairs)
+        super().__init__(*(element for _, element in pairs))
+
+
+@compiles(RowObject)
+def _row_object(element: RowObject, compiler: Any, **kw: Any) -> str:
+    quote = compiler.preparer.quote_identifier
+    values = _parts(element, compiler, kw)
+    columns = ", ".join(
+        f"{value} AS {quote(name)}" for value, name in zip(values, element.names, strict=True)
+    )
+    return f"(SELECT row_to_json(_o.*) FROM (SELECT {columns}) AS _o)"  # noqa: S608 - names are quoted
+
+
+def _parts(
+    element: FunctionElement[Any], compiler: Any, kw: dict[str, Any], grouped: bool = False
+) -> Iterator[str]:
+    inner = {**kw, "within_columns_clause": False}
+    inner.pop("add_to_result_map", None)
+    for clause in element.clauses:
+        text = compiler.process(clause, **inner)
+        yield text if not grouped or isinstance(clause, _ATOMS) else f"({text})"
+
+
+_ATOMS = (sa.ColumnClause, sa.BindParameter, FunctionElement, sa.ScalarSelect, sa.TypeCoerce)
+
+
+def literal(text: str) -> Element:
+    """A text constant, written into the SQL."""
+    quoted = text.replace("'", "''")
+    return sa.literal_column(f"'{quoted}'")

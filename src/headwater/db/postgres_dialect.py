@@ -1,0 +1,141 @@
+"""How PostgreSQL spells what the engine needs, and what asyncpg takes and gives."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from headwater.db import types
+from headwater.db.base import Element, Encode, Features
+from headwater.db.codec import (
+    decode_document,
+    duration,
+    encode_document,
+    json_encode,
+    microseconds,
+    plain_float,
+    scale,
+    unscale,
+    wire_item,
+)
+from headwater.db.elements import Condition, RowObject, Template
+from headwater.ir.model import Kind, Type
+
+LONGEST_NAME = 63
+"""Bytes of an identifier; PostgreSQL cuts longer ones off without an error."""
+
+
+class _Compiler(PGDialect_asyncpg.statement_compiler):  # type: ignore[misc, valid-type]
+    def render_bind_cast(self, type_: Any, dbapi_type: Any, sqltext: str) -> str:
+        """`$1::TEXT`, without the collation that a column's type carries."""
+        return str(super().render_bind_cast(type_, dbapi_type, sqltext)).removesuffix(types.COLLATION)
+
+
+class _SQLAlchemy(PGDialect_asyncpg):
+    statement_compiler = _Compiler
+
+
+class PostgresDialect:
+    """PostgreSQL 15 or newer."""
+
+    features = Features(
+        name="postgresql", lateral=True, listen=True, concurrent_index=True, row_locks=True, snapshots=True
+    )
+    sqlalchemy: sa.engine.Dialect = _SQLAlchemy()  # type: ignore[no-untyped-call]
+
+    def column_type(self, type: Type) -> sa.types.TypeEngine[Any]:
+        return types.OF_KIND[type.kind]
+
+    def encoder(self, type: Type) -> Encode | None:
+        match type.kind:
+            case Kind.DECIMAL | Kind.MONEY:
+                return scale(type.places)
+            case Kind.DURATION:
+                return microseconds
+            case Kind.FLOAT:
+                return plain_float
+            case Kind.JSON | Kind.LIST:
+                return encode_document(type)
+            case _:
+                return None
+
+    def decoder(self, type: Type) -> Encode | None:
+        match type.kind:
+            case Kind.DECIMAL | Kind.MONEY:
+                return unscale(type.places)
+            case Kind.DURATION:
+                return duration
+            case Kind.JSON | Kind.LIST:
+                return decode_document(type)
+            case _:
+                return None
+
+    def wire(self, type: Type, column: Element) -> Element:
+        match type.kind:
+            case Kind.DECIMAL:
+                return Template(_decimal(type.places), column, type=types.Text())
+            case Kind.MONEY:
+                currency = json_encode(type.currency).replace("'", "''")
+                text = f"""('{{{{"amount":"' || {_decimal(type.places)} || '","currency":{currency}}}}}')::json"""
+                return Template(text, column)
+            case Kind.DATETIME:
+                text = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+                return Template(text, column, type=types.Text())
+            case Kind.DURATION:
+                text = "(CASE WHEN {0} < 0 THEN '-PT' ELSE 'PT' END || trim_scale(abs({0} * 0.000001))::text || 'S')"
+                return Template(text, column, type=types.Text())
+            case _:
+                return column
+
+    def json_object(self, pairs: Sequence[tuple[str, Element]]) -> Element:
+        if long := next((name for name, _ in pairs if len(name.encode()) > LONGEST_NAME), None):
+            raise ValueError(f"{long!r} is longer than the {LONGEST_NAME} bytes of a PostgreSQL name")
+        return RowObject(pairs)
+
+    def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
+        item: Any = objects.c[column]
+        items: Any = sa.func.json_agg(item)
+        items = items.aggregate_order_by(*order) if order else items
+        return (
+            sa.select(sa.func.coalesce(items, sa.literal_column("'[]'::json")))
+            .select_from(objects)
+            .scalar_subquery()
+        )
+
+    def nested(self, json: Element) -> Element:
+        return json
+
+    def text(self, json: Element) -> Element:
+        return json
+
+    def member(self, item: Element, values: Element, type: Type) -> Element:
+        array = types.Array(types.OF_KIND[type.kind])
+        return Condition("({0} = ANY ({1}))", item, sa.type_coerce(values, array))
+
+    def encode_list(self, type: Type) -> Encode:
+        encode = self.encoder(type)
+        return list if encode is None else lambda values: [encode(value) for value in values]
+
+    def has_element(self, item: Element, element: Element, kind: Type) -> Element:
+        return Condition("({0} @> {1})", item, sa.type_coerce(element, types.Json()))
+
+    def encode_element(self, type: Type) -> Encode:
+        item = wire_item(type)
+        return json_encode if item is None else lambda value: json_encode(item(value))
+
+    def contains(self, item: Element, text: Element) -> Element:
+        return Condition("(strpos({0}, {1}) > 0)", item, sa.type_coerce(text, types.Text()))
+
+    def starts_with(self, item: Element, text: Element) -> Element:
+        return Condition("({0} ^@ {1})", item, sa.type_coerce(text, types.Text()))
+
+    def is_true(self, item: Element) -> Element:
+        return Condition("(({0}) IS TRUE)", item)
+
+
+def _decimal(places: int) -> str:
+    """The text of a scaled whole number. A product has as many digits after the point as its factors together."""
+    if places == 0:
+        return "({0})::text"
+    return f"({{0}} * 0.{'1'.rjust(places, '0')})::text"

@@ -1,0 +1,161 @@
+"""How SQLite spells what the engine needs, and what apsw takes and gives."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import pysqlite
+
+from headwater.db import types
+from headwater.db.base import Element, Encode, Features
+from headwater.db.codec import (
+    decode_document,
+    duration,
+    encode_document,
+    instant_text,
+    json_encode,
+    microseconds,
+    plain_float,
+    scale,
+    unscale,
+    wire_item,
+)
+from headwater.db.elements import Condition, Template, literal
+from headwater.ir.model import Kind, Type
+
+
+class SQLiteDialect:
+    """SQLite 3.44 or newer."""
+
+    features = Features(
+        name="sqlite",
+        lateral=False,
+        listen=False,
+        concurrent_index=False,
+        row_locks=False,
+        nulls_smallest=True,
+    )
+    sqlalchemy: sa.engine.Dialect = pysqlite.dialect()
+
+    def column_type(self, type: Type) -> sa.types.TypeEngine[Any]:
+        return types.OF_KIND[type.kind]
+
+    def encoder(self, type: Type) -> Encode | None:
+        match type.kind:
+            case Kind.DECIMAL | Kind.MONEY:
+                return scale(type.places)
+            case Kind.DURATION:
+                return microseconds
+            case Kind.FLOAT:
+                return plain_float
+            case Kind.BOOLEAN:
+                return int
+            case Kind.DATE:
+                return date.isoformat
+            case Kind.DATETIME:
+                return instant_text
+            case Kind.JSON | Kind.LIST:
+                return encode_document(type)
+            case _:
+                return None
+
+    def decoder(self, type: Type) -> Encode | None:
+        match type.kind:
+            case Kind.DECIMAL | Kind.MONEY:
+                return unscale(type.places)
+            case Kind.DURATION:
+                return duration
+            case Kind.BOOLEAN:
+                return bool
+            case Kind.DATE:
+                return date.fromisoformat
+            case Kind.DATETIME:
+                return datetime.fromisoformat
+            case Kind.JSON | Kind.LIST:
+                return decode_document(type)
+            case _:
+                return None
+
+    def wire(self, type: Type, column: Element) -> Element:
+        match type.kind:
+            case Kind.DECIMAL:
+                return Template(_decimal(type.places), column, type=types.Text())
+            case Kind.MONEY:
+                currency = json_encode(type.currency).replace("'", "''")
+                text = (
+                    f"""json('{{{{"amount":"' || {_decimal(type.places)} || '","currency":{currency}}}}}')"""
+                )
+                return Template(text, column)
+            case Kind.BOOLEAN:
+                return Template("json(CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)", column)
+            case Kind.DURATION:
+                return Template(_DURATION, column, type=types.Text())
+            case Kind.JSON | Kind.LIST:
+                return sa.func.json(column)
+            case _:
+                return column
+
+    def json_object(self, pairs: Sequence[tuple[str, Element]]) -> Element:
+        return sa.func.json_object(*(part for name, value in pairs for part in (literal(name), value)))
+
+    def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
+        item: Any = sa.func.json(objects.c[column])
+        items: Any = sa.func.json_group_array(item)
+        items = items.aggregate_order_by(*order) if order else items
+        return sa.select(items).select_from(objects).scalar_subquery()
+
+    def nested(self, json: Element) -> Element:
+        return sa.func.json(json)
+
+    def text(self, json: Element) -> Element:
+        return json
+
+    def member(self, item: Element, values: Element, type: Type) -> Element:
+        return Condition("({0} IN (SELECT value FROM json_each({1})))", item, values)
+
+    def encode_list(self, type: Type) -> Encode:
+        encode = self.encoder(type)
+        if encode is None:
+            return lambda values: json_encode(list(values))
+        return lambda values: json_encode([encode(value) for value in values])
+
+    def has_element(self, item: Element, element: Element, kind: Type) -> Element:
+        return Condition("EXISTS (SELECT 1 FROM json_each({0}) WHERE value = {1})", item, element)
+
+    def encode_element(self, type: Type) -> Encode:
+        if type.item is Kind.BOOLEAN:
+            return int
+        return wire_item(type) or _same
+
+    def contains(self, item: Element, text: Element) -> Element:
+        return Condition("(instr({0}, {1}) > 0)", item, text)
+
+    def starts_with(self, item: Element, text: Element) -> Element:
+        # A range, so that an index serves it: no character's UTF-8 begins with the byte FF.
+        return Condition("({0} >= {1} AND {0} < {1} || CAST(x'ff' AS TEXT))", item, text)
+
+    def is_true(self, item: Element) -> Element:
+        return Condition("(({0}) IS TRUE)", item)
+
+
+_DURATION = (
+    "(CASE WHEN {0} < 0 THEN '-PT' ELSE 'PT' END || abs({0} / 1000000) ||"
+    " CASE {0} % 1000000 WHEN 0 THEN ''"
+    " ELSE '.' || rtrim(substr(abs({0} % 1000000) + 1000000, 2), '0') END || 'S')"
+)
+
+
+def _decimal(places: int) -> str:
+    """The text of a scaled whole number."""
+    if places == 0:
+        return "CAST({0} AS TEXT)"
+    one = 10**places
+    return (
+        "(CASE WHEN {0} < 0 THEN '-' ELSE '' END ||"
+        f" abs({{0}} / {one}) || '.' || substr(abs({{0}} % {one}) + {one}, 2))"
+    )
+
+
+def _same(value: Any) -> Any:
+    return value

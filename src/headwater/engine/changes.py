@@ -1,0 +1,261 @@
+"""How a database differs from the declared tables: as Alembic operations, and in words.
+
+Alembic compares tables, columns and references. Indexes are compared here, by their definitions as the database
+keeps them, because what SQLAlchemy reflects of them has no directions on SQLite.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
+
+from headwater.db.types import OF_KIND, Integer, Stored, Text
+
+Key = tuple[str, bool, bool]
+"""Column, descending, nulls first."""
+Shape = tuple[bool, tuple[Key, ...]]
+"""Unique, keys."""
+
+POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+
+@compiles(CreateIndex, "sqlite")
+def _create_index(element: CreateIndex, compiler: Any, **options: Any) -> str:
+    """SQLite refuses to be told where nulls go in an index: they are the smallest values, as in ours."""
+    text: str = compiler.visit_create_index(element, **options)
+    return re.sub(r" NULLS (FIRST|LAST)\b", "", text)
+
+
+def differences(
+    context: MigrationContext, metadata: sa.MetaData, produce: Callable[..., ops.MigrationScript]
+) -> ops.UpgradeOps:
+    """What would make the database as declared: tables and columns by Alembic, then indexes."""
+    connection = context.connection
+    assert connection is not None
+    context.opts.update(include_object=_no_indexes)
+    context._user_compare_type = _type_differs
+    # No default is declared in a table: those that revisions give serve rows and processes of before them.
+    context._user_compare_server_default = False
+    script = produce(context, metadata)
+    upgrade = script.upgrade_ops
+    assert upgrade is not None
+    changes = list(upgrade.ops)
+    neutralise(changes, context.dialect, metadata)
+    found = existing_indexes(connection)
+    tables = {name for name, _ in found} | set(sa.inspect(connection).get_table_names())
+    drops: list[ops.MigrateOperation] = []
+    creates: list[ops.MigrateOperation] = []
+    wanted = {
+        (t.name, str(i.name)): i for t in metadata.sorted_tables for i in sorted(t.indexes, key=_by_name)
+    }
+    for place, index in wanted.items():
+        if place not in found:
+            creates.append(create_index(index, place[0] in tables))
+        elif found[place] != shape(_ddl(index, connection.dialect), connection.dialect.name):
+            drops.append(_drop(place, found[place], metadata))
+            creates.append(create_index(index, True))
+    drops += [
+        _drop(place, is_shape, metadata)
+        for place, is_shape in found.items()
+        if place not in wanted and (place[0] in metadata.tables or _dropped(changes, place[0]))
+    ]
+    return ops.UpgradeOps(ops=[*drops, *changes, *creates])
+
+
+def _dropped(changes: Sequence[Any], table: str) -> bool:
+    return any(isinstance(op, ops.DropTableOp) and op.table_name == table for op in changes)
+
+
+def _drop(place: tuple[str, str], found: Shape, metadata: sa.MetaData) -> ops.DropIndexOp:
+    """An index that goes with its table or column goes in the same step and before it, so that undoing the step
+    brings the column back first."""
+    table = metadata.tables.get(place[0])
+    online = table is not None and all(column in table.c for column, _, _ in found[1])
+    return drop_index(place, found, online, table)
+
+
+def create_index(index: sa.Index, online: bool) -> ops.CreateIndexOp:
+    """`online`: the table exists and may be in use."""
+    assert index.table is not None
+    unique, keys = shape(_ddl(index, POSTGRESQL), "postgresql")
+    if not unique:
+        keys = _speak_of_nulls(keys, index.table)
+    return _create(str(index.name), index.table.name, unique, keys, online)
+
+
+def drop_index(
+    place: tuple[str, str], found: Shape, online: bool, declared: sa.Table | None
+) -> ops.DropIndexOp:
+    """A drop that knows how to undo itself."""
+    table, name = place
+    options: dict[str, Any] = {"postgresql_concurrently": True} if online else {}
+    unique, keys = found
+    if declared is not None and not unique:
+        keys = _speak_of_nulls(keys, declared)
+    reverse = _create(name, table, unique, keys, online)
+    return ops.DropIndexOp(name, table, if_exists=online or None, _reverse=reverse, **options)
+
+
+def _speak_of_nulls(keys: tuple[Key, ...], table: sa.Table) -> tuple[Key, ...]:
+    """Keys with null as the smallest value, as SQLite has it unsaid and PostgreSQL must be told."""
+
+    def nullable(name: str) -> bool:
+        return name in table.c and bool(table.c[name].nullable)
+
+    return tuple(
+        (name, descending, not descending if nullable(name) else first) for name, descending, first in keys
+    )
+
+
+def _create(name: str, table: str, unique: bool, keys: tuple[Key, ...], online: bool) -> ops.CreateIndexOp:
+    options: dict[str, Any] = {"postgresql_concurrently": True} if online else {}
+    columns: list[Any] = [
+        column if (descending, first) == (False, False) else sa.text(_spell(column, descending, first))
+        for column, descending, first in keys
+    ]
+    return ops.CreateIndexOp(name, table, columns, unique=unique, **options)
+
+
+def _spell(column: str, descending: bool, first: bool) -> str:
+    """A key for both databases."""
+    text = POSTGRESQL.identifier_preparer.quote(column) + (" DESC" if descending else "")
+    return text + ("" if first == descending else " NULLS FIRST" if first else " NULLS LAST")
+
+
+def shape(ddl: str, dialect: str) -> Shape:
+    """What a CREATE INDEX statement says, in one form for every spelling of it."""
+    keys = []
+    for key in ddl[ddl.rindex("(") + 1 : ddl.rindex(")")].split(","):
+        column, *rest = key.strip().split(" ")
+        words = " ".join(rest).upper()
+        descending = "DESC" in words
+        # What is not said differs: PostgreSQL takes nulls as the largest values. SQLite cannot be told.
+        first = descending
+        if dialect == "postgresql" and "NULLS" in words:
+            first = "NULLS FIRST" in words
+        keys.append((column.strip('"'), descending, first))
+    return ddl.upper().startswith("CREATE UNIQUE"), tuple(keys)
+
+
+def existing_indexes(connection: sa.Connection) -> dict[tuple[str, str], Shape]:
+    """The valid indexes that are not part of a constraint, by table and name."""
+    return {place: shape(ddl, connection.dialect.name) for place, ddl in _definitions(connection).items()}
+
+
+def _definitions(connection: sa.Connection) -> dict[tuple[str, str], str]:
+    if connection.dialect.name == "sqlite":
+        sql = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
+    else:
+        sql = """
+            SELECT t.relname, i.relname, pg_get_indexdef(i.oid)
+            FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
+            WHERE t.relnamespace = current_schema()::regnamespace AND x.indisvalid
+              AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.contype IN ('p', 'u', 'x'))
+            ORDER BY i.relname"""
+    return {(row[0], row[1]): row[2] for row in connection.exec_driver_sql(sql)}
+
+
+def restore_order(connection: sa.Connection, metadata: sa.MetaData) -> None:
+    """Rebuild SQLite's indexes that lost their directions when Alembic copied their table to alter it."""
+    found = existing_indexes(connection)
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            is_shape = found.get((table.name, str(index.name)))
+            wanted = shape(_ddl(index, connection.dialect), "sqlite")
+            if is_shape and is_shape != wanted and _columns(is_shape) == _columns(wanted):
+                index.drop(connection)
+                index.create(connection)
+
+
+def _columns(of: Shape) -> tuple[bool, list[str]]:
+    return of[0], [key[0] for key in of[1]]
+
+
+def _ddl(index: sa.Index, dialect: sa.engine.Dialect) -> str:
+    return str(CreateIndex(index).compile(dialect=dialect))
+
+
+def _by_name(index: sa.Index) -> str:
+    return str(index.name)
+
+
+def _no_indexes(_: Any, name: Any, kind: str, *__: Any) -> bool:
+    return kind not in ("index", "unique_constraint")
+
+
+def _type_differs(context: MigrationContext, _: Any, __: Any, found: Any, declared: Any) -> bool:
+    """Types differ where their names in DDL do."""
+    dialect = context.dialect
+    return _plain(found, dialect) != _plain(declared, dialect)
+
+
+def neutralise(changes: Sequence[Any], dialect: sa.engine.Dialect, metadata: sa.MetaData) -> None:
+    """Put neutral types in the place of reflected ones, so that what undoes a change serves both databases too.
+
+    SQLite keeps several kinds alike, and then the widest one is taken: who undoes a revision made on SQLite on
+    PostgreSQL reads it first.
+    """
+    names = {_plain(type, dialect): type for type in (*reversed(OF_KIND.values()), Text(), Integer())}
+
+    def neutral(type: Any) -> Any:
+        return type if isinstance(type, Stored) else names.get(_plain(type, dialect), type)
+
+    for op in changes:
+        match op:
+            case ops.ModifyTableOps():
+                neutralise(op.ops, dialect, metadata)
+            case ops.AlterColumnOp():
+                declared = metadata.tables[op.table_name].c[op.column_name].type
+                op.existing_type = declared if op.modify_type is None else neutral(op.existing_type)
+                op.existing_server_default = False
+            case ops.DropColumnOp() if op._reverse is not None:
+                op._reverse.column.type = neutral(op._reverse.column.type)
+            case ops.DropTableOp() if op._reverse is not None:
+                for column in op._reverse.columns:
+                    if isinstance(column, sa.Column):
+                        column.type = neutral(column.type)
+            case _:
+                pass
+
+
+def _plain(type: sa.types.TypeEngine[Any], dialect: sa.engine.Dialect) -> str:
+    text = type.compile(dialect=dialect)
+    return {"FLOAT(53)": "DOUBLE PRECISION", "FLOAT": "DOUBLE PRECISION"}.get(text, text)
+
+
+def describe(op: ops.MigrateOperation) -> Iterator[str]:
+    """One sentence for each difference in an operation."""
+    match op:
+        case ops.ModifyTableOps():
+            for inner in op.ops:
+                yield from describe(inner)
+        case ops.CreateTableOp():
+            yield f"The table {op.table_name} is missing."
+        case ops.DropTableOp():
+            yield f"The table {op.table_name} is not declared."
+        case ops.AddColumnOp():
+            yield f"The column {op.table_name}.{op.column.name} is missing."
+        case ops.DropColumnOp():
+            yield f"The column {op.table_name}.{op.column_name} is not declared."
+        case ops.AlterColumnOp():
+            column = f"{op.table_name}.{op.column_name}"
+            if op.modify_nullable is not None:
+                yield f"The column {column} {'does not take' if op.modify_nullable else 'takes'} null, unlike declared."
+            if op.modify_type is not None:
+                yield f"The column {column} has type {op.existing_type}, declared as {op.modify_type!r}."
+        case ops.CreateForeignKeyOp():
+            yield f"The reference {op.constraint_name} of {op.source_table} to {op.referent_table} is missing."
+        case ops.CreateIndexOp():
+            yield f"The index {op.index_name} on {op.table_name} is missing or has other keys."
+        case ops.DropIndexOp():
+            yield f"The index {op.index_name} on {op.table_name} is not declared as it is."
+        case ops.DropConstraintOp():
+            yield f"The constraint {op.constraint_name} on {op.table_name} is not declared."
+        case _:
+            yield f"The database differs: {op.to_diff_tuple()}."

@@ -1,0 +1,453 @@
+"""From expressions to SQL.
+
+A `Compiler` writes SQLAlchemy elements for one kind of caller. With rules, every step to another row passes that
+row's read rule, and a masked field is replaced by a CASE, wherever it is named. Without rules (for the rules
+themselves and for computed fields, which see all that their author says) it does neither.
+
+Values never become text: each parameter is a bind with a name, and `sources` tells where its value comes from.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.base.call import Call
+from headwater.base.errors import Detail, Fault
+from headwater.db.base import Element, Encode
+from headwater.engine.guard import Rules
+from headwater.engine.schema import Schema
+from headwater.ir import expr as e
+from headwater.ir.model import Field, Kind, Resource, Type
+from headwater.ir.shape import Slot
+
+BOOLEAN, INTEGER, FLOAT, ID = Type(Kind.BOOLEAN), Type(Kind.INTEGER), Type(Kind.FLOAT), Type(Kind.ID)
+DATETIME = Type(Kind.DATETIME)
+SCALED = (Kind.DECIMAL, Kind.MONEY)
+
+Source = Callable[[Call, list[Any]], Any]
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """A row in reach: its resource, the table alias that stands for it, and the scope around it."""
+
+    resource: Resource
+    table: Any
+    outer: "Scope | None" = None
+
+    def find(self, root: str | None) -> "Scope":
+        """The innermost row of a resource."""
+        scope: Scope | None = self
+        while scope is not None:
+            if root is None or scope.resource.name == root:
+                return scope
+            scope = scope.outer
+        raise LookupError(f"no row of {root} is in reach")
+
+
+@dataclass(eq=False, slots=True)
+class Statement:
+    """What one statement collects while it is compiled: its parameters' sources, and names not yet taken."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    uses_now: bool = False
+    names: int = 0
+
+    def name(self, prefix: str) -> str:
+        self.names += 1
+        return f"{prefix}{self.names}"
+
+
+@dataclass(eq=False, slots=True)
+class Compiler:
+    """Compiles one statement. `rules` None: with the rights of the product."""
+
+    schema: Schema
+    rules: Rules | None
+    statement: Statement = field(default_factory=Statement)
+
+    # -- names and parameters -------------------------------------------------------------------------------
+
+    def alias(self, resource: Resource) -> Any:
+        return self.schema[resource.name].alias(self.statement.name("t"))
+
+    def bind(self, source: Source, type: Type, name: str | None = None) -> Element:
+        """A parameter. With a name, every use of the same name is one parameter."""
+        name = name or self.statement.name("p")
+        self.statement.sources.setdefault(name, source)
+        return sa.bindparam(name, type_=self.schema.dialect.column_type(type))
+
+    def constant(self, value: Any, type: Type) -> Element:
+        encoded = self._encoded(type)(value)
+        return self.bind(lambda call, values: encoded, type)
+
+    def slot(self, slot: Slot, encode: Encode | None, type: Type) -> Element:
+        index = slot.index
+        if encode is None:
+            return self.bind(lambda call, values: values[index], type)
+        return self.bind(lambda call, values: encode(values[index]), type)
+
+    def _encoded(self, type: Type) -> Encode:
+        return self.schema.dialect.encoder(type) or (lambda value: value)
+
+    def unruled(self) -> "Compiler":
+        """The same statement, with the rights of the product."""
+        return self if self.rules is None else Compiler(self.schema, None, self.statement)
+
+    # -- predicates -----------------------------------------------------------------------------------------
+
+    def predicate(self, node: e.Predicate, scope: Scope) -> Element:
+        """A condition. Its null counts as false; `Not` keeps to that."""
+        match node:
+            case e.Bool(value):
+                return sa.true() if value else sa.false()
+            case e.And(items):
+                return sa.and_(*(self.predicate(i, scope) for i in items))
+            case e.Or(items):
+                return sa.or_(*(self.predicate(i, scope) for i in items))
+            case e.Not(item):
+                return sa.not_(self.schema.dialect.is_true(self.predicate(item, scope)))
+            case e.Compare("ne", left, right):
+                return self.predicate(e.Not(e.Compare("eq", left, right)), scope)
+            case e.Compare(op, left, right):
+                return self._compare(op, left, right, scope)
+            case e.OneOf(item, values):
+                return self._one_of(item, values, scope)
+            case e.IsNull(item):
+                return self.scalar(item, scope)[0].is_(None)
+            case e.Matches(op, item, text):
+                return self._matches(op, item, text, scope)
+            case e.HasElement(item, element):
+                return self._has_element(item, element, scope)
+            case e.Related():
+                return self._related(node, scope)
+            case e.HasRole():
+                raise AssertionError("roles are folded before compiling")
+            case _:
+                return self.scalar(node, scope)[0]
+
+    def _compare(self, op: str, left: e.Scalar, right: e.Scalar, scope: Scope) -> Element:
+        a, b = self._pair(left, right, scope)
+        match op:
+            case "eq":
+                return a == b
+            case "lt":
+                return a < b
+            case "lte":
+                return a <= b
+            case "gt":
+                return a > b
+            case _:
+                return a >= b
+
+    def _pair(self, left: e.Scalar, right: e.Scalar, scope: Scope) -> tuple[Element, Element]:
+        """Two operands in the same form: a constant takes the form of the column beside it."""
+        if _is_constant(left) and not _is_constant(right):
+            b, type = self.scalar(right, scope)
+            return self.scalar(left, scope, type)[0], b
+        a, type = self.scalar(left, scope)
+        b, other = self.scalar(right, scope, type)
+        places = max(_places(type), _places(other))
+        return self._scale(a, type, places), self._scale(b, other, places)
+
+    def _one_of(self, item: e.Scalar, values: tuple[Any, ...], scope: Scope) -> Element:
+        element, type = self.scalar(item, scope)
+        encode = self.schema.dialect.encode_list(type)
+        if values and isinstance(values[0], Slot):
+            index = values[0].index
+            parameter = self.bind(lambda call, vs: encode(list(vs[index])), _LIST)
+        else:
+            encoded = encode(list(values))
+            parameter = self.bind(lambda call, vs: encoded, _LIST)
+        return self.schema.dialect.member(element, parameter, type)
+
+    def _matches(self, op: str, item: e.Column, text: e.Scalar, scope: Scope) -> Element:
+        element, _, found = self._column(item, scope, folded=True)
+        fold = found is not None and found.folded is not None
+        if isinstance(text, Slot):
+            parameter = self.slot(text, fold_text if fold else None, ID)
+        elif isinstance(text, e.Value):
+            parameter = self.constant(fold_text(text.value) if fold else text.value, ID)
+        else:
+            parameter = self.scalar(text, scope)[0]
+        dialect = self.schema.dialect
+        return (
+            dialect.contains(element, parameter)
+            if op == "contains"
+            else dialect.starts_with(element, parameter)
+        )
+
+    def _has_element(self, item: e.Column, element: e.Scalar, scope: Scope) -> Element:
+        column, type = self.scalar(item, scope)
+        encode = self.schema.dialect.encode_element(type)
+        if isinstance(element, Slot):
+            parameter = self.slot(element, encode, ID)
+        else:
+            assert isinstance(element, e.Value)
+            encoded = encode(element.value)
+            parameter = self.bind(lambda call, values: encoded, ID)
+        return self.schema.dialect.has_element(column, parameter, type)
+
+    def _related(self, node: e.Related, scope: Scope) -> Element:
+        where = e.negate(node.where) if node.quantifier == "every" else node.where
+        subquery, inner = self.rows_behind(node.path, node.root, scope)
+        exists = (
+            subquery.where(self.predicate(where, inner)).with_only_columns(sa.literal_column("1")).exists()
+        )
+        return exists if node.quantifier == "any" else sa.not_(exists)
+
+    # -- rows behind a relation -----------------------------------------------------------------------------
+
+    def rows_behind(
+        self, path: tuple[str, ...], root: str | None, scope: Scope
+    ) -> tuple[sa.Select[Any], Scope]:
+        """The rows of the to-many relation at the end of a path, as a correlated query over their table."""
+        start = scope.find(root)
+        *ones, many = path
+        here = self.schema.model.target(start.resource, tuple(ones))
+        relation = here.relations[many]
+        key = self._column(e.Column((*ones, here.key), start.resource.name), start)[0]
+        target = self.schema.model.resources[relation.target]
+        table = self.alias(target)
+        inner = Scope(target, table, scope)
+        if relation.kind == "through":
+            link = self.schema.model.resources[str(relation.through)]
+            link_table = self.alias(link)
+            near = link_table.c[_column_of(link, relation.field)]
+            far = link_table.c[_column_of(link, str(relation.far))]
+            query = sa.select(table).select_from(table.join(link_table, table.c.id == far)).where(near == key)
+            query = query.where(*self.visible(Scope(link, link_table, scope))).correlate_except(
+                table, link_table
+            )
+        else:
+            query = sa.select(table).where(table.c[_column_of(target, relation.field)] == key)
+            query = query.correlate_except(table)
+        return query.where(*self.visible(inner)), inner
+
+    def visible(self, scope: Scope) -> tuple[Element, ...]:
+        """The read rule of a row, as conditions to be added; none where all may be read."""
+        if self.rules is None:
+            return ()
+        rule = self.rules.rows(scope.resource, "read")
+        return () if rule == e.TRUE else (self.rule(rule, scope),)
+
+    def rule(self, rule: e.Predicate, scope: Scope) -> Element:
+        """A rule of the author's, which sees all."""
+        return self.unruled().predicate(rule, Scope(scope.resource, scope.table))
+
+    # -- scalars --------------------------------------------------------------------------------------------
+
+    def scalar(self, node: Any, scope: Scope, hint: Type | None = None) -> tuple[Element, Type]:
+        """A value and its type. `hint` is the type of what it is compared with."""
+        match node:
+            case e.Column():
+                element, type, _ = self._column(node, scope)
+                return element, type
+            case Slot():
+                type = hint or ID
+                return self.slot(node, self.schema.dialect.encoder(type), type), type
+            case e.Value(value):
+                if value is None:
+                    return sa.null(), hint or ID
+                type = _type_for(value, hint)
+                return self.constant(_coerce(value, type), type), type
+            case e.ActorValue():
+                return self.bind(lambda call, values: call.actor.id, ID, "actor"), ID
+            case e.Now():
+                self.statement.uses_now = True
+                encode = self._encoded(DATETIME)
+                return self.bind(lambda call, values: encode(call.now), DATETIME, "now"), DATETIME
+            case e.Arithmetic(op, left, right):
+                return self._arithmetic(op, left, right, scope)
+            case e.Case(when, then, otherwise):
+                a, b = self._pair(then, otherwise, scope)
+                type = self._common(then, otherwise, scope, hint)
+                return sa.case((self.predicate(when, scope), a), else_=b), type
+            case e.Coalesce(items):
+                return self._coalesce(items, scope, hint)
+            case e.Aggregate():
+                return self._aggregate(node, scope)
+            case _:
+                return self.schema.dialect.is_true(self.predicate(node, scope)), BOOLEAN
+
+    def _common(self, a: e.Scalar, b: e.Scalar, scope: Scope, hint: Type | None) -> Type:
+        first = b if _is_constant(a) and not _is_constant(b) else a
+        return self.scalar(first, scope, hint)[1]
+
+    def _coalesce(self, items: tuple[e.Scalar, ...], scope: Scope, hint: Type | None) -> tuple[Element, Type]:
+        type = next((self.scalar(i, scope)[1] for i in items if not _is_constant(i)), hint)
+        compiled = [self.scalar(i, scope, type) for i in items]
+        places = max(_places(t) for _, t in compiled)
+        final = type or compiled[0][1]
+        if final.kind in SCALED:
+            final = Type(Kind.DECIMAL, places)
+        return sa.func.coalesce(*(self._scale(c, t, places) for c, t in compiled)), final
+
+    def _arithmetic(self, op: str, left: e.Scalar, right: e.Scalar, scope: Scope) -> tuple[Element, Type]:
+        if op == "*":
+            (a, s), (b, t) = self.scalar(left, scope), self.scalar(right, scope)
+            if s.kind in SCALED or t.kind in SCALED:
+                return a * b, Type(Kind.DECIMAL, _places(s) + _places(t))
+            return a * b, s if s.kind == Kind.FLOAT else t
+        first = self._common(left, right, scope, None)
+        (a, s), (b, t) = self.scalar(left, scope, first), self.scalar(right, scope, first)
+        if s.kind in SCALED or t.kind in SCALED:
+            places = max(_places(s), _places(t))
+            a, b = self._scale(a, s, places), self._scale(b, t, places)
+            first = Type(Kind.DECIMAL, places)
+        return (a + b if op == "+" else a - b), first
+
+    def _scale(self, element: Element, type: Type, places: int) -> Element:
+        """A scaled integer with more places."""
+        gap = places - _places(type)
+        return element if gap <= 0 else element * sa.literal_column(str(10**gap))
+
+    def rescale(self, element: Element, have: Type, want: Type) -> Element:
+        """A computed value in the places that its field declares, rounded half away from zero."""
+        if want.kind not in SCALED:
+            return element
+        gap = want.places - _places(have)
+        if gap >= 0:
+            return self._scale(element, Type(Kind.DECIMAL, _places(have)), want.places)
+        unit: Element = sa.literal_column(str(10**-gap))
+        half = sa.case((element < 0, -unit / 2), else_=unit / 2)
+        return sa.cast((element + half) / unit, self.schema.dialect.column_type(INTEGER))
+
+    def _aggregate(self, node: e.Aggregate, scope: Scope) -> tuple[Element, Type]:
+        if node.path:
+            query, inner = self.rows_behind(node.path, node.root, scope)
+        else:
+            target = self.schema.model.resources[str(node.resource)]
+            table = self.alias(target)
+            query, inner = sa.select(table).correlate_except(table), Scope(target, table, scope)
+            query = query.where(*self.visible(inner))
+        if node.where is not None:
+            query = query.where(self.predicate(node.where, inner))
+        type = INTEGER
+        value: Element
+        if node.value is None:
+            value = sa.func.count()
+        else:
+            element, type = self.scalar(node.value, inner)
+            integer = self.schema.dialect.column_type(INTEGER)
+            match node.function:
+                case "count":
+                    value, type = sa.func.count(element), INTEGER
+                case "sum":
+                    value = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
+                    if type.kind != Kind.FLOAT:
+                        value = sa.cast(value, integer)
+                case "avg" if type.kind in SCALED:
+                    value = sa.cast(sa.func.round(sa.func.avg(element)), integer)
+                case "avg":
+                    value = sa.cast(sa.func.avg(element), self.schema.dialect.column_type(FLOAT))
+                    type = FLOAT
+                case "min":
+                    value = sa.func.min(element)
+                case _:
+                    value = sa.func.max(element)
+        return query.with_only_columns(value).scalar_subquery(), type
+
+    # -- columns --------------------------------------------------------------------------------------------
+
+    def _column(
+        self, node: e.Column, scope: Scope, folded: bool = False
+    ) -> tuple[Element, Type, Field | None]:
+        start = scope.find(node.root)
+        return self._reach(node.path, start, folded)
+
+    def _reach(self, path: tuple[str, ...], scope: Scope, folded: bool) -> tuple[Element, Type, Field | None]:
+        name, *rest = path
+        if not rest:
+            own = scope.resource.fields[name]
+            element, type = self.value(own, scope, folded)
+            return element, type, own
+        relation = scope.resource.relations[name]
+        target = self.schema.model.resources[relation.target]
+        if rest in ([target.key], ["id"]):  # the reference holds it already
+            element, type = self.value(scope.resource.fields[relation.field], scope)
+            return element, type, target.fields[rest[0]]
+        table = self.alias(target)
+        inner = Scope(target, table, scope)
+        element, type, found = self._reach(tuple(rest), inner, folded)
+        reference = self.value(scope.resource.fields[relation.field], scope)[0]
+        query = sa.select(element).where(table.c.id == reference, *self.visible(inner))
+        return query.correlate_except(table).scalar_subquery(), type, found
+
+    def value(self, found: Field, scope: Scope, folded: bool = False) -> tuple[Element, Type]:
+        """A field of a row as this caller sees it. Raises Fault where no row would show it."""
+        unmasked = e.TRUE if self.rules is None else self.rules.unmasked(scope.resource, found.name)
+        if unmasked == e.FALSE:
+            raise unreadable(scope.resource, found)
+        element = self.raw(found, scope, folded)
+        if unmasked != e.TRUE:
+            element = sa.case((self.rule(unmasked, scope), element))
+        return element, found.type
+
+    def raw(self, found: Field, scope: Scope, folded: bool = False) -> Element:
+        """A field of a row as it is."""
+        if found.computed is not None:
+            inner = Scope(scope.resource, scope.table)
+            computed, type = self.unruled().scalar(found.computed, inner, found.type)
+            return self.rescale(computed, type, found.type)
+        element: Element = scope.table.c[found.folded if folded and found.folded else found.column]
+        return element
+
+
+_LIST = Type(Kind.LIST, item=Kind.TEXT)
+
+
+def fold_text(text: str) -> str:
+    """The form in which text is compared without regard to case (Unicode NFKC, then full case folding)."""
+    import unicodedata
+
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def unreadable(resource: Resource, found: Field) -> Fault:
+    """The refusal to filter or sort by a field that no row would show to this caller."""
+    detail = Detail(
+        "INSUFFICIENT_PERMISSIONS",
+        f"You may not filter or sort by {found.wire}, since you may not read it.",
+        parameter=found.wire,
+        facts={"requiredPermission": resource.permission("read")},
+    )
+    return Fault("INSUFFICIENT_PERMISSIONS", f"You may not read {found.wire}.", [detail])
+
+
+def _column_of(resource: Resource, name: str) -> str:
+    return str(resource.fields[name].column)
+
+
+def _is_constant(node: Any) -> bool:
+    return isinstance(node, e.Value | Slot)
+
+
+def _places(type: Type) -> int:
+    return type.places if type.kind in SCALED else 0
+
+
+def _type_for(value: Any, hint: Type | None) -> Type:
+    if hint is not None:
+        if hint.kind in SCALED and isinstance(value, int | Decimal):
+            exponent = Decimal(value).as_tuple().exponent
+            return Type(Kind.DECIMAL, max(hint.places, -exponent if isinstance(exponent, int) else 0))
+        return hint
+    match value:
+        case bool():
+            return BOOLEAN
+        case int():
+            return INTEGER
+        case float():
+            return FLOAT
+        case Decimal():
+            exponent = value.as_tuple().exponent
+            return Type(Kind.DECIMAL, max(0, -exponent if isinstance(exponent, int) else 0))
+    return ID
+
+
+def _coerce(value: Any, type: Type) -> Any:
+    return Decimal(value) if type.kind in SCALED and isinstance(value, int) else value

@@ -1,0 +1,363 @@
+"""The engine: the only way to the data. Two verbs, each told from top to bottom.
+
+`read` answers a Query: find the rules for the caller, find the plan for the shape, run one statement, render.
+`run` performs a Command: in one transaction, lock, judge, check, write, read back, log.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from headwater.base.call import Call
+from headwater.base.errors import Fault
+from headwater.base.observe import WriteStage
+from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
+from headwater.engine.cursor import Place, binding, issue, native, open_token, portable
+from headwater.engine.guard import Guard, Rules, denied, not_found
+from headwater.engine.plan import MANY_KEYS, After, Plan, Planner
+from headwater.engine.rows import expect, new_id
+from headwater.engine.schema import Schema
+from headwater.engine.tx import Tx, changes
+from headwater.engine.write import Unit, Writer
+from headwater.ir import expr as e
+from headwater.ir.command import Act, Command, Create, Delete, Outcome, Update
+from headwater.ir.model import Model, Resource
+from headwater.ir.query import Answer, Cursor, Numbered, Query, Select
+from headwater.ir.shape import shape, slotted
+from headwater.log.log import Log
+
+T = TypeVar("T")
+PLANS = 2000
+TRIES = 6
+
+
+class Engine:
+    """Reads and writes the resources of one model in one store. `secret` signs cursors."""
+
+    def __init__(self, model: Model, store: Store, *, secret: bytes = b"") -> None:
+        self.model, self.store, self.secret = model, store, secret
+        self.guard = Guard(model)
+        self.schema = Schema(model, store.dialect)
+        self.planner = Planner(self.schema)
+        self.log = Log(store)
+        self.writer = Writer(model, store, self.planner, self.log)
+        self._plans: dict[Any, Plan] = {}
+        self._many_keys: dict[tuple[str | None, str, int], None] = {}
+
+    # -- read -----------------------------------------------------------------------------------------------
+
+    async def read(self, call: Call, query: Query) -> Answer:
+        """Answer a query with what the caller may see, by one statement.
+
+        Raises Fault: RESOURCE_NOT_FOUND for one row that is not there or not visible, INSUFFICIENT_PERMISSIONS for
+        naming a field that may not be read, INVALID_CURSOR, QUERY_TOO_COMPLEX, DEADLINE_EXCEEDED, DATABASE_ERROR.
+        """
+        rules = self.guard.rules(call)
+        values: list[Any] = []
+        key = (rules.number, shape(query, values))
+        if query.key is not None:
+            plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
+            rows = await self._fetch(call, plan, values)
+            if not rows:
+                raise self._missing(query.resource, query.key)
+            return Answer([rows[0][0]], version=rows[0][1])
+        if isinstance(query.page, Numbered):
+            return await self._numbered(call, query, query.page, rules, key, values)
+        return await self._page(call, query, query.page, rules, key, values)
+
+    async def _page(
+        self, call: Call, query: Query, page: Cursor, rules: Rules, key: Any, values: list[Any]
+    ) -> Answer:
+        many = (call.actor.id, query.resource, rules.number)
+        by_keys = many not in self._many_keys
+        plan = self._list_plan(key, query, rules, len(values), None, by_keys)
+        place = None
+        bound = b""
+        if page.token is not None:
+            bound = binding(plan.digest, values)
+            place = open_token(self.secret, bound, page.token)
+            after = After(place.backward, tuple([k is None for k in place.keys]))
+            plan = self._list_plan(key, query, rules, len(values), after, by_keys)
+            if plan.uses_now and place.now is not None:
+                call = msgspec.structs.replace(call, now=place.now)
+            marks = [
+                native(v, k.type, self.store.dialect) for v, k in zip(place.keys, plan.keys, strict=True)
+            ]
+            rows = await self._fetch(call, plan, [*values, *marks])
+        else:
+            rows = await self._fetch(call, plan, values)
+        rows = self._heads(call, query, plan, rows, many)[0]
+        more = len(rows) > page.limit
+        rows = rows[: page.limit]
+        backward = place is not None and place.backward
+        if backward:
+            rows.reverse()
+        has_next, has_prev = (True, more) if backward else (more, place is not None)
+        answer_next = answer_prev = None
+        if rows and (has_next or has_prev):
+            bound = bound or binding(plan.digest, values)
+            now = call.now if plan.uses_now else None
+            width = len(plan.keys) + 1
+            if has_next:
+                answer_next = issue(self.secret, bound, _place(rows[-1][1:width], False, now))
+            if has_prev:
+                answer_prev = issue(self.secret, bound, _place(rows[0][1:width], True, now))
+        return Answer([row[0] for row in rows], answer_next, answer_prev)
+
+    async def _numbered(
+        self, call: Call, query: Query, page: Numbered, rules: Rules, key: Any, values: list[Any]
+    ) -> Answer:
+        plan = self._list_plan(key, query, rules, len(values), None, False)
+        rows = await self._fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
+        rows, total = self._heads(call, query, plan, rows, None)
+        return Answer([row[0] for row in rows], total=total)
+
+    def _list_plan(
+        self, key: Any, query: Query, rules: Rules, values: int, after: After | None, by_keys: bool
+    ) -> Plan:
+        return self._plan(
+            (key, after, by_keys),
+            lambda: self.planner.many(slotted(query), rules, values, after, by_keys),
+        )
+
+    def _plan(self, key: Any, make: Callable[[], Plan]) -> Plan:
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = make()
+            if len(self._plans) >= PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = plan
+        return plan
+
+    def _heads(
+        self, call: Call, query: Query, plan: Plan, rows: list[Any], many: Any
+    ) -> tuple[list[Any], int | None]:
+        """The rows proper, and the total; looks at what the statement says once a page."""
+        if not plan.heads:
+            return list(rows), None
+        facts = dict(zip(plan.heads, rows[0][len(plan.keys) + 1 :], strict=True))
+        if query.within is not None and not facts["within"]:
+            raise self._missing(query.within.resource, query.within.key)
+        if facts.get("own_keys", 0) > MANY_KEYS:
+            if len(self._many_keys) >= 10_000:
+                self._many_keys.clear()
+            self._many_keys[many] = None
+        return [row for row in rows if row[0] is not None], facts.get("total")
+
+    async def _fetch(self, call: Call, plan: Plan, values: list[Any]) -> list[Any]:
+        try:
+            return await self.store.read(plan.sql, plan.parameters(call, values), deadline=call.deadline)
+        except (Unavailable, Contended, Interrupted) as error:
+            raise store_fault(error) from error
+
+    def _missing(self, resource: str, key: str) -> Fault:
+        return not_found(self.model.resources[resource], key)
+
+    async def ready(self) -> None:
+        """Whether the database answers. Raises Fault DATABASE_ERROR."""
+        try:
+            await self.store.ping()
+        except Unavailable as error:
+            raise store_fault(error) from error
+
+    # -- run ------------------------------------------------------------------------------------------------
+
+    async def run(self, call: Call, command: Command) -> Outcome:
+        """Perform a command; when this returns, it is durable and its log entries are written.
+
+        Raises Fault: RESOURCE_NOT_FOUND, INSUFFICIENT_PERMISSIONS, AUTHENTICATION_REQUIRED, RULE_VIOLATION,
+        DANGLING_REFERENCE, FORBIDDEN_TRANSITION, RESOURCE_ALREADY_EXISTS, RESOURCE_CONFLICT, PRECONDITION_FAILED,
+        PRECONDITION_REQUIRED, DATABASE_ERROR.
+        """
+        if isinstance(command, Act):
+            return await self._act(call, command)
+        rules = self.guard.rules(call)
+
+        async def work(connection: Connection) -> Outcome:
+            unit = Unit(connection, call, rules)
+            outcome = await self._perform(unit, command)
+            return replace(outcome, position=await self.writer.finish(unit))
+
+        return await self._write(call, work)
+
+    async def _perform(self, unit: Unit, command: Create | Update | Delete) -> Outcome:
+        match command:
+            case Create():
+                return await self.writer.create(unit, command)
+            case Update():
+                return await self.writer.update(unit, command)
+            case Delete():
+                return await self.writer.delete(unit, command)
+
+    async def _write(self, call: Call, work: Callable[[Connection], Awaitable[T]]) -> T:
+        try:
+            result = await self.store.write(work, deadline=call.deadline)
+        except (Unavailable, Contended, Interrupted) as error:
+            raise store_fault(error) from error
+        if self.store.observers:
+            self.store.observers.emit(WriteStage("acknowledged"))
+        return result
+
+    # -- actions and other work of authors ------------------------------------------------------------------
+
+    async def _act(self, call: Call, command: Act) -> Outcome:
+        resource = self.model.resources[command.resource]
+        action = resource.actions[command.action]
+        rules = self.guard.rules(call)
+        arguments = dict(command.arguments)
+        if action.on == "collection":
+            if rules.rows(resource, action.name) == e.FALSE:
+                raise denied(call, resource, action.name)
+
+            async def on_collection(tx: Tx) -> Any:
+                return await action.function(resource.cls, tx, **arguments)
+
+            return await self._transact(call, on_collection, resource, None)
+        key = str(command.key)
+        plan = self.writer.load_plan(resource, rules, action.name)
+
+        async def on_row(tx: Tx) -> Any:
+            rows = await self._fetch(call, plan, [key])
+            old = self.writer.judge(call, resource, key, action.name, (), rows)
+            expect(resource, old, command.expected)
+            row = await tx.get(resource.cls, key)
+            return await action.function(row, tx, **arguments)
+
+        return await self._transact(call, on_row, resource, (key, action.name, command.select))
+
+    async def transact(self, call: Call, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """Run work of the product's own, with its rights, and perform its writes in one transaction."""
+        outcome = await self._transact(call, work, None, None)
+        return outcome.value  # type: ignore[no-any-return]
+
+    async def _transact(
+        self,
+        call: Call,
+        body: Callable[[Tx], Awaitable[Any]],
+        resource: Resource | None,
+        row: tuple[str, str, Select] | None,
+    ) -> Outcome:
+        for attempt in range(TRIES):
+            tx = Tx(self, call)
+            result = await body(tx)
+
+            async def work(connection: Connection, tx: Tx = tx, result: Any = result) -> Outcome:
+                return await self._flush(connection, tx, result, resource, row)
+
+            try:
+                return await self._write(call, work)
+            except _Stale:
+                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
+        raise Fault("RESOURCE_CONFLICT", "Others keep changing the rows that this depends on.")
+
+    async def _flush(
+        self,
+        connection: Connection,
+        tx: Tx,
+        result: Any,
+        resource: Resource | None,
+        row: tuple[str, str, Select] | None,
+    ) -> Outcome:
+        """Perform what a unit of work has collected, if nothing that it read has changed."""
+        unit = Unit(connection, tx.call, self.guard.product)
+        mine = Unit(connection, tx.call, self.guard.rules(tx.call))
+        await self._unchanged(unit, tx)
+        if row is not None and resource is not None:
+            await self.writer.load(mine, resource, row[0], row[1])
+        gone = {id(r) for r in tx.deleted}
+        for new in tx.created:
+            declared = self._declared(new)
+            if id(new) not in gone:
+                outcome = await self.writer.create(unit, Create(declared.name, changes(declared, new)))
+                new.__dict__["_values"]["version"] = outcome.version
+        fresh = {id(r) for r in tx.created}
+        for known in tx.drafts.values():
+            if id(known) in gone or id(known) in fresh:
+                continue
+            declared = self._declared(known)
+            changed = changes(declared, known)
+            if changed:
+                await self.writer.update(
+                    unit, Update(declared.name, known.__dict__["_values"]["id"], changed)
+                )
+        for old in tx.deleted:
+            if id(old) not in fresh:
+                await self.writer.delete(
+                    unit, Delete(self._declared(old).name, old.__dict__["_values"]["id"])
+                )
+        outcome = await self._result(mine, result, resource, row, gone, tx)
+        return replace(outcome, position=await self.writer.finish(unit))
+
+    async def _unchanged(self, unit: Unit, tx: Tx) -> None:
+        """Lock every row that was read, in one order for all, and compare versions."""
+        read: dict[str, dict[str, int]] = {}
+        for (name, key), known in tx.drafts.items():
+            if known.__dict__["_loaded"] is not None:
+                read.setdefault(name, {})[key] = known.__dict__["_loaded"]["version"]
+        for name in sorted(read):
+            if await self.writer.versions(unit, self.model.resources[name], sorted(read[name])) != read[name]:
+                raise _Stale
+
+    async def _result(
+        self,
+        unit: Unit,
+        result: Any,
+        resource: Resource | None,
+        row: tuple[str, str, Select] | None,
+        gone: set[int],
+        tx: Tx,
+    ) -> Outcome:
+        """What an action answers: what it returned or, if that is nothing or a row, the row as the caller sees it."""
+        if resource is None:
+            return Outcome(None, value=result, returned=True)
+        shown: tuple[Resource, str] | None = None
+        if result is None and row is not None:
+            shown = (resource, row[0])
+        elif type(result).__name__ in self.model.resources and "_values" in getattr(result, "__dict__", {}):
+            shown = (self._declared(result), result.__dict__["_values"]["id"])
+        if shown is None:
+            return Outcome(row[0] if row else None, value=result, returned=result is not None)
+        known = tx.drafts.get((shown[0].name, shown[1]))
+        if known is not None and id(known) in gone:
+            return Outcome(shown[1])
+        select = row[2] if row is not None and shown[0] is resource else Select()
+        return await self.writer.read_back(unit, shown[0], {"id": shown[1]}, None, (), select)
+
+    async def rows(self, call: Call, query: Query) -> list[dict[str, Any]]:
+        """Rows in their Python form, internal and computed fields included, with the rights of the product."""
+        values: list[Any] = []
+        key = ("rows", shape(query, values))
+        plan = self._plan(key, lambda: self.planner.rows(slotted(query), self.guard.product))
+        return self.writer.decode_rows(query.resource, await self._fetch(call, plan, values))
+
+    def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
+        """The id of a new row: its natural key, or a new TypeID."""
+        return str(values[resource.key]) if resource.natural else new_id(resource.prefix)
+
+    def _declared(self, row: Any) -> Resource:
+        return self.model.resources[type(row).__name__]
+
+
+class _Stale(Exception):
+    """A row that a unit of work has read has changed since."""
+
+
+def store_fault(error: Unavailable | Contended | Interrupted) -> Fault:
+    """What a client is told when the database could not do it."""
+    match error:
+        case Unavailable():
+            facts = {"outcome": "unknown"} if error.unknown else {}
+            headers = {"Retry-After": str(error.retry_after)}
+            return Fault("DATABASE_ERROR", headers=headers, facts=facts)
+        case Contended():
+            return Fault("DATABASE_ERROR", "Too many writers at once.", headers={"Retry-After": "1"})
+        case _:
+            return Fault("DEADLINE_EXCEEDED", headers={"Retry-After": "1"})
+
+
+def _place(keys: Any, backward: bool, now: Any) -> Place:
+    return Place([portable(k) for k in keys], backward, now)

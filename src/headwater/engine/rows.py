@@ -1,0 +1,135 @@
+"""What happens to a row on its way in: defaults, the log's images of it, and the refusals in the client's words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from typeid import TypeID
+
+from headwater.base.call import Call
+from headwater.base.errors import Detail, Fault
+from headwater.ir.command import Expected
+from headwater.ir.model import Field, Resource
+from headwater.ir.values import to_wire
+from headwater.log.log import Entry
+
+
+def new_id(prefix: str) -> str:
+    """A typed, sortable id such as `task_01j9…` (TypeID over UUIDv7, RFC 9562)."""
+    return str(TypeID(prefix=prefix))
+
+
+def new_values(resource: Resource, given: Mapping[str, Any], call: Call) -> dict[str, Any]:
+    """All stored values of a new row."""
+    values = dict(given)
+    for found in resource.fields.values():
+        if found.column is None or found.name in values:
+            continue
+        values[found.name] = found.default() if found.default is not None else None
+    values["id"] = values[resource.key] if resource.natural else given.get("id") or new_id(resource.prefix)
+    values["version"] = 1
+    if "created_at" in resource.fields:
+        values["created_at"] = values["updated_at"] = call.now
+    return values
+
+
+def replacement(resource: Resource, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What PUT sets: the given values, and for each other field that a client may set, its default or null."""
+    values = dict(given)
+    for found in resource.fields.values():
+        settable = found.column is not None and not (
+            found.read_only or found.internal or found.immutable or found.column == "id"
+        )
+        if settable and found.name not in values:
+            values[found.name] = found.default() if found.default is not None else None
+    return values
+
+
+def entry(
+    call: Call,
+    resource: Resource,
+    what: str,
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any] | None,
+) -> Entry:
+    """The log's entry for a changed row."""
+    row = new if new is not None else old
+    assert row is not None
+    if old is not None and new is not None:
+        changed = {f.name: old[f.name] for f in _logged(resource) if old[f.name] != new[f.name]}
+        before: dict[str, Any] | None = _image(resource, changed)
+    else:
+        before = None if old is None else _image(resource, old)
+    return Entry(
+        type=f"{resource.singular}.{what}",
+        resource=resource.name,
+        row_id=str(row["id"]),
+        version=row["version"],
+        at=call.now,
+        actor=call.actor.id or call.actor.name,
+        organisation=call.organisation,
+        request_id=call.request_id,
+        before=before,
+        after=None if new is None else _image(resource, new),
+    )
+
+
+def _logged(resource: Resource) -> list[Field]:
+    return [f for f in resource.fields.values() if f.column is not None and not f.internal]
+
+
+def _image(resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f.name: None if values[f.name] is None else to_wire(f.type, values[f.name])
+        for f in _logged(resource)
+        if f.name in values
+    }
+
+
+def expect(resource: Resource, old: Mapping[str, Any], expected: Expected | None) -> None:
+    """Raises Fault unless the row is in the version that the caller believes: 412 to a header, 409 to a body, and 428
+    where the resource demands that one is named."""
+    if expected is None:
+        if resource.demands_version:
+            raise Fault("PRECONDITION_REQUIRED")
+        return
+    if expected.version != old["version"]:
+        code = "PRECONDITION_FAILED" if expected.header else "RESOURCE_CONFLICT"
+        message = f"The {resource.singular} is in version {old['version']}, not {expected.version}."
+        facts = {"currentVersion": old["version"], "expectedVersion": expected.version}
+        where = {"parameter": "If-Match"} if expected.header else {"field": "version"}
+        raise Fault(code, message, [Detail(code, message, facts=facts, **where)])
+
+
+def violation(broken: Sequence[tuple[str, tuple[str, ...]]], resource: Resource) -> Fault:
+    """The refusal of values that are each valid and together are not."""
+    details = [
+        Detail("RULE_VIOLATION", message, field=resource.fields[fields[0]].wire if fields else None,
+               facts={"fields": [resource.fields[f].wire for f in fields]} if len(fields) > 1 else {})
+        for message, fields in broken
+    ]  # fmt: skip
+    return Fault("RULE_VIOLATION", broken[0][0] if len(broken) == 1 else None, details)
+
+
+def dangling_reference(resource: Resource, names: Sequence[str]) -> Fault:
+    """The refusal of references that lead nowhere, or to what the caller may not see."""
+    details = [
+        Detail("DANGLING_REFERENCE", f"{resource.fields[n].wire} does not refer to anything that you can see.",
+               field=resource.fields[n].wire)
+        for n in names
+    ]  # fmt: skip
+    return Fault("DANGLING_REFERENCE", details[0].message if details else None, details)
+
+
+def raise_duplicate(resource: Resource, constraint: str) -> NoReturn:
+    """Says which fields another row has already, without saying which row."""
+    fields = next((u.fields for u in resource.uniques if u.name == constraint), ())
+    if not fields:
+        fields = tuple(
+            f.name
+            for f in resource.fields.values()
+            if f.column and constraint == f"uq_{resource.table}_{f.column}"
+        ) or (resource.key,)
+    wires = [resource.fields[f].wire for f in fields]
+    message = f"Another {resource.singular.replace('_', ' ')} has this {' and '.join(wires)}."
+    details = [Detail("RESOURCE_ALREADY_EXISTS", message, field=wire) for wire in wires]
+    raise Fault("RESOURCE_ALREADY_EXISTS", message, details)

@@ -1,0 +1,139 @@
+"""The tables behind a Model, as SQLAlchemy metadata: what migrations compare and statements are compiled from."""
+
+from collections.abc import Iterable, Iterator
+
+import sqlalchemy as sa
+
+from headwater.db.base import Dialect
+from headwater.ir.expr import ActorValue, And, Column, Compare, Or, Predicate, Related
+from headwater.ir.model import Field, Index, Kind, Model, Resource, Type
+from headwater.log.log import table as log_table
+
+TEXT = Type(Kind.ID)
+
+
+class Schema:
+    """The tables of a model for one database."""
+
+    def __init__(self, model: Model, dialect: Dialect) -> None:
+        self.model, self.dialect = model, dialect
+        self.metadata = sa.MetaData()
+        self._tables = {name: self._table(resource) for name, resource in model.resources.items()}
+        self.log = log_table(self.metadata, dialect)
+        self.settings = sa.Table(
+            "hw_settings",
+            self.metadata,
+            sa.Column("name", dialect.column_type(TEXT), primary_key=True),
+            sa.Column("value", dialect.column_type(TEXT), nullable=False),
+        )
+
+    def __getitem__(self, resource: str) -> sa.Table:
+        return self._tables[resource]
+
+    def _table(self, resource: Resource) -> sa.Table:
+        columns: dict[str, sa.Column[object]] = {}
+        for field in resource.fields.values():
+            if field.column is None or field.column in columns:
+                continue
+            reference: tuple[sa.ForeignKey, ...] = ()
+            if field.target:
+                target = self.model.resources[field.target]
+                name = f"fk_{resource.table}_{field.column}"
+                reference = (sa.ForeignKey(f"{target.table}.id", name=name),)
+            columns[field.column] = sa.Column(
+                field.column,
+                self.dialect.column_type(field.type),
+                *reference,
+                primary_key=field.column == "id",
+                nullable=field.nullable,
+            )
+            if field.folded:
+                columns[field.folded] = sa.Column(
+                    field.folded, self.dialect.column_type(TEXT), nullable=field.nullable
+                )
+        table = sa.Table(resource.table, self.metadata, *columns.values())
+        for index in indexes(resource):
+            sa.Index(index.name, *self._keys(resource, table, index))
+        for field in resource.fields.values():
+            if field.unique and field.column and field.column != "id":
+                sa.Index(f"uq_{resource.table}_{field.column}", table.c[field.column], unique=True)
+        for unique in resource.uniques:
+            columns_of = [table.c[str(resource.fields[f].column)] for f in unique.fields]
+            sa.Index(unique.name, *columns_of, unique=True)
+        return table
+
+    def _keys(self, resource: Resource, table: sa.Table, index: Index) -> Iterator[sa.ColumnElement[object]]:
+        for name, descending in index.keys:
+            field = resource.fields[name]
+            spoken = field.nullable and not self.dialect.features.nulls_smallest
+            yield ordered(table.c[str(field.column)], descending, spoken)
+
+
+def stored_fields(resource: Resource) -> Iterable[Field]:
+    """The fields with a column of their own; a natural key's column is named once, by `id`."""
+    return (
+        f for f in resource.fields.values() if f.column is not None and (f.column != "id" or f.name == "id")
+    )
+
+
+def ordered(column: sa.ColumnElement[object], descending: bool, nullable: bool) -> sa.ColumnElement[object]:
+    """A sort key with null as the smallest value; plain where no null can be, so that plain indexes serve."""
+    key = column.desc() if descending else column.asc()
+    if nullable:
+        key = key.nulls_last() if descending else key.nulls_first()
+    return key
+
+
+def indexes(resource: Resource) -> Iterator[Index]:
+    """Declared indexes, and those that references and rules call for; each ends with the id, which breaks ties."""
+    wanted: dict[tuple[tuple[str, bool], ...], str | None] = {}
+    for index in resource.indexes:
+        wanted[_with_id(index.keys)] = index.name
+    for field in resource.fields.values():
+        if field.column is None or field.column == "id":
+            continue
+        if field.indexed:
+            wanted.setdefault(_with_id(((field.name, False),)), None)
+        if field.target and not any(keys[0][0] == field.name for keys in wanted):
+            wanted[_with_id(((field.name, False),))] = None
+    if "created_at" in resource.fields:
+        for name in rule_keys(resource):
+            if name != resource.key and name != "id":
+                wanted.setdefault(_with_id(((name, False), ("created_at", False))), None)
+    for keys, given in wanted.items():
+        yield Index(given or _index_name(resource, keys), keys)
+
+
+def rule_keys(resource: Resource) -> tuple[str, ...]:
+    """The row's own columns that a read rule compares with a set of keys that depends on the actor alone."""
+    found: dict[str, None] = {}
+
+    def visit(expr: Predicate) -> None:
+        match expr:
+            case And(items) | Or(items):
+                for item in items:
+                    visit(item)
+            case Compare("eq", Column(path), ActorValue()) | Compare("eq", ActorValue(), Column(path)):
+                found[path[0]] = None
+            case Related("any", path):
+                if len(path) > 1:
+                    found[path[0]] = None
+            case _:
+                return
+
+    for grant in resource.grants:
+        if "read" in grant.verbs:
+            visit(grant.when)
+    return tuple(name for name in found if name in resource.fields)
+
+
+def _with_id(keys: tuple[tuple[str, bool], ...]) -> tuple[tuple[str, bool], ...]:
+    return keys if keys[-1][0] == "id" else (*keys, ("id", keys[-1][1]))
+
+
+def _index_name(resource: Resource, keys: tuple[tuple[str, bool], ...]) -> str:
+    def column(name: str) -> str:
+        field: Field = resource.fields[name]
+        return str(field.column)
+
+    return "_".join(["ix", resource.table, *(column(name) for name, _ in keys if name != "id")])[:63]

@@ -1,0 +1,294 @@
+"""What goes over the wire: negotiation, envelopes, errors and entity tags.
+
+Rows that the engine answers as JSON text are joined into their envelope as they are: nothing is built to be
+thrown away.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from headwater.base.errors import Detail, Fault
+from headwater.http.decode import decode_json as decode_json
+from headwater.http.decode import decode_query as decode_query
+from headwater.http.exchange import Exchange, Headers, Response
+
+encode_json: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(enc_hook=str).encode
+
+# --- negotiation ---
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A representation that clients can ask for: its media type, and how values are written in it."""
+
+    media_type: str
+    encode: Callable[[Any], bytes]
+
+
+JSON: Final = Format("application/json", encode_json)
+FORMATS: Final = (JSON,)
+
+# How a request body is read, by media type. A route's `accepts` says which of them it takes.
+DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = {
+    "application/json": decode_json,
+    "application/merge-patch+json": decode_json,
+}
+
+
+@lru_cache(1024)
+def negotiate(accept: bytes | None, formats: tuple[Format, ...] = FORMATS) -> Format:
+    """The format that an `Accept` header prefers (RFC 9110, 12.5.1); the first one where it does not care.
+
+    Raises: Fault NOT_ACCEPTABLE.
+    """
+    if accept is None or not accept.strip():
+        return formats[0]
+    ranges = [_media_range(part) for part in accept.decode("latin-1").split(",") if part.strip()]
+    best, best_quality = None, 0.0
+    for offered in formats:
+        quality = _quality(offered.media_type, ranges)
+        if quality > best_quality:
+            best, best_quality = offered, quality
+    if best is None:
+        names = ", ".join(offered.media_type for offered in formats)
+        raise Fault(
+            "NOT_ACCEPTABLE",
+            f"This is represented as {names}.",
+            [
+                Detail(
+                    "NOT_ACCEPTABLE",
+                    "No offered media type matches.",
+                    parameter="Accept",
+                    hint=f"Accept {names}.",
+                )
+            ],
+        )
+    return best
+
+
+def _media_range(part: str) -> tuple[str, float]:
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return name, min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return name, 0.0
+    return name, 1.0
+
+
+def _quality(media_type: str, ranges: Iterable[tuple[str, float]]) -> float:
+    """What the most specific matching range gives to a media type."""
+    quality, precision = 0.0, -1
+    for name, given in ranges:
+        if name == media_type:
+            matched = 2
+        elif name.endswith("/*") and media_type.startswith(name[:-1]):
+            matched = 1
+        elif name == "*/*":
+            matched = 0
+        else:
+            continue
+        if matched > precision or (matched == precision and given > quality):
+            quality, precision = given, matched
+    return quality
+
+
+@lru_cache(1024)
+def body_type(content_type: bytes | None, accepts: tuple[str, ...], header: str = "Accept-Post") -> str:
+    """The media type of a request body; the first accepted one if the client does not tell.
+
+    Raises: Fault UNSUPPORTED_MEDIA_TYPE, telling the accepted ones in the named header.
+    """
+    if content_type is None:
+        return accepts[0]
+    name, *parameters = (piece.strip().lower() for piece in content_type.decode("latin-1").split(";"))
+    charset = next((p.partition("=")[2].strip('" ') for p in parameters if p.startswith("charset")), "utf-8")
+    if name in accepts and charset in ("utf-8", "utf8"):
+        return name
+    names = ", ".join(accepts)
+    raise Fault(
+        "UNSUPPORTED_MEDIA_TYPE",
+        f"Send {names}, in UTF-8.",
+        [
+            Detail(
+                "UNSUPPORTED_MEDIA_TYPE", "The media type is not understood here.", parameter="Content-Type"
+            )
+        ],
+        headers={header: names},
+    )
+
+
+async def read_body(exchange: Exchange, accepts: tuple[str, ...] = ()) -> Any:
+    """The decoded body of a request, in one of the given media types, or else of those its route accepts.
+
+    Raises: Fault UNSUPPORTED_MEDIA_TYPE, and what `Exchange.body` and the decoder raise.
+    """
+    accepts = accepts or exchange.route.accepts or (JSON.media_type,)
+    header = "Accept-Patch" if exchange.method == "PATCH" else "Accept-Post"
+    media_type = body_type(exchange.headers.get(b"content-type"), accepts, header)
+    if exchange.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Fault("UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
+    return DECODERS[media_type](await exchange.body())
+
+
+# --- envelopes ---
+
+JSON_TYPE: Final = (b"content-type", b"application/json")
+
+
+def one(
+    row: str,
+    request_id: str,
+    *,
+    meta: Mapping[str, Any] | None = None,
+    links: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The envelope of a single resource, whose JSON text is taken as it is."""
+    return f'{{"data":{row},"meta":{_meta(request_id, meta)}{_links(links)}}}'.encode()
+
+
+def many(
+    rows: Sequence[str],
+    request_id: str,
+    *,
+    pagination: Mapping[str, Any] | None = None,
+    meta: Mapping[str, Any] | None = None,
+    links: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The envelope of a list of resources, whose JSON texts are taken as they are."""
+    if pagination is not None:
+        meta = {**(meta or {}), "pagination": pagination}
+    return f'{{"data":[{",".join(rows)}],"meta":{_meta(request_id, meta)}{_links(links)}}}'.encode()
+
+
+def _meta(request_id: str, meta: Mapping[str, Any] | None) -> str:
+    # A request id holds nothing that JSON would escape: the context middleware sees to that.
+    rest = "," + encode_json(meta)[1:-1].decode() if meta else ""
+    return f'{{"requestId":"{request_id}"{rest}}}'
+
+
+def _links(links: Mapping[str, Any] | None) -> str:
+    return "" if links is None else f',"links":{encode_json(links).decode()}'
+
+
+def link_header(links: Mapping[str, str | None]) -> bytes:
+    """The same links as a `Link` header (RFC 8288); those that are None are left out."""
+    return ", ".join(
+        f'<{target}>; rel="{rel}"' for rel, target in links.items() if target is not None
+    ).encode()
+
+
+def json_response(value: Any, status: int = 200, headers: Headers | None = None) -> Response:
+    """A response of a value, encoded."""
+    return Response(status, [JSON_TYPE, *(headers or ())], encode_json(value))
+
+
+# --- errors ---
+
+
+def error_body(fault: Fault, request_id: str) -> bytes:
+    """A refusal in the JSON envelope."""
+    error: dict[str, Any] = {
+        "code": fault.code,
+        "number": fault.entry.number,
+        "message": fault.message,
+        "requestId": request_id,
+        "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "details": [_detail(detail) for detail in fault.details],
+    }
+    if fault.hint:
+        error["hint"] = fault.hint
+    retry_after = fault.headers.get("Retry-After", "")
+    if retry_after.isdigit():
+        error["retryAfter"] = int(retry_after)
+    return encode_json({"error": {**error, **fault.facts}})
+
+
+def _detail(detail: Detail) -> dict[str, Any]:
+    members = {
+        "field": detail.field,
+        "parameter": detail.parameter,
+        "code": detail.code,
+        "message": detail.message,
+        "hint": detail.hint,
+        **detail.facts,
+    }
+    return {name: value for name, value in members.items() if value is not None or name in detail.facts}
+
+
+def error_response(fault: Fault, request_id: str) -> Response:
+    """A refusal as a response: 401 challenges (RFC 6750, 3), 429 and 503 say when to come back."""
+    headers = dict(fault.headers)
+    if fault.status == 401:
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="headwater"')
+    elif fault.status in (429, 503):
+        fault.headers.setdefault("Retry-After", str(fault.facts.get("retryAfter", 1)))
+        headers.setdefault("Retry-After", fault.headers["Retry-After"])
+    encoded = [JSON_TYPE, (b"cache-control", b"no-store")]
+    encoded += [(name.lower().encode(), _header_value(value)) for name, value in headers.items()]
+    return Response(fault.status, encoded, error_body(fault, request_id))
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _header_value(text: str) -> bytes:
+    """Text as a header value: what could end the header, or is not in its character set, is replaced."""
+    return _CONTROL.sub(" ", text).encode("latin-1", "replace")
+
+
+# --- entity tags ---
+
+_TAG = re.compile(rb'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+
+
+def etag(body: bytes, version: int | None = None) -> bytes:
+    """The strong tag of a representation, `"version.hash"`; `"hash"` where there is no version.
+
+    `body` is what the client's copy depends on: the row's JSON, without the request id around it.
+    """
+    digest = blake2b(body, digest_size=8).hexdigest().encode()
+    return b'"%s"' % digest if version is None else b'"%d.%s"' % (version, digest)
+
+
+def if_none_match(header: bytes | None, tag: bytes) -> bool:
+    """Whether the client has this representation: `*`, or any tag, compared weakly (RFC 9110, 13.1.2)."""
+    if header is None:
+        return False
+    return (
+        header == tag
+        or header.strip() == b"*"
+        or any(value == tag[1:-1] for _, value in _TAG.findall(header))
+    )
+
+
+def if_match(header: bytes | None) -> tuple[int, ...] | None:
+    """The versions that an `If-Match` header admits; None for any (`*`, or no header).
+
+    Only the version counts, as a tag's hash also tells how the row was represented. Weak tags never match
+    (RFC 9110, 13.1.1), nor do foreign ones: for those alone the tuple is empty, and the precondition fails.
+    """
+    if header is None or header.strip() == b"*":
+        return None
+    versions = (value.split(b".")[0] for weak, value in _TAG.findall(header) if not weak)
+    return tuple(int(version) for version in versions if version.isdigit() and len(version) < 19)
+
+
+def tagged(exchange: Exchange, tag: bytes, response: Response) -> Response:
+    """The response with its entity tag; 304 without a body where the client has it (RFC 9110, 15.4.5)."""
+    if response.status == 200 and exchange.method in ("GET", "HEAD"):
+        header = exchange.headers.get(b"if-none-match")
+        if header is not None and if_none_match(header, tag):
+            kept = (b"cache-control", b"content-location", b"date", b"expires", b"vary")
+            return Response(304, [(b"etag", tag), *(pair for pair in response.headers if pair[0] in kept)])
+    response.headers.append((b"etag", tag))
+    return response

@@ -1,0 +1,128 @@
+"""The paths for signing in and out, the published keys, and who one is."""
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from headwater.base.errors import Detail, Fault
+from headwater.http.decode import decode_json
+from headwater.http.exchange import Exchange, Response
+from headwater.http.routes import Route
+from headwater.http.wire import JSON_TYPE, body_type, encode_json, json_response, one
+from headwater.identity.identity import Grant, Identity
+
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+def routes(identity: Identity) -> list[Route]:
+    """The routes of an application's identity."""
+
+    async def login(exchange: Exchange) -> Response:
+        body = await _fields(exchange, (JSON, FORM), ("username", "password"), oauth=True)
+        return _tokens(await identity.login(body["username"], body["password"], exchange.request_id))
+
+    async def refresh(exchange: Exchange) -> Response:
+        body = await _fields(exchange, (JSON,), ("refreshToken",))
+        return _tokens(await identity.refresh(body["refreshToken"], exchange.request_id))
+
+    async def logout(exchange: Exchange) -> Response:
+        # The route looks at the header itself: a client may sign out with its refresh token, however old the
+        # access token that it still sends.
+        if await exchange.body():
+            body = await _fields(exchange, (JSON,), ("refreshToken",))
+            await identity.logout(token=body["refreshToken"], request_id=exchange.request_id)
+        else:
+            scheme, _, token = exchange.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+            if scheme.lower() != "bearer":
+                raise Fault("AUTHENTICATION_REQUIRED", "Send the refresh token, or a bearer token.")
+            actor = await identity.actor(token.strip())
+            await identity.logout(actor.session, request_id=exchange.request_id)
+        return Response(204, [NO_STORE])
+
+    async def me(exchange: Exchange) -> Response:
+        actor = exchange.call.actor
+        account = None if actor.id is None else await identity.account_by_id(actor.id)
+        if account is None:
+            raise Fault("AUTHENTICATION_REQUIRED")
+        shown = {
+            "id": account["id"],
+            "login": account["login"],
+            "name": account["name"],
+            "roles": sorted(actor.roles),
+            "permissions": sorted(actor.permissions),
+        }
+        return Response(200, [JSON_TYPE, NO_STORE], one(encode_json(shown).decode(), exchange.request_id))
+
+    async def keys(exchange: Exchange) -> Response:
+        # A minute is far less than a key is published before it signs.
+        cached = (b"cache-control", b"public, max-age=60")
+        return json_response({"keys": await identity.published_keys()}, headers=[cached])
+
+    return [
+        Route("POST", "/api/v1/auth/login", login, "auth.login", "Sign in with user name and password.",
+              accepts=(JSON, FORM), authenticates=False),
+        Route("POST", "/api/v1/auth/refresh", refresh, "auth.refresh",
+              "Exchange a refresh token for new tokens.", accepts=(JSON,), authenticates=False),
+        Route("POST", "/api/v1/auth/logout", logout, "auth.logout",
+              "End the session of the refresh token in the body, or else of the bearer token.",
+              accepts=(JSON,), authenticates=False),
+        Route("GET", "/api/v1/users/me", me, "users.me", "Who the caller is, with roles and permissions."),
+        Route("GET", "/.well-known/jwks.json", keys, "auth.keys",
+              "The keys that access tokens are signed with.", authenticates=False),
+    ]  # fmt: skip
+
+
+def _tokens(grant: Grant) -> Response:
+    body = {
+        "accessToken": grant.access_token,
+        "tokenType": "bearer",
+        "expiresIn": grant.expires_in,
+        "refreshToken": grant.refresh_token,
+    }
+    return json_response(body, headers=[NO_STORE])
+
+
+# What a client of OAuth 2's password grant sends besides (RFC 6749, 4.3.2); none of it changes the answer.
+_OAUTH: Final = frozenset({"grant_type", "scope", "client_id", "client_secret"})
+
+
+async def _fields(
+    exchange: Exchange, accepts: tuple[str, ...], names: tuple[str, ...], *, oauth: bool = False
+) -> dict[str, str]:
+    """The text fields of a body. Raises Fault VALIDATION_ERROR naming all that is missing, unknown or no text."""
+    media_type = body_type(exchange.headers.get(b"content-type"), accepts)
+    body = await exchange.body()
+    sent: Any = _form(body) if media_type == FORM else decode_json(body)
+    if not isinstance(sent, dict):
+        raise Fault("VALIDATION_ERROR", "The body is not an object.")
+    details = []
+    for name in names:
+        if name not in sent:
+            details.append(Detail("REQUIRED_FIELD", f"{name} is missing.", field=name))
+        elif not isinstance(sent[name], str):
+            details.append(Detail("INVALID_FORMAT", f"{name} is not a text.", field=name))
+    for name in sent.keys() - set(names):
+        if not (oauth and media_type == FORM and name in _OAUTH):
+            hint = f"The fields are {', '.join(names)}."
+            details.append(Detail("UNKNOWN_FIELD", f"There is no field {name!r}.", field=name, hint=hint))
+    if details:
+        raise Fault("VALIDATION_ERROR", details=details)
+    return sent
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=20,
+            strict_parsing=bool(body),
+        )
+    except ValueError:
+        raise Fault("INVALID_FORMAT", "The body is not a form in UTF-8.") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs) or any("\0" in text for pair in pairs for text in pair):
+        raise Fault("INVALID_FORMAT", "The form repeats a field, or has a NUL character.")
+    return fields

@@ -1,0 +1,196 @@
+"""From request bodies to the values of a command.
+
+Bodies are read strictly: nothing is coerced, unknown names are refused, and all problems are told together.
+What needs the row or other rows (references, states, rules) is the engine's concern.
+"""
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from headwater.base.errors import Detail, Fault, nearest
+from headwater.ir.command import Expected, Merge
+from headwater.ir.limits import limit_checker
+from headwater.ir.model import Action, Field, Kind, Resource
+from headwater.ir.parse import sentence
+from headwater.ir.scalars import BadValue, check_json, integer_value, json_name
+from headwater.ir.values import wire_decoder
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """How one field is read from a body."""
+
+    field: Field
+    decode: Callable[[Any], Any]
+    check: Callable[[Any], list[BadValue]]
+
+
+class BodyParser:
+    """Reads the bodies of one resource's writes."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.resource = resource
+        self._writers: dict[str, _Writer] = {}
+        self._fixed: dict[str, Field] = {}
+        for field in resource.fields.values():
+            if field.internal:
+                continue
+            if field.read_only or field.computed is not None:
+                self._fixed[field.wire] = field
+            else:
+                check = limit_checker(field.type, field.limits)
+                self._writers[field.wire] = _Writer(field, wire_decoder(field.type), check)
+        self._required = tuple(w.field for w in self._writers.values() if w.field.required)
+        self._versioned = "version" in self._fixed
+
+    def create(self, body: Any) -> dict[str, Any]:
+        """The values of a new row. Raises: Fault."""
+        problems: list[Detail] = []
+        values = self._values(_object(body), problems)
+        problems += [_missing(field) for field in self._required if field.wire not in body]
+        _refuse(problems)
+        return values
+
+    def update(self, body: Any, *, replace: bool = False) -> tuple[dict[str, Any], Expected | None]:
+        """The changes to a row, and the version that they are meant for, if the body has one.
+
+        By default the body is a merge patch (RFC 7396): a null clears a field, and the members of a JSON
+        object are merged into the old one. With `replace` the body is the whole row: fields that it lacks
+        return to their defaults, so those without a default are demanded, except where they can never change.
+
+        Raises: Fault.
+        """
+        problems: list[Detail] = []
+        body = dict(_object(body))
+        expected = self._expected(body, problems)
+        values = self._values(body, problems)
+        if replace:
+            problems += [_missing(f) for f in self._required if f.wire not in body and not f.immutable]
+        else:
+            for name, value in values.items():
+                if value is not None and self.resource.fields[name].type.kind is Kind.JSON:
+                    values[name] = Merge(value)
+        _refuse(problems)
+        return values, expected
+
+    def _expected(self, body: dict[str, Any], problems: list[Detail]) -> Expected | None:
+        if not self._versioned or "version" not in body:
+            return None
+        try:
+            return Expected(integer_value(body.pop("version")))
+        except BadValue as bad:
+            problems.append(_detail("version", bad))
+            return None
+
+    def _values(self, body: Mapping[str, Any], problems: list[Detail]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in body.items():
+            writer = self._writers.get(name)
+            if writer is None:
+                problems.append(self._no_field(name))
+            elif value is None:
+                if writer.field.nullable:
+                    values[writer.field.name] = None
+                else:
+                    problems.append(Detail("INVALID_FORMAT", f"`{name}` must not be null.", name))
+            else:
+                try:
+                    values[writer.field.name] = decoded = writer.decode(value)
+                except BadValue as bad:
+                    problems.append(_detail(name, bad))
+                else:
+                    problems += [_detail(name, bad) for bad in writer.check(decoded)]
+        return values
+
+    def _no_field(self, name: str) -> Detail:
+        fixed = self._fixed.get(name)
+        if fixed is None:
+            return _unknown(name, self.resource.path, self._writers)
+        if fixed.computed is not None:
+            return Detail("READ_ONLY_FIELD", f"`{name}` is computed; leave it out.", name)
+        if self.resource.natural and fixed.name == "id":
+            key = self.resource.fields[self.resource.key].wire
+            return Detail("READ_ONLY_FIELD", f"`id` is set through `{key}`; leave it out.", name)
+        return Detail("READ_ONLY_FIELD", f"`{name}` is set by the server; leave it out.", name)
+
+
+def arguments(action: Action, body: Any) -> dict[str, Any]:
+    """The arguments that a body gives to an action, by the names that its author chose. Raises: Fault."""
+    given = {} if body is None else _object(body)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(action.parameters)}
+    values: dict[str, Any] = {}
+    problems: list[Detail] = []
+    for name, value in given.items():
+        field = fields.get(name)
+        if field is None:
+            problems.append(_unknown(name, action.path, fields))
+            continue
+        try:
+            check_json(value)
+            values[field.name] = msgspec.convert(_composed(value), field.type, strict=True)
+        except BadValue as bad:
+            problems.append(_detail(name, bad))
+        except msgspec.ValidationError as error:
+            problems.append(_invalid(name, str(error)))
+    for name, field in fields.items():
+        if field.required and name not in given:
+            problems.append(Detail("REQUIRED_FIELD", f"`{name}` is required.", name))
+    _refuse(problems)
+    return values
+
+
+def _composed(value: Any) -> Any:
+    """A JSON value with its texts in normal form C."""
+    match value:
+        case str():
+            return value if value.isascii() else unicodedata.normalize("NFC", value)
+        case list():
+            return [_composed(item) for item in value]
+        case dict():
+            return {name: _composed(member) for name, member in value.items()}
+        case _:
+            return value
+
+
+def _object(body: Any) -> Mapping[str, Any]:
+    if not isinstance(body, dict):
+        what = "empty" if body is None else json_name(body)
+        raise Fault("INVALID_FORMAT", f"The body must be a JSON object, not {what}.")
+    return body
+
+
+def _missing(field: Field) -> Detail:
+    return Detail("REQUIRED_FIELD", f"`{field.wire}` is required.", field.wire, hint=field.doc or None)
+
+
+def _unknown(name: str, where: str, valid: Mapping[str, Any]) -> Detail:
+    shown = name if len(name) <= 80 else name[:77] + "..."
+    near = nearest(name[:80], valid)
+    listed = f"there are {', '.join(valid)}." if valid else "it takes none."
+    mend = f"did you mean `{near}`?" if near else listed
+    hint = f"Send `{near}`." if near else None
+    return Detail("UNKNOWN_FIELD", f"{where} has no field `{shown}` to write; {mend}", shown, hint=hint)
+
+
+def _detail(name: str, bad: BadValue) -> Detail:
+    place = name + bad.path
+    return Detail(bad.code, sentence(place, bad.message), place, hint=bad.hint, facts=bad.facts)
+
+
+def _invalid(name: str, message: str) -> Detail:
+    """A complaint of msgspec, "Expected `int`, got `str` - at `$[0]`", as a problem of an argument."""
+    text, _, path = message.partition(" - at `$")
+    place = name + path.rstrip("`")
+    return Detail("INVALID_FORMAT", f"`{place}`: {text}.", place)
+
+
+def _refuse(problems: list[Detail]) -> None:
+    """Raises the Fault for the problems of a body, if there are any."""
+    if problems:
+        count = len(problems)
+        message = problems[0].message if count == 1 else f"The body has {count} problems."
+        raise Fault("VALIDATION_ERROR", message, problems)

@@ -1,0 +1,97 @@
+"""A write, as data. Every surface builds one of these, and hands it to `engine.run`.
+
+Values are keyed by the author's field names and are in their Python form: a surface has parsed and checked each
+against its own field (`ir/parse`). What needs the row or other rows is checked by the engine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from headwater.ir.query import Select
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The version that the caller believes to be current. `header`: it came as `If-Match`, so failing is 412."""
+
+    version: int
+    header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merge patch (RFC 7396) for a JSON field: stands in `Update.values` in place of the new object."""
+
+    patch: Mapping[str, Any]
+
+    def apply(self, old: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The new object: members of the patch replace or, if they are null, remove those of the old one."""
+        merged = dict(old or {})
+        for name, value in self.patch.items():
+            if value is None:
+                merged.pop(name, None)
+            elif isinstance(value, dict):
+                before = merged.get(name)
+                merged[name] = Merge(value).apply(before if isinstance(before, dict) else None)
+            else:
+                merged[name] = value
+        return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    resource: str
+    values: Mapping[str, Any]
+    select: Select = Select()
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Changes some fields of a row; with `replace`, fields that are not given return to their defaults."""
+
+    resource: str
+    key: str
+    values: Mapping[str, Any]
+    expected: Expected | None = None
+    replace: bool = False
+    select: Select = Select()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    resource: str
+    key: str
+    expected: Expected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Calls an action; `key` is None for actions of the collection."""
+
+    resource: str
+    action: str
+    key: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    expected: Expected | None = None
+    select: Select = Select()
+
+
+Command = Create | Update | Delete | Act
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a write did.
+
+    `row` is the JSON text of the row as the caller may see it: None after a delete, and where the caller may not
+    read what they wrote. `value` is an action's own result. `position` is the last log position of the write;
+    None if nothing changed.
+    """
+
+    key: str | None
+    row: str | None = None
+    version: int | None = None
+    value: Any = None
+    returned: bool = False
+    position: int | None = None

@@ -1,0 +1,256 @@
+"""The Model: all declarations of one application, as frozen data.
+
+`declare` builds it from classes; everything else reads it. Names come in three spellings: `name` as the author
+wrote it (`created_at`), `wire` as clients see it (`createdAt`), `column` as the database has it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from headwater.ir.expr import Expr, Predicate
+
+Verb = Literal["read", "create", "update", "delete"] | str
+OnDelete = Literal["restrict", "cascade", "set_null"]
+
+
+class Kind(StrEnum):
+    """What a field holds; with its Python form, and its form on the wire."""
+
+    TEXT = "text"  # str; string
+    ID = "id"  # str; string
+    ENUM = "enum"  # str (StrEnum member towards authors); string
+    INTEGER = "integer"  # int within 64 bits; number
+    FLOAT = "float"  # float, finite; number
+    DECIMAL = "decimal"  # Decimal with declared places; string
+    MONEY = "money"  # Decimal in the declared currency; {"amount": "12.50", "currency": "EUR"}
+    BOOLEAN = "boolean"  # bool; true or false
+    DATE = "date"  # date; "2026-01-31"
+    DATETIME = "datetime"  # aware datetime; "2026-01-31T12:00:00.000000Z"
+    DURATION = "duration"  # timedelta; "PT5400S"
+    JSON = "json"  # dict; object
+    LIST = "list"  # list of scalars; array
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A field's type. `places` belongs to decimals and money, `item` to lists, `values` to enums."""
+
+    kind: Kind
+    places: int = 0
+    currency: str | None = None
+    values: tuple[str, ...] = ()
+    item: Kind | None = None
+    enum: type[StrEnum] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a value must satisfy by itself. Lengths count code points (text) or elements (lists)."""
+
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    format: Literal["email", "url"] | None = None
+    ge: Any = None
+    gt: Any = None
+    le: Any = None
+    lt: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a row.
+
+    `target` names the resource that a reference points to. `computed` is the SQL expression of a computed field,
+    which has no column. `internal` fields never leave the engine: no surface reads, writes or filters by them,
+    and the log does not hold them. `folded` names the shadow column that holds the text case-folded.
+    `default` is called without arguments for each new row that does not give the field.
+    """
+
+    name: str
+    wire: str
+    type: Type
+    column: str | None
+    doc: str = ""
+    nullable: bool = False
+    default: Callable[[], Any] | None = None
+    limits: Limits = Limits()
+    unique: bool = False
+    indexed: bool = False
+    searchable: bool = False
+    immutable: bool = False
+    read_only: bool = False
+    internal: bool = False
+    folded: str | None = None
+    target: str | None = None
+    on_delete: OnDelete = "restrict"
+    computed: Expr | None = None
+    moves: Mapping[str, tuple[str, ...]] | None = None
+    example: Any = None
+
+    @property
+    def required(self) -> bool:
+        """Whether a client must send it when creating."""
+        return not (
+            self.nullable or self.default or self.read_only or self.internal or self.computed is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A way from a row to others.
+
+    - one: this row's reference `field` points to `target`.
+    - many: `target`'s reference `field` points to this row.
+    - through: rows of `through` point to this row by `field`, and to `target` by `far`.
+    """
+
+    name: str
+    wire: str
+    kind: Literal["one", "many", "through"]
+    target: str
+    field: str
+    through: str | None = None
+    far: str | None = None
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who may do what: actors with any of `roles` (None: whoever has signed in), on the rows where `when` holds."""
+
+    verbs: frozenset[str]
+    when: Predicate
+    roles: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """Who may read (or write) a field: on the rows where `unless` holds."""
+
+    field: str
+    unless: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule across the fields of a row: `holds` must be true after each write. `fields` are named in the error."""
+
+    name: str
+    holds: Predicate
+    message: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """A combination of fields that no two rows share. Rows with a null among them are not compared."""
+
+    name: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Fields in order, each with whether it descends."""
+
+    name: str
+    keys: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An argument of an action: a field without a column."""
+
+    name: str
+    wire: str
+    annotation: Any
+    required: bool
+    default: Any = None
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A method that clients can call, on a row or on the collection."""
+
+    name: str
+    path: str
+    on: Literal["row", "collection"]
+    function: Callable[..., Any]
+    parameters: type[Any]
+    result: Any
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One declared resource.
+
+    `key` is the field whose value is the row's id: `id` (a TypeID with `prefix`), or a natural key.
+    """
+
+    name: str
+    singular: str
+    plural: str
+    path: str
+    table: str
+    prefix: str
+    key: str
+    cls: type[Any]
+    doc: str
+    fields: Mapping[str, Field]
+    relations: Mapping[str, Relation]
+    grants: tuple[Grant, ...] = ()
+    masks: Mapping[str, Predicate] = field(default_factory=dict)
+    locks: Mapping[str, Predicate] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    uniques: tuple[Unique, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    exposed: bool = True
+    demands_version: bool = False
+    by_wire: Mapping[str, Field] = field(default_factory=dict)
+    relation_by_wire: Mapping[str, Relation] = field(default_factory=dict)
+
+    @property
+    def natural(self) -> bool:
+        """Whether clients choose the id."""
+        return self.key != "id"
+
+    def permission(self, verb: str) -> str:
+        """The permission's name, such as `approve:tasks`."""
+        return f"{verb}:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A named bundle of `verb:resource` patterns that hold on any row. Includes all that it inherits."""
+
+    name: str
+    inherits: frozenset[str]
+    permissions: frozenset[str]
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Every declaration of an application, cross-checked."""
+
+    resources: Mapping[str, Resource]
+    roles: Mapping[str, Role]
+    by_path: Mapping[str, Resource]
+
+    def target(self, resource: Resource, path: tuple[str, ...]) -> Resource:
+        """The resource at the end of a path of relations."""
+        for name in path:
+            resource = self.resources[resource.relations[name].target]
+        return resource
+
+    def referrers(self, name: str) -> tuple[tuple[Resource, Field], ...]:
+        """Every reference field that points to a resource."""
+        return tuple(
+            (other, f) for other in self.resources.values() for f in other.fields.values() if f.target == name
+        )

@@ -1,0 +1,133 @@
+"""What the names of query parameters mean, found once per name and kept."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from headwater.base.errors import Detail, nearest
+from headwater.ir.filters import Build, builder
+from headwater.ir.model import Model, Resource
+from headwater.ir.names import Namer, UnknownName, snake
+
+LIST_PARAMETERS: Final = ("limit", "cursor", "page", "perPage", "sort", "order", "fields", "include")
+ROW_PARAMETERS: Final = ("fields", "include")
+MAX_NAME: Final = 300
+
+_SPELLINGS: Final = {**{name: name for name in LIST_PARAMETERS}, "per_page": "perPage"}
+_OPTIONS: Final = ("limit", "sort", "filter")
+_NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]+\]){0,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A parameter of the request itself, which can be given once: one of `LIST_PARAMETERS`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`status`, `deadline[gte]`, `filter[limit]`."""
+
+    build: Build
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsOf:
+    """`fields[tasks]`."""
+
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`tasks[limit]`, `tasks[sort]`, `tasks[filter][status]`: `path` names relations, to `target`."""
+
+    path: tuple[str, ...]
+    name: str
+    target: Resource
+    build: Build | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A name without a meaning."""
+
+    detail: Detail
+
+
+Meaning = Single | Filter | FieldsOf | Option | Unknown
+
+
+class Glossary:
+    """The meanings of parameters, for each resource of a model."""
+
+    def __init__(self, model: Model, namer: Namer) -> None:
+        self.model, self.namer = model, namer
+        self._paths = {r.path: r for r in model.resources.values() if r.exposed}
+        self._kept = lru_cache(8192)(self._find)
+
+    def meaning(self, resource: Resource, parameter: str) -> Meaning:
+        """What a parameter's name stands for in a question about a resource."""
+        if len(parameter) > MAX_NAME:
+            short = parameter[:60] + "..."
+            return Unknown(Detail("INVALID_PARAMETER", f"`{short}` is too long for a name.", parameter=short))
+        return self._kept(resource.name, parameter)
+
+    def _find(self, name: str, parameter: str) -> Meaning:
+        try:
+            return self._resolve(self.model.resources[name], parameter)
+        except UnknownName as unknown:
+            return Unknown(Detail(unknown.code, unknown.message, parameter=parameter))
+
+    def _resolve(self, resource: Resource, parameter: str) -> Meaning:
+        found = _NAME.fullmatch(parameter)
+        if found is None:
+            raise UnknownName(f"`{parameter}` is not the name of a parameter.")
+        base, brackets = found[1], found[2][1:-1].split("][") if found[2] else []
+        if base == "filter" and brackets:
+            return self._filter(resource, brackets[0], brackets[1:])
+        if base == "fields" and len(brackets) == 1:
+            return FieldsOf(self._named(brackets[0]))
+        if base in _SPELLINGS:
+            if not brackets:
+                return Single(_SPELLINGS[base])
+            mend = f"a field of that name is filtered by `filter[{base}]{found[2]}`."
+            raise UnknownName(f"`{base}` is a parameter, which takes no brackets; {mend}")
+        return (brackets and self._option(resource, base, brackets)) or self._filter(
+            resource, base, brackets, LIST_PARAMETERS
+        )
+
+    def _filter(self, resource: Resource, path: str, rest: Sequence[str], also: Iterable[str] = ()) -> Filter:
+        if len(rest) > 1:
+            raise UnknownName(f"`[{rest[1]}]` follows an operator, where nothing can follow.")
+        return Filter(builder(self.namer.place(resource, path, also=also), rest[0] if rest else "eq"))
+
+    def _option(self, resource: Resource, base: str, brackets: Sequence[str]) -> Option | None:
+        """The option of a to-many relation; None if `base` does not lead to one."""
+        try:
+            path = self.namer.relations(resource, base)
+        except UnknownName:
+            return None
+        if path[-1].kind == "one":
+            return None
+        target, names = self.model.resources[path[-1].target], tuple(relation.name for relation in path)
+        match brackets:
+            case ["limit" | "sort" as option]:
+                return Option(names, option, target)
+            case ["filter", inner, *rest]:
+                return Option(names, "filter", target, self._filter(target, inner, rest).build)
+        near = nearest(brackets[0], [option for option in _OPTIONS if option != brackets[0]])
+        mend = f"did you mean `[{near}]`?" if near else "there are `[limit]`, `[sort]`, `[filter][name]`."
+        raise UnknownName(f"`{base}` is a relation without the option `[{']['.join(brackets)}]`; {mend}")
+
+    def _named(self, text: str) -> Resource:
+        """The resource that `fields[...]` names: by its path, in any spelling."""
+        found = self._paths.get(snake(text).replace("_", "-"))
+        if found is None:
+            near = nearest(text, self._paths)
+            mend = f"did you mean `fields[{near}]`?" if near else f"there are {', '.join(self._paths)}."
+            raise UnknownName(f"There is no resource `{text}`; {mend}")
+        return found

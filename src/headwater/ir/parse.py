@@ -1,0 +1,266 @@
+"""From query strings to `Query`.
+
+A parameter's name is resolved once and kept; a request then only reads its values. Nothing is ignored: an
+unknown name, a value that its field cannot hold and a parameter given twice are problems, and all problems of
+a request are told together. What the caller may see is the engine's concern.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NoReturn
+
+from headwater.base.errors import Detail, Fault
+from headwater.ir.expr import Predicate
+from headwater.ir.filters import UNSORTED
+from headwater.ir.model import Model, Resource
+from headwater.ir.names import Namer, UnknownName
+from headwater.ir.parameters import ROW_PARAMETERS, FieldsOf, Filter, Glossary, Option, Single, Unknown
+from headwater.ir.query import DEFAULT_LIMIT, MAX_LIMIT, Cursor, Numbered, Query, Select, Sort, Within
+from headwater.ir.scalars import BadValue
+from headwater.ir.selection import Options, Selector, apply, conjunction
+
+Parameters = Sequence[tuple[str, str]]
+Typed = tuple[tuple[str, str], ...]
+
+DEFAULT_SIZE: Final = 25
+MAX_PAGE: Final = 1_000_000_000
+MAX_SORT_KEYS: Final = 8
+
+_ALL: Final = Select()
+_START: Final = Cursor()
+
+
+class Parser:
+    """Parses the query strings of one model."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.namer = Namer(model)
+        self.glossary = Glossary(model, self.namer)
+        self.sorts = lru_cache(2048)(self._sorts)
+        self.selects = lru_cache(2048)(self._selects)
+
+    def list(self, resource: Resource, parameters: Parameters, *, within: Within | None = None) -> Query:
+        """A question about many rows. Raises: Fault."""
+        if not parameters:
+            return Query(resource.name, within=within)
+        reading = _Reading(self, resource)
+        reading.take(parameters)
+        page, sort, select = reading.page(), reading.sort(), reading.select()
+        reading.finish()
+        return Query(resource.name, None, select, conjunction(reading.where), sort, page, within)
+
+    def one(self, resource: Resource, key: str, parameters: Parameters) -> Query:
+        """A question about one row. Raises: Fault."""
+        return Query(resource.name, key, self.select(resource, parameters))
+
+    def select(self, resource: Resource, parameters: Parameters) -> Select:
+        """What one row shows, where it is read or written. Raises: Fault."""
+        if not parameters:
+            return _ALL
+        reading = _Reading(self, resource, one=True)
+        reading.take(parameters)
+        select = reading.select()
+        reading.finish()
+        return select
+
+    def nothing(self, parameters: Parameters) -> None:
+        """For what takes no parameters. Raises: Fault, if there are some."""
+        problems = [
+            Detail("INVALID_PARAMETER", f"`{name}` means nothing here; leave it out.", parameter=name)
+            for name, _ in parameters
+        ]
+        if problems:
+            refuse(problems)
+
+    def _sorts(self, name: str, text: str, order: str | None) -> tuple[tuple[Sort, ...], tuple[str, ...]]:
+        """The keys, and what is wrong with them."""
+        keys: list[Sort] = []
+        problems: list[str] = []
+        parts = text.split(",")
+        if order is not None and (len(parts) > 1 or text.startswith("-")):
+            problems.append("`order` goes with one key; write `-` before each key that descends instead.")
+        if len(parts) > MAX_SORT_KEYS:
+            return (), (f"At most {MAX_SORT_KEYS} keys can be sorted by.",)
+        for part in parts:
+            try:
+                place = self.namer.place(self.model.resources[name], part.removeprefix("-"))
+            except UnknownName as unknown:
+                problems.append(unknown.message)
+                continue
+            if place.many:
+                problems.append(f"`{part}` leads to many rows, so no order follows from it.")
+            elif place.field.type.kind in UNSORTED:
+                problems.append(f"`{part}` holds no single value, so no order follows from it.")
+            elif any(key.column == place.column for key in keys):
+                problems.append(f"`{part}` is named twice.")
+            else:
+                keys.append(Sort(place.column, part.startswith("-") or order == "desc"))
+        return tuple(keys), tuple(problems)
+
+    def _selects(
+        self, name: str, fields: str | None, include: str | None, typed: Typed
+    ) -> tuple[Select, tuple[Detail, ...]]:
+        """The selection, and what is wrong with it."""
+        selector = Selector(self.model, self.namer, self.model.resources[name])
+        problems: list[Detail] = []
+        wanted = [("fields", part) for part in fields.split(",")] if fields is not None else []
+        wanted += [("include", part) for part in include.split(",")] if include else []
+        wanted += [(target, part) for target, text in typed for part in text.split(",")]
+        for parameter, part in wanted:
+            try:
+                if parameter == "fields":
+                    selector.field(part)
+                elif parameter == "include":
+                    selector.include(part)
+                else:
+                    selector.field_of(self.model.resources[parameter], part)
+            except UnknownName as unknown:
+                target = self.model.resources.get(parameter)
+                spelt = f"fields[{target.path}]" if target else parameter
+                problems.append(Detail(unknown.code, unknown.message, parameter=spelt))
+        return selector.root.freeze(), tuple(problems)
+
+
+class _Reading:
+    """One request while it is read: what it gave, and what is wrong with it."""
+
+    __slots__ = ("one", "options", "parser", "problems", "resource", "singles", "typed", "where")
+
+    def __init__(self, parser: Parser, resource: Resource, one: bool = False) -> None:
+        self.parser, self.resource, self.one = parser, resource, one
+        self.singles: dict[str, str] = {}
+        self.where: list[Predicate] = []
+        self.typed: dict[str, str] = {}
+        self.options: dict[tuple[str, ...], Options] = {}
+        self.problems: list[Detail] = []
+
+    def problem(self, parameter: str, message: str, code: str = "INVALID_PARAMETER") -> None:
+        self.problems.append(Detail(code, message, parameter=parameter))
+
+    def bad(self, parameter: str, bad: BadValue) -> None:
+        message = sentence(parameter, bad.message)
+        self.problems.append(Detail("INVALID_PARAMETER", message, None, parameter, bad.hint, bad.facts))
+
+    def finish(self) -> None:
+        """Raises a Fault if there are problems."""
+        if self.problems:
+            refuse(self.problems)
+
+    def take(self, parameters: Parameters) -> None:
+        """Read every parameter, as far as it stands by itself."""
+        meaning, resource = self.parser.glossary.meaning, self.resource
+        for name, text in parameters:
+            found = meaning(resource, name)
+            match found:
+                case Filter(build) if not self.one:
+                    try:
+                        self.where.append(build(text))
+                    except BadValue as bad:
+                        self.bad(name, bad)
+                case Single(canonical) if not self.one or canonical in ROW_PARAMETERS:
+                    if canonical in self.singles:
+                        self.problem(name, f"`{name}` is given more than once.")
+                    self.singles[canonical] = text
+                case FieldsOf(target):
+                    if target.name in self.typed:
+                        self.problem(name, f"`{name}` is given more than once.")
+                    self.typed[target.name] = text
+                case Option():
+                    self._option(name, text, found)
+                case Unknown(detail):
+                    self.problems.append(detail)
+                case _:
+                    self.problem(name, f"`{name}` means nothing for a single row; `fields` and `include` do.")
+
+    def _option(self, name: str, text: str, option: Option) -> None:
+        wanted = self.options.get(option.path)
+        if wanted is None:
+            wanted = self.options[option.path] = Options(name)
+        if option.build is not None:
+            try:
+                wanted.where.append(option.build(text))
+            except BadValue as bad:
+                self.bad(name, bad)
+        elif option.name in wanted.given:
+            self.problem(name, f"`{name}` is given more than once.")
+        elif option.name == "limit":
+            wanted.limit = self.number(name, text, MAX_LIMIT)
+        else:
+            wanted.sort, problems = self.parser.sorts(option.target.name, text, None)
+            for message in problems:
+                self.problem(name, message)
+        wanted.given.add(option.name)
+
+    def number(self, name: str, text: str, most: int) -> int:
+        """A count from 1 to `most`."""
+        if text.isascii() and text.isdecimal() and len(text) <= 12 and 1 <= int(text) <= most:
+            return int(text)
+        self.problem(name, f"`{name}` must be an integer from 1 to {most}.")
+        return 1
+
+    def page(self) -> Cursor | Numbered:
+        """Paging by cursor, or by number where `page` or `perPage` says so."""
+        singles = self.singles
+        if "page" in singles or "perPage" in singles:
+            for name in ("limit", "cursor"):
+                if name in singles:
+                    self.problem(name, f"`{name}` pages by cursor; it cannot go with `page` and `perPage`.")
+            number, size = singles.get("page"), singles.get("perPage")
+            return Numbered(
+                1 if number is None else self.number("page", number, MAX_PAGE),
+                DEFAULT_SIZE if size is None else self.number("perPage", size, MAX_LIMIT),
+            )
+        limit, token = singles.get("limit"), singles.get("cursor")
+        if token == "":
+            self.problem("cursor", "`cursor` must not be empty; leave it out to begin.")
+        if limit is None:
+            return _START if token is None else Cursor(DEFAULT_LIMIT, token)
+        return Cursor(self.number("limit", limit, MAX_LIMIT), token)
+
+    def sort(self) -> tuple[Sort, ...]:
+        """The order that `sort` and `order` ask for; empty if none."""
+        text, order = self.singles.get("sort"), self.singles.get("order")
+        if order is not None:
+            if text is None:
+                self.problem("order", "`order` needs `sort` to say by what.")
+            if order not in ("asc", "desc"):
+                self.problem("order", "`order` must be `asc` or `desc`.")
+        if text is None:
+            return ()
+        sort, problems = self.parser.sorts(self.resource.name, text, order)
+        for message in problems:
+            self.problem("sort", message)
+        return sort
+
+    def select(self) -> Select:
+        """What each row shows."""
+        fields, include = self.singles.get("fields"), self.singles.get("include")
+        if fields is None and include is None and not self.typed:
+            select = _ALL
+        else:
+            typed = tuple(self.typed.items())
+            select, problems = self.parser.selects(self.resource.name, fields, include, typed)
+            self.problems.extend(problems)
+        if self.options:
+            select, included = apply(select, self.options)
+            for path, options in self.options.items():
+                if path not in included:
+                    name = options.parameter.partition("[")[0]
+                    self.problem(options.parameter, f"`{name}` is not included; add `include={name}`.")
+        return select
+
+
+def sentence(name: str, message: str) -> str:
+    """A message about a value, with the name of what holds it: "`limit` must be ..."."""
+    if message.startswith("Must "):
+        return f"`{name}` m{message[1:]}"
+    return f"`{name}`: {message}"
+
+
+def refuse(problems: Sequence[Detail]) -> NoReturn:
+    """Raises the Fault for some problems of a query string."""
+    codes = {problem.code for problem in problems}
+    code = codes.pop() if len(codes) == 1 else "INVALID_PARAMETER"
+    message = problems[0].message if len(problems) == 1 else f"The query has {len(problems)} problems."
+    raise Fault(code, message, problems)

@@ -1,0 +1,128 @@
+"""What the rows of an answer show: `fields`, `fields[tasks]`, `include`, and options of what is included."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from headwater.ir.expr import And, Predicate
+from headwater.ir.model import Model, Resource
+from headwater.ir.names import Namer, UnknownName
+from headwater.ir.query import DEFAULT_NESTED_LIMIT, MAX_INCLUDE_DEPTH, Include, Select, Sort
+
+MAX_INCLUDES: Final = 30
+
+
+@dataclass(slots=True)
+class Options:
+    """What a request asks of one included to-many relation. `parameter` is the first that named it."""
+
+    parameter: str
+    where: list[Predicate] = field(default_factory=list)
+    sort: tuple[Sort, ...] = ()
+    limit: int = DEFAULT_NESTED_LIMIT
+    given: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Node:
+    """A resource shown somewhere in the answer. `named` are the fields asked for, None if none was."""
+
+    resource: Resource
+    named: set[str] | None = None
+    whole: bool = False
+    children: dict[str, "Node"] = field(default_factory=dict)
+
+    def freeze(self) -> Select:
+        """In the order of the declaration, so that requests that mean the same share a plan."""
+        include = tuple(
+            Include(relation, child.freeze()) for relation, child in sorted(self.children.items())
+        )
+        if self.named is None or (self.whole and not self.named):
+            return Select(None, include)
+        return Select(tuple(name for name in self.resource.fields if name in self.named), include)
+
+
+class Selector:
+    """Collects the names of one request into a tree."""
+
+    def __init__(self, model: Model, namer: Namer, resource: Resource) -> None:
+        self.model, self.namer = model, namer
+        self.root = Node(resource)
+        self._nodes = [self.root]
+
+    def field(self, text: str) -> None:
+        """One name of `fields=id,title,artist.name`. Raises: UnknownName."""
+        *hops, last = text.split(".")
+        self._check_depth(len(hops))
+        node = self.root
+        node.named = node.named or set()
+        for hop in hops:
+            node = self._child(node, hop)
+            node.named = node.named or set()
+        self._name(node, last)
+
+    def include(self, text: str) -> None:
+        """One path of `include=project,tasks.artist`, the relations on the way too. Raises: UnknownName."""
+        hops = text.split(".")
+        self._check_depth(len(hops))
+        node = self.root
+        for hop in hops:
+            node = self._child(node, hop)
+            node.whole = True
+
+    def field_of(self, target: Resource, text: str) -> None:
+        """One name of `fields[people]=name`, for every place where it is shown. Raises: UnknownName."""
+        places = [node for node in self._nodes if node.resource is target]
+        if not places:
+            raise UnknownName(f"No {target.path} are shown here; `include` a relation to them.")
+        for node in places:
+            node.named = node.named or set()
+            self._name(node, text)
+
+    def _name(self, node: Node, text: str) -> None:
+        """One of a node's fields; the name of a to-many relation includes it."""
+        names = self.namer.names(node.resource)
+        if text not in names.fields and text in names.relations:
+            self._child(node, text).whole = True
+            return
+        assert node.named is not None
+        node.named.add(self.namer.field(node.resource, text).name)
+
+    def _child(self, node: Node, text: str) -> Node:
+        relation = self.namer.relation(node.resource, text)
+        child = node.children.get(relation.name)
+        if child is None:
+            if len(self._nodes) > MAX_INCLUDES:
+                raise UnknownName(f"At most {MAX_INCLUDES} relations can be included.", "QUERY_TOO_COMPLEX")
+            child = node.children[relation.name] = Node(self.model.resources[relation.target])
+            self._nodes.append(child)
+        return child
+
+    def _check_depth(self, depth: int) -> None:
+        if depth > MAX_INCLUDE_DEPTH:
+            raise UnknownName(f"At most {MAX_INCLUDE_DEPTH} relations can be nested.", "QUERY_TOO_COMPLEX")
+
+
+def apply(select: Select, options: Mapping[tuple[str, ...], Options]) -> tuple[Select, set[tuple[str, ...]]]:
+    """The selection with the options of its relations, and the paths of the relations that it includes."""
+    found: set[tuple[str, ...]] = set()
+
+    def visit(select: Select, path: tuple[str, ...]) -> Select:
+        included = []
+        for item in select.include:
+            here = (*path, item.relation)
+            found.add(here)
+            changes: dict[str, Any] = {"select": visit(item.select, here)}
+            if (wanted := options.get(here)) is not None:
+                changes |= {"sort": wanted.sort, "limit": wanted.limit, "where": conjunction(wanted.where)}
+            included.append(replace(item, **changes))
+        return replace(select, include=tuple(included))
+
+    return visit(select, ()), found
+
+
+def conjunction(predicates: list[Predicate]) -> Predicate | None:
+    """All of some predicates; None for none."""
+    if not predicates:
+        return None
+    return predicates[0] if len(predicates) == 1 else And(tuple(predicates))

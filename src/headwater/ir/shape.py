@@ -1,0 +1,169 @@
+"""The shape of a query: all of it but its values.
+
+Plans are cached by shape, so `shape` runs on every request and does as little as it can. `slotted` runs once a
+shape: it puts a `Slot` in the place of each value. Both visit the values in the same order.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from headwater.ir import expr as e
+from headwater.ir.query import Cursor, Include, Query, Select, Sort
+
+# What clients cannot write is part of the shape with its values: in it a constant need not stand beside a column
+# that tells its type.
+_WHOLE = (e.Arithmetic, e.Case, e.Coalesce)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of the `index`-th value. `many`: the value is a list."""
+
+    index: int
+    many: bool = False
+
+
+def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
+    """A hashable key of the query; its values are appended to `values`."""
+    page = query.page
+    within = query.within
+    if query.key is not None:
+        values.append(query.key)
+        return (query.resource, True, _select(query.select, values))
+    if within is not None:
+        values.append(within.key)
+    return (
+        query.resource,
+        None if within is None else (within.resource, within.relation),
+        None if query.where is None else _expr(query.where, values),
+        tuple([(s.column.path, s.descending) for s in query.sort]),
+        _select(query.select, values),
+        (page.limit, page.token is not None) if type(page) is Cursor else None,
+    )
+
+
+def _select(select: Select, values: list[Any]) -> tuple[Any, ...] | None:
+    if not select.include:
+        return select.fields
+    return (select.fields, tuple([_include(i, values) for i in select.include]))
+
+
+def _include(include: Include, values: list[Any]) -> tuple[Any, ...]:
+    return (
+        include.relation,
+        None if include.where is None else _expr(include.where, values),
+        include.sort,
+        include.limit,
+        _select(include.select, values),
+    )
+
+
+def _expr(node: Any, values: list[Any]) -> Any:
+    kind = type(node)
+    if kind is e.Compare:
+        return (node.op, _expr(node.left, values), _expr(node.right, values))
+    if kind is e.Column:
+        return node.path if node.root is None else (node.root, node.path)
+    if kind is e.Value:
+        values.append(node.value)
+        return None if node.value is None else 0
+    if kind is e.OneOf:
+        key = _expr(node.item, values)
+        values.append(node.values)
+        return ("in", key)
+    if kind is e.Related:
+        return (node.quantifier, node.path, node.root, _expr(node.where, values))
+    if kind is e.Matches:
+        return (node.op, _expr(node.item, values), _expr(node.text, values))
+    if kind is e.Aggregate:
+        parts = [None if n is None else _expr(n, values) for n in (node.value, node.where)]
+        return (node.function, node.resource, node.path, node.root, *parts)
+    if kind in _WHOLE:
+        return repr(node)
+    below = e.children(node)
+    if not below:
+        return node
+    return (kind.__name__, getattr(node, "op", None), *[_expr(n, values) for n in below])
+
+
+def slotted(query: Query) -> Query:
+    """The query with numbered slots for values, to be compiled."""
+    counter = iter(range(1 << 30))
+    if query.key is not None:
+        next(counter)
+        return Query(query.resource, key="", select=_slot_select(query.select, counter))
+    if query.within is not None:
+        next(counter)
+    where = None if query.where is None else slot_expr(query.where, counter)
+    return Query(
+        query.resource,
+        select=_slot_select(query.select, counter),
+        where=where,
+        sort=query.sort,
+        page=query.page,
+        within=query.within,
+    )
+
+
+def _slot_select(select: Select, counter: Iterator[int]) -> Select:
+    includes = []
+    for i in select.include:
+        where = None if i.where is None else slot_expr(i.where, counter)
+        includes.append(Include(i.relation, _slot_select(i.select, counter), where, i.sort, i.limit))
+    return Select(select.fields, tuple(includes))
+
+
+def slot_expr(node: Any, counter: Iterator[int]) -> Any:
+    """One expression with slots."""
+
+    def visit(n: Any) -> Any:
+        match n:
+            case e.Value(value):
+                index = next(counter)
+                return n if value is None else Slot(index)
+            case e.Arithmetic() | e.Case() | e.Coalesce():
+                return n
+            case e.OneOf(item, _):
+                inner = visit(item)
+                return e.OneOf(inner, (Slot(next(counter), many=True),))
+            case _:
+                return rebuild(n, visit)
+
+    return visit(node)
+
+
+def rebuild(node: Any, f: Callable[[Any], Any]) -> Any:
+    """A copy of a node with `f` applied to the nodes directly below it."""
+    match node:
+        case e.Compare(op, left, right):
+            return e.Compare(op, f(left), f(right))
+        case e.Arithmetic(op, left, right):
+            return e.Arithmetic(op, f(left), f(right))
+        case e.IsNull(item):
+            return e.IsNull(f(item))
+        case e.Not(item):
+            return e.Not(f(item))
+        case e.Matches(op, item, text):
+            return e.Matches(op, f(item), f(text))
+        case e.HasElement(item, element):
+            return e.HasElement(f(item), f(element))
+        case e.And(items):
+            return e.And(tuple([f(i) for i in items]))
+        case e.Or(items):
+            return e.Or(tuple([f(i) for i in items]))
+        case e.Coalesce(items):
+            return e.Coalesce(tuple([f(i) for i in items]))
+        case e.Related(quantifier, path, where, root):
+            return e.Related(quantifier, path, f(where), root)
+        case e.Case(when, then, otherwise):
+            return e.Case(f(when), f(then), f(otherwise))
+        case e.Aggregate(function, value, where, resource, path, root):
+            v = None if value is None else f(value)
+            w = None if where is None else f(where)
+            return e.Aggregate(function, v, w, resource, path, root)
+        case _:
+            return node
+
+
+__all__ = ["Slot", "Sort", "rebuild", "shape", "slot_expr", "slotted"]

@@ -1,0 +1,177 @@
+"""The form of each kind of field: from a query string, from JSON, and to JSON.
+
+For each type one function is built, once, and kept, so that hot paths do not ask again what kind it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+from headwater.base.errors import nearest
+from headwater.ir import scalars
+from headwater.ir.model import Kind, Type
+from headwater.ir.scalars import BadValue, beyond, json_name, malformed
+
+MAX_ELEMENTS: Final = 1000
+
+Decode = Callable[[Any], Any]
+
+
+def from_query(type: Type, text: str) -> Any:
+    """The Python form of a value in a query string. Raises: BadValue."""
+    return query_decoder(type)(text)
+
+
+def from_wire(type: Type, value: Any) -> Any:
+    """The Python form of a decoded, non-null JSON value; nothing is coerced. Raises: BadValue."""
+    return wire_decoder(type)(value)
+
+
+def to_wire(type: Type, value: Any) -> Any:
+    """The JSON form of a Python value; null stays null."""
+    return None if value is None else wire_encoder(type)(value)
+
+
+@lru_cache(1024)
+def query_decoder(type: Type) -> Callable[[str], Any]:
+    """The function that reads a field's value from a query string. A list is filtered by one element."""
+    match type.kind:
+        case Kind.TEXT | Kind.ID:
+            return scalars.text_value
+        case Kind.INTEGER:
+            return scalars.integer_text
+        case Kind.FLOAT:
+            return scalars.float_text
+        case Kind.DECIMAL | Kind.MONEY:
+            return scalars.decimal_value(type.places)
+        case Kind.BOOLEAN:
+            return scalars.boolean_text
+        case Kind.DATETIME:
+            return scalars.datetime_text
+        case Kind.LIST:
+            return query_decoder(item_type(type))
+        case Kind.JSON:
+            raise TypeError("JSON objects have no form in a query string")
+        case _:
+            return wire_decoder(type)
+
+
+@lru_cache(1024)
+def wire_decoder(type: Type) -> Decode:
+    """The function that reads a field's non-null value from decoded JSON."""
+    match type.kind:
+        case Kind.TEXT | Kind.ID:
+            return scalars.text_value
+        case Kind.ENUM:
+            return _enum(type.values)
+        case Kind.INTEGER:
+            return scalars.integer_value
+        case Kind.FLOAT:
+            return scalars.float_value
+        case Kind.DECIMAL:
+            return scalars.decimal_value(type.places)
+        case Kind.MONEY:
+            return _money(type)
+        case Kind.BOOLEAN:
+            return scalars.boolean_value
+        case Kind.DATE:
+            return scalars.date_value
+        case Kind.DATETIME:
+            return scalars.datetime_value
+        case Kind.DURATION:
+            return scalars.duration_value
+        case Kind.JSON:
+            return scalars.object_value
+        case Kind.LIST:
+            return _list(item_type(type))
+
+
+@lru_cache(1024)
+def wire_encoder(type: Type) -> Decode:
+    """The function that turns a field's non-null Python value into its JSON form."""
+    places = type.places
+    match type.kind:
+        case Kind.DECIMAL:
+            return lambda value: f"{value:.{places}f}"
+        case Kind.MONEY:
+            return lambda value: {"amount": f"{value:.{places}f}", "currency": type.currency}
+        case Kind.DATE:
+            return date.isoformat
+        case Kind.DATETIME:
+            return scalars.datetime_wire
+        case Kind.DURATION:
+            return scalars.duration_wire
+        case Kind.ENUM:
+            return str
+        case Kind.LIST:
+            element = wire_encoder(item_type(type))
+            return lambda value: [element(item) for item in value]
+        case _:
+            return lambda value: value
+
+
+def item_type(type: Type) -> Type:
+    """The type of a list's elements."""
+    return replace(type, kind=type.item or Kind.TEXT, item=None)
+
+
+def _enum(values: tuple[str, ...]) -> Decode:
+    known = {value: value for value in values}
+
+    def decode(value: Any) -> str:
+        found = known.get(value) if isinstance(value, str) else None
+        if found is None:
+            if not isinstance(value, str):
+                raise malformed(f"Must be a string, not {json_name(value)}.")
+            near = nearest(value, values)
+            listed = ", ".join(f"`{v}`" for v in values)
+            message = f"Must be one of {listed}."
+            raise BadValue(
+                "VALIDATION_ERROR",
+                message + (f" Did you mean `{near}`?" if near else ""),
+                facts={"allowed": list(values)},
+            )
+        return found
+
+    return decode
+
+
+def _money(type: Type) -> Decode:
+    amount, currency = scalars.decimal_value(type.places), type.currency
+    form = f'{{"amount": "{Decimal(12):.{type.places}f}", "currency": "{currency}"}}'
+
+    def decode(value: Any) -> Decimal:
+        if not isinstance(value, dict) or set(value) != {"amount", "currency"}:
+            raise malformed("Must be an object of exactly `amount` and `currency`.", f"Send it as {form}.")
+        if value["currency"] != currency:
+            raise BadValue("VALIDATION_ERROR", f"The currency here is `{currency}`.", path=".currency")
+        try:
+            return amount(value["amount"])
+        except BadValue as bad:
+            bad.path = ".amount"
+            raise
+
+    return decode
+
+
+def _list(type: Type) -> Decode:
+    element = wire_decoder(type)
+
+    def decode(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise malformed(f"Must be an array, not {json_name(value)}.")
+        if len(value) > MAX_ELEMENTS:
+            raise beyond(f"Must have at most {MAX_ELEMENTS} elements, not {len(value)}.")
+        decoded = []
+        for place, item in enumerate(value):
+            try:
+                decoded.append(element(item))
+            except BadValue as bad:
+                bad.path = f"[{place}]{bad.path}"
+                raise
+        return decoded
+
+    return decode

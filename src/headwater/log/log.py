@@ -1,0 +1,194 @@
+"""The event log: one append-only entry for each changed row, written in the transaction that changed it.
+
+Readers see positions in order, without gaps that fill later. On SQLite there is one writer at a time, so positions are
+commit order. On PostgreSQL they come from a sequence and are drawn in a transaction's last statement, when it holds
+all its row locks: two changes of one row get positions in the order in which they happen, but a lower position may
+commit after a higher one. A `Reader` therefore stops at a hole until it is filled, or until it is certain that nothing
+will fill it: when every transaction that ran while the hole was first seen has ended.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from headwater.db.base import Connection, Dialect, Row, Store
+from headwater.ir.model import Kind, Type
+
+TEXT, TIME, NUMBER, DOCUMENT = Type(Kind.ID), Type(Kind.DATETIME), Type(Kind.INTEGER), Type(Kind.JSON)
+COLUMNS = (
+    "at", "type", "resource", "row_id", "version", "actor", "organisation", "request_id", "before", "after",
+)  # fmt: skip
+CHUNK = 100
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One changed row.
+
+    `before` and `after` hold wire values by field name: a creation has only `after`, whole; a deletion only `before`,
+    whole; an update has `after` whole, and in `before` the old values of the fields that changed. `position` is 0
+    until the entry is written.
+    """
+
+    type: str
+    resource: str
+    row_id: str
+    version: int
+    at: datetime
+    actor: str | None
+    organisation: str | None
+    request_id: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    position: int = 0
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The names of the fields whose values changed."""
+        return tuple(self.before if self.before is not None and self.after is not None else self.after or ())
+
+
+def table(metadata: sa.MetaData, dialect: Dialect) -> sa.Table:
+    """The log's table. On PostgreSQL the position is an identity column whose sequence caches nothing."""
+    column = dialect.column_type
+    return sa.Table(
+        "hw_log",
+        metadata,
+        sa.Column("position", column(NUMBER), sa.Identity(always=False, cache=1), primary_key=True),
+        sa.Column("at", column(TIME), nullable=False),
+        sa.Column("type", column(TEXT), nullable=False),
+        sa.Column("resource", column(TEXT), nullable=False),
+        sa.Column("row_id", column(TEXT), nullable=False),
+        sa.Column("version", column(NUMBER), nullable=False),
+        sa.Column("actor", column(TEXT)),
+        sa.Column("organisation", column(TEXT)),
+        sa.Column("request_id", column(TEXT), nullable=False),
+        sa.Column("before", column(DOCUMENT)),
+        sa.Column("after", column(DOCUMENT)),
+        sa.Index("ix_hw_log_row", "resource", "row_id", "position"),
+    )
+
+
+class Log:
+    """Appends to the log of one store, and opens readers."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._numbered = store.dialect.sqlalchemy.paramstyle != "qmark"
+        self._time = store.dialect.encoder(TIME) or (lambda value: value)
+        self._from_time = store.dialect.decoder(TIME) or (lambda value: value)
+        self._one, self._chunk = self._insert(1), self._insert(CHUNK)
+
+    def _insert(self, rows: int) -> str:
+        n, width = 0, len(COLUMNS)
+        tuples = []
+        for _ in range(rows):
+            marks = ", ".join(f"${n + i + 1}" if self._numbered else "?" for i in range(width))
+            tuples.append(f"({marks})")
+            n += width
+        return f"INSERT INTO hw_log ({', '.join(COLUMNS)}) VALUES {', '.join(tuples)} RETURNING position"  # noqa: S608
+
+    async def append(self, connection: Connection, entries: Sequence[Entry]) -> int:
+        """Write entries, in order, as the last thing that a transaction does; the last one's position is returned."""
+        position, done = 0, 0
+        while done < len(entries):
+            size = CHUNK if len(entries) - done >= CHUNK else 1
+            parameters = [p for entry in entries[done : done + size] for p in self._row(entry)]
+            rows = await connection.fetch(self._chunk if size == CHUNK else self._one, parameters)
+            position = max(position, *(row[0] for row in rows)) if size > 1 else rows[0][0]
+            done += size
+        return position
+
+    def _row(self, entry: Entry) -> tuple[Any, ...]:
+        return (
+            self._time(entry.at),
+            entry.type,
+            entry.resource,
+            entry.row_id,
+            entry.version,
+            entry.actor,
+            entry.organisation,
+            entry.request_id,
+            None if entry.before is None else _encode(entry.before).decode(),
+            None if entry.after is None else _encode(entry.after).decode(),
+        )
+
+    def entry(self, row: Row) -> Entry:
+        """An entry from a row of `position` and `COLUMNS`."""
+        position, at, type, resource, row_id, version, actor, organisation, request_id, before, after = row
+        return Entry(
+            type,
+            resource,
+            row_id,
+            version,
+            self._from_time(at),
+            actor,
+            organisation,
+            request_id,
+            None if before is None else _decode(before),
+            None if after is None else _decode(after),
+            position,
+        )
+
+    async def last(self) -> int:
+        """The highest position that has been committed; 0 in an empty log."""
+        rows = await self.store.read("SELECT coalesce(max(position), 0) FROM hw_log")
+        return int(rows[0][0])
+
+    def reader(self, after: int = 0) -> "Reader":
+        """A reader that starts behind a position."""
+        return Reader(self, after)
+
+
+class Reader:
+    """Reads the log forwards from a position. Keep it: it remembers the hole that it waits at."""
+
+    def __init__(self, log: Log, after: int) -> None:
+        self.log, self.position = log, after
+        self._hole: tuple[int, int] | None = None
+        mark = "$1" if log._numbered else "?"
+        limit = "$2" if log._numbered else "?"
+        names = "position, " + ", ".join(COLUMNS)
+        self._sql = f"SELECT {names} FROM hw_log WHERE position > {mark} ORDER BY position LIMIT {limit}"  # noqa: S608
+        if log.store.dialect.features.snapshots:
+            snapshot = (
+                "pg_snapshot_xmin(s)::text::bigint AS xmin, pg_snapshot_xmax(s)::text::bigint AS xmax "
+                "FROM pg_current_snapshot() AS s"
+            )
+            self._sql = (
+                f"SELECT h.xmin, h.xmax, r.* FROM (SELECT {snapshot}) AS h "  # noqa: S608
+                f"LEFT JOIN ({self._sql}) AS r ON true ORDER BY r.position"
+            )
+
+    async def read(self, limit: int = 500) -> list[Entry]:
+        """The next entries, at most `limit`; none where there are none yet, or where a hole may still be filled."""
+        rows = await self.log.store.read(self._sql, [self.position, limit])
+        if self.log.store.dialect.features.snapshots:
+            rows = self._settled(rows)
+        entries = [self.log.entry(row) for row in rows]
+        if entries:
+            self.position = entries[-1].position
+        return entries
+
+    def _settled(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows before the first hole that may still be filled, without the snapshot's columns."""
+        settled: list[Row] = []
+        expected = self.position + 1
+        for xmin, xmax, *row in rows:
+            if row[0] is None:
+                break
+            if row[0] != expected:
+                if self._hole is None or self._hole[0] != expected:
+                    self._hole = (expected, xmax)
+                if xmin < self._hole[1]:
+                    break
+                # every transaction that could have drawn these positions has ended, and this very snapshot lacks them
+            settled.append(row)
+            expected = row[0] + 1
+        return settled

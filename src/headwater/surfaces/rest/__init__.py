@@ -1,0 +1,103 @@
+"""REST: the routes of every declared resource, and the two pages that say what is here.
+
+A request is translated to a `Query` or a `Command`, handed to the engine, and its answer put into an envelope.
+"""
+
+from collections.abc import Iterator
+
+from headwater.engine.engine import Engine
+from headwater.http.exchange import Exchange, Handler, Response
+from headwater.http.routes import Route
+from headwater.http.wire import encode_json, negotiate, one
+from headwater.ir.model import Action, Model, Resource
+from headwater.ir.parse import Parser
+from headwater.surfaces.rest.reads import Reads
+from headwater.surfaces.rest.writes import Writes
+
+JSON = ("application/json",)
+PATCHES = ("application/merge-patch+json", "application/json")
+
+
+def routes(
+    model: Model, engine: Engine, *, title: str = "Headwater", description: str = "", version: str = "v1"
+) -> list[Route]:
+    """The routes below `/api/VERSION`, and `/`."""
+    base = f"/api/{version}"
+    parser = Parser(model)
+    exposed = [resource for resource in model.resources.values() if resource.exposed]
+    found = list(_index(exposed, title, description, base))
+    for resource in exposed:
+        path = f"{base}/{resource.path}"
+        found += _reading(model, resource, Reads(engine, parser, resource), path)
+        found += _writing(resource, Writes(engine, parser, resource, path), path)
+    return found
+
+
+def _index(exposed: list[Resource], title: str, description: str, base: str) -> Iterator[Route]:
+    collections = [{"name": r.path, "path": f"{base}/{r.path}", "description": r.doc} for r in exposed]
+    login = f"{base}/auth/login"
+    start = {
+        "title": title,
+        "description": description,
+        "api": base,
+        "login": login,
+        "health": "/health/ready",
+    }
+    api = {"title": title, "version": base.rpartition("/")[2], "collections": collections}
+
+    def page(value: object) -> "_Page":
+        return _Page(encode_json(value).decode())
+
+    yield Route("GET", "/", page(start), "index", "What this is and where to go.")
+    yield Route("GET", base, page(api), "collections", "What can be read and written.")
+
+
+class _Page:
+    """A handler that always answers the same."""
+
+    def __init__(self, json: str) -> None:
+        self.json = json
+
+    async def __call__(self, exchange: Exchange) -> Response:
+        negotiate(exchange.header(b"accept"))
+        return Response(200, [(b"content-type", b"application/json")], one(self.json, exchange.request_id))
+
+
+def _reading(model: Model, resource: Resource, reads: Reads, path: str) -> Iterator[Route]:
+    permission, facts = resource.permission("read"), {"resource": resource.name}
+    yield Route("GET", path, reads.many(), f"{resource.path}.list", resource.doc, permission,
+                facts={**facts, "operation": "list"})  # fmt: skip
+    yield Route("GET", path + "/{id}", reads.one(), f"{resource.path}.read", resource.doc, permission,
+                facts={**facts, "operation": "read"})  # fmt: skip
+    for relation in resource.relations.values():
+        target = model.resources[relation.target]
+        if relation.kind == "one" or not target.exposed:
+            continue
+        segment = relation.name.replace("_", "-")
+        yield Route("GET", f"{path}/{{id}}/{segment}", reads.related(relation, target),
+                    f"{resource.path}.{segment}", relation.doc or target.doc, target.permission("read"),
+                    facts={**facts, "operation": "related", "relation": relation.name})  # fmt: skip
+
+
+def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
+    def route(
+        verb: str,
+        method: str,
+        template: str,
+        handler: Handler,
+        accepts: tuple[str, ...],
+        action: Action | None = None,
+    ) -> Route:
+        doc = action.doc if action else resource.doc
+        facts = {"resource": resource.name, "operation": "action" if action else verb}
+        return Route(method, template, handler, f"{resource.path}.{verb}", doc, resource.permission(verb),
+                     accepts, facts=facts)  # fmt: skip
+
+    item = path + "/{id}"
+    yield route("create", "POST", path, writes.create, JSON)
+    yield route("replace", "PUT", item, writes.replace, JSON)
+    yield route("update", "PATCH", item, writes.update, PATCHES)
+    yield route("delete", "DELETE", item, writes.delete, ())
+    for action in resource.actions.values():
+        where = item if action.on == "row" else path
+        yield route(action.name, "POST", f"{where}/{action.path}", writes.act(action), JSON, action)

@@ -1,0 +1,90 @@
+"""Both stores for every test that asks for one, and no test skipped unseen."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from headwater.base.observe import Observation, StatementRun
+from headwater.db.base import Store
+from tests.servers import postgres
+from tests.stores import SHARED, drop, new_database, open_store
+
+ALLOWED_SKIPS: frozenset[str] = frozenset()
+"""Node ids of tests that may be skipped; the README gives the reason of each."""
+
+_servers = ExitStack()
+_skipped: list[str] = []
+
+settings.register_profile("usual", deadline=None, print_blob=True, suppress_health_check=list(HealthCheck))
+settings.register_profile("long", settings.get_profile("usual"), max_examples=1000)
+settings.load_profile("long" if os.environ.get("HEADWATER_TEST_LONG") else "usual")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The run's own PostgreSQL starts once; workers learn of it through the environment."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        os.environ[SHARED] = _servers.enter_context(postgres())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        _servers.close()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and report.nodeid not in ALLOWED_SKIPS:
+        _skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if _skipped and not hasattr(session.config, "workerinput"):
+        print(f"\nskipped, which counts as failed: {', '.join(_skipped)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of the test's own."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    url = new_database(os.environ[SHARED])
+    yield url
+    drop(url)
+
+
+@pytest.fixture
+def database_url(store_url: str) -> str:
+    """An empty database of the test's own."""
+    return store_url
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """An open store on an empty database."""
+    async with open_store(store_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def statements(store: Store) -> Iterator[list[str]]:
+    """The statements that reach the driver while the test runs."""
+    seen: list[str] = []
+
+    def watch(observation: Observation) -> None:
+        if isinstance(observation, StatementRun):
+            seen.append(observation.sql)
+
+    remove = store.observers.add(watch)
+    yield seen
+    remove()
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """The longest files first, so that two workers end together."""
+    items.sort(key=lambda item: "test_typing" not in item.nodeid and "test_rules" not in item.nodeid)

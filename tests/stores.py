@@ -1,0 +1,65 @@
+"""Databases for tests."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from headwater.base.observe import Observers
+from headwater.db.base import Store
+from headwater.db.postgres import PostgresStore
+from headwater.db.sqlite import SQLiteStore
+
+SHARED = "HEADWATER_TEST_SERVER"
+"""The variable through which workers learn of the run's server."""
+
+
+def _maintain(url: str, command: str) -> None:
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(command)
+        finally:
+            await connection.close()
+
+    asyncio.run(work())
+
+
+def new_database(server: str) -> str:
+    """An empty database on a server; its URL."""
+    name = f"headwater_test_{secrets.token_hex(6)}"
+    _maintain(server, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+def drop(url: str) -> None:
+    """End a database that `new_database` made."""
+    server, _, name = url.rpartition("/")
+    assert name.startswith("headwater_test_")
+    _maintain(f"{server}/postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@asynccontextmanager
+async def open_store(url: str, *, fresh: bool = False) -> AsyncIterator[Store]:
+    """An open store. `fresh`: an empty one, whatever the database holds."""
+    store: Store
+    if url.startswith("sqlite:"):
+        if fresh:
+            url = f"{url}.{secrets.token_hex(6)}"
+        store = SQLiteStore(url, Observers())
+    else:
+        store = PostgresStore(url, Observers(), size=12)
+    await store.open()
+    try:
+        if fresh and not url.startswith("sqlite:"):
+            await store.write(_empty)
+        yield store
+    finally:
+        await store.close()
+
+
+async def _empty(connection: object) -> None:
+    await connection.fetch("DROP SCHEMA public CASCADE")  # type: ignore[attr-defined]
+    await connection.fetch("CREATE SCHEMA public")  # type: ignore[attr-defined]
