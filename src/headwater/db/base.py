@@ -89,17 +89,13 @@ class Dialect(Protocol):
     def wire(self, type: Type, column: Element) -> Element:
         """The column in a form that `json_object` turns into its wire form."""
 
-    def json_object(self, pairs: Sequence[tuple[str, Element]]) -> Element:
-        """One JSON object, of `wire` forms and nested JSON, as text or JSON."""
+    def json_object(
+        self, pairs: Sequence[tuple[str, Element]], nested: Sequence[tuple[str, Element]] = ()
+    ) -> Element:
+        """One JSON object: members in their `wire` forms, then those that are objects and lists themselves."""
 
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
         """A JSON array of a subquery's column, in order; `[]` where the subquery has no rows."""
-
-    def nested(self, json: Element) -> Element:
-        """Marks a JSON text as JSON where it becomes a member of another object."""
-
-    def text(self, json: Element) -> Element:
-        """A JSON value as the text that the driver returns."""
 
     def member(self, item: Element, values: Element, type: Type) -> Element:
         """`item` is one of `values`, a parameter encoded by `encode_list`."""

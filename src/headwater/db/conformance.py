@@ -265,13 +265,20 @@ async def objects_nest(make: Factory) -> None:
         )
         related = first.correlate(things.table).scalar_subquery()
         found = await things.select(
-            _object(store, ("list", dialect.nested(several)), ("one", dialect.nested(related)))
+            dialect.json_object([("own", things.value)], [("list", several), ("one", related)])
         )
         one_row = {"value": "b"}
         assert [msgspec.json.decode(row[0]) for row in found] == [
-            {"list": [], "one": one_row},
-            {"list": [{"it's": "b"}], "one": one_row},
-            {"list": [{"it's": "b"}, {"it's": "a"}], "one": one_row},
+            {"own": "b", "list": [], "one": one_row},
+            {"own": "a", "list": [{"it's": "b"}], "one": one_row},
+            {"own": 'c"', "list": [{"it's": "b"}, {"it's": "a"}], "one": one_row},
+        ]
+        none = sa.select(dialect.json_object([])).where(sa.false()).scalar_subquery()
+        found = await things.select(dialect.json_object([], [("one", none), ("list", several)]))
+        assert [msgspec.json.decode(row[0]) for row in found] == [
+            {"one": None, "list": []},
+            {"one": None, "list": [{"it's": "b"}]},
+            {"one": None, "list": [{"it's": "b"}, {"it's": "a"}]},
         ]
 
 
@@ -488,7 +495,7 @@ def _same(value: Any) -> Any:
 
 
 def _object(store: Store, *pairs: tuple[str, Element]) -> Element:
-    return store.dialect.text(store.dialect.json_object(pairs))
+    return store.dialect.json_object(pairs)
 
 
 async def _caught(awaitable: Awaitable[Any]) -> BaseException | None:

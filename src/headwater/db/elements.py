@@ -1,6 +1,6 @@
 """SQL elements that SQLAlchemy does not have, and that each dialect spells in its own way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -71,6 +71,23 @@ def _parts(
 
 
 _ATOMS = (sa.ColumnClause, sa.BindParameter, FunctionElement, sa.ScalarSelect, sa.TypeCoerce)
+
+
+def pushed(element: Element, form: Callable[[Element], Element]) -> Element:
+    """`form` of an element, applied where the value is made, in the branches of a CASE and inside a sub-select.
+
+    A form that names its operand several times has SQLite compute a sub-select as often; a plain value costs nothing.
+    """
+    match element:
+        case sa.Case():
+            branches = [(when, pushed(then, form)) for when, then in element.whens]
+            otherwise = None if element.else_ is None else pushed(element.else_, form)
+            return sa.case(*branches, else_=otherwise)
+        case sa.ScalarSelect(element=sa.Select() as query):
+            (column,) = query.selected_columns
+            return query.with_only_columns(pushed(column, form), maintain_column_froms=True).scalar_subquery()
+        case _:
+            return form(element)
 
 
 def literal(text: str) -> Element:

@@ -88,7 +88,10 @@ class PostgresDialect:
             case _:
                 return column
 
-    def json_object(self, pairs: Sequence[tuple[str, Element]]) -> Element:
+    def json_object(
+        self, pairs: Sequence[tuple[str, Element]], nested: Sequence[tuple[str, Element]] = ()
+    ) -> Element:
+        pairs = [*pairs, *nested]
         if long := next((name for name, _ in pairs if len(name.encode()) > LONGEST_NAME), None):
             raise ValueError(f"{long!r} is longer than the {LONGEST_NAME} bytes of a PostgreSQL name")
         return RowObject(pairs)
@@ -102,12 +105,6 @@ class PostgresDialect:
             .select_from(objects)
             .scalar_subquery()
         )
-
-    def nested(self, json: Element) -> Element:
-        return json
-
-    def text(self, json: Element) -> Element:
-        return json
 
     def member(self, item: Element, values: Element, type: Type) -> Element:
         array = types.Array(types.OF_KIND[type.kind])

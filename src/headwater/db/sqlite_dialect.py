@@ -1,6 +1,6 @@
 """How SQLite spells what the engine needs, and what apsw takes and gives."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from headwater.db.codec import (
     unscale,
     wire_item,
 )
-from headwater.db.elements import Condition, Template, literal
+from headwater.db.elements import Condition, Template, literal, pushed
 from headwater.ir.model import Kind, Type
 
 
@@ -80,36 +80,41 @@ class SQLiteDialect:
     def wire(self, type: Type, column: Element) -> Element:
         match type.kind:
             case Kind.DECIMAL:
-                return Template(_decimal(type.places), column, type=types.Text())
+                return pushed(column, _template(_decimal(type.places)))
             case Kind.MONEY:
                 currency = json_encode(type.currency).replace("'", "''")
-                text = (
-                    f"""json('{{{{"amount":"' || {_decimal(type.places)} || '","currency":{currency}}}}}')"""
-                )
-                return Template(text, column)
+                text = f"""'{{{{"amount":"' || {_decimal(type.places)} || '","currency":{currency}}}}}'"""
+                return sa.func.json(pushed(column, _template(text)))
             case Kind.BOOLEAN:
                 return Template("json(CASE {0} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)", column)
             case Kind.DURATION:
-                return Template(_DURATION, column, type=types.Text())
+                return pushed(column, _template(_DURATION))
             case Kind.JSON | Kind.LIST:
                 return sa.func.json(column)
             case _:
                 return column
 
-    def json_object(self, pairs: Sequence[tuple[str, Element]]) -> Element:
-        return sa.func.json_object(*(part for name, value in pairs for part in (literal(name), value)))
+    def json_object(
+        self, pairs: Sequence[tuple[str, Element]], nested: Sequence[tuple[str, Element]] = ()
+    ) -> Element:
+        # What is nested is text already. SQLite would parse it again at each level to make it part of an object, so
+        # the object's own text is continued instead, after the name of the first of them.
+        own = [part for name, value in pairs for part in (literal(name), value)]
+        if not nested:
+            return sa.func.json_object(*own)
+        (first, value), *others = nested
+        opened = sa.func.json_object(*own, literal(first), sa.null())
+        text = "rtrim({0}, 'nul}}') || coalesce({1}, 'null')"
+        for place, (name, _) in enumerate(others, 2):
+            member = f',"{name}":'.replace("'", "''").replace("{", "{{").replace("}", "}}")
+            text += f" || '{member}' || coalesce({{{place}}}, 'null')"
+        return Template(f"({text} || '}}}}')", opened, value, *(v for _, v in others), type=types.Text())
 
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
-        item: Any = sa.func.json(objects.c[column])
-        items: Any = sa.func.json_group_array(item)
+        items: Any = sa.func.group_concat(objects.c[column], literal(","))
         items = items.aggregate_order_by(*order) if order else items
-        return sa.select(items).select_from(objects).scalar_subquery()
-
-    def nested(self, json: Element) -> Element:
-        return sa.func.json(json)
-
-    def text(self, json: Element) -> Element:
-        return json
+        listed = Template("('[' || coalesce({0}, '') || ']')", items, type=types.Text())
+        return sa.select(listed).select_from(objects).scalar_subquery()
 
     def member(self, item: Element, values: Element, type: Type) -> Element:
         return Condition("({0} IN (SELECT value FROM json_each({1})))", item, values)
@@ -144,6 +149,10 @@ _DURATION = (
     " CASE {0} % 1000000 WHEN 0 THEN ''"
     " ELSE '.' || rtrim(substr(abs({0} % 1000000) + 1000000, 2), '0') END || 'S')"
 )
+
+
+def _template(text: str) -> Callable[[Element], Element]:
+    return lambda element: Template(text, element, type=types.Text())
 
 
 def _decimal(places: int) -> str:

@@ -155,14 +155,14 @@ class Compiler:
 
     def _one_of(self, item: e.Scalar, values: tuple[Any, ...], scope: Scope) -> Element:
         element, type = self.scalar(item, scope)
-        encode = self.schema.dialect.encode_list(type)
         if values and isinstance(values[0], Slot):
             index = values[0].index
+            encode = self.schema.dialect.encode_list(type)
             parameter = self.bind(lambda call, vs: encode(list(vs[index])), _LIST)
-        else:
-            encoded = encode(list(values))
-            parameter = self.bind(lambda call, vs: encoded, _LIST)
-        return self.schema.dialect.member(element, parameter, type)
+            return self.schema.dialect.member(element, parameter, type)
+        if not values:
+            return sa.false()
+        return element.in_([self.constant(_coerce(value, type), type) for value in values])
 
     def _matches(self, op: str, item: e.Column, text: e.Scalar, scope: Scope) -> Element:
         element, _, found = self._column(item, scope, folded=True)
@@ -349,7 +349,7 @@ class Compiler:
                     value = sa.func.min(element)
                 case _:
                     value = sa.func.max(element)
-        return query.with_only_columns(value).scalar_subquery(), type
+        return query.with_only_columns(value, maintain_column_froms=True).scalar_subquery(), type
 
     # -- columns --------------------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class Planner:
         table = compiler.alias(resource)
         scope = Scope(resource, table)
         key = compiler.bind(lambda call, values: values[0], Type(Kind.ID), "key")
-        row = self.dialect.text(self.object(compiler, scope, query.select))
+        row = self.object(compiler, scope, query.select)
         statement = sa.select(row, table.c.version).where(table.c.id == key, *compiler.visible(scope))
         return self.finish(statement, compiler)
 
@@ -125,13 +125,13 @@ class Planner:
             rule = e.TRUE if compiler.rules is None else compiler.rules.unmasked(resource, name)
             element = sa.null() if rule == e.FALSE else compiler.value(found, scope)[0]
             pairs.append((found.wire, self.dialect.wire(found.type, element) if rule != e.FALSE else element))
+        nested: list[tuple[str, Element]] = []
         for include in select.include:
             if depth > MAX_INCLUDE_DEPTH:
                 raise Fault("QUERY_TOO_COMPLEX", f"Includes nest at most {MAX_INCLUDE_DEPTH} levels.")
-            pairs.append(
-                (resource.relations[include.relation].wire, self.include(compiler, scope, include, depth))
-            )
-        return self.dialect.json_object(pairs)
+            wire = resource.relations[include.relation].wire
+            nested.append((wire, self.include(compiler, scope, include, depth)))
+        return self.dialect.json_object(pairs, nested)
 
     def include(self, compiler: Compiler, scope: Scope, include: Include, depth: int) -> Element:
         relation = scope.resource.relations[include.relation]
@@ -143,7 +143,7 @@ class Planner:
             one = sa.select(self.object(compiler, inner, include.select, depth + 1)).where(
                 table.c.id == reference, *compiler.visible(inner)
             )
-            return self.dialect.nested(one.correlate_except(table).scalar_subquery())
+            return one.correlate_except(table).scalar_subquery()
         query, inner = compiler.rows_behind((include.relation,), None, scope)
         if include.where is not None:
             query = query.where(compiler.predicate(include.where, inner))
@@ -157,7 +157,7 @@ class Planner:
             .subquery(compiler.statement.name("s"))
         )
         order = self._order([rows.c[c.name] for c in columns], keys)
-        return self.dialect.nested(self.dialect.json_list(rows, "row", order))
+        return self.dialect.json_list(rows, "row", order)
 
     def rows(self, query: Query, rules: Rules) -> Plan:
         """Rows as columns, for the product's own use: stored fields, then computed ones."""
@@ -458,8 +458,7 @@ class _Page:
         return Scope(self.resource, self.compiler.alias(self.resource))
 
     def _row(self, scope: Scope) -> Element:
-        row = self.planner.object(self.compiler, scope, self.query.select)
-        return self.planner.dialect.text(row).label("row")
+        return self.planner.object(self.compiler, scope, self.query.select).label("row")
 
     def _actor(self) -> Element:
         return self.compiler.scalar(e.ActorValue(), self._scope())[0]

@@ -241,7 +241,7 @@ class Writer:
             compiler = Compiler(self.schema, rules)
             table = compiler.alias(resource)
             scope = Scope(resource, table)
-            row = self.store.dialect.text(self.planner.object(compiler, scope, slotted(query).select))
+            row = self.planner.object(compiler, scope, slotted(query).select)
             flags = [table.c.version, self._flag(compiler, rules.rows(resource, "read"), scope)]
             if verb is not None:
                 flags.append(self._flag(compiler, rules.rows(resource, verb), scope))
