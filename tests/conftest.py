@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from headwater.base.observe import Observation, StatementRun
 from headwater.db.base import Store
+from tests.nursery import Nursery
 from tests.servers import postgres
 from tests.stores import SHARED, drop, new_database, open_store
 
@@ -69,6 +70,14 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     """An open store on an empty database."""
     async with open_store(store_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Where processes come from that a test may kill."""
+    opened = Nursery()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from headwater.base.observe import Observers
-from headwater.db.base import Store
-from headwater.db.postgres import PostgresStore
-from headwater.db.sqlite import SQLiteStore
+from headwater.db.base import Dialect, Store
+from headwater.db.postgres import PostgresDialect, PostgresStore
+from headwater.db.sqlite import SQLiteDialect, SQLiteStore
 
 SHARED = "HEADWATER_TEST_SERVER"
 """The variable through which workers learn of the run's server."""
@@ -39,6 +39,11 @@ def drop(url: str) -> None:
     server, _, name = url.rpartition("/")
     assert name.startswith("headwater_test_")
     _maintain(f"{server}/postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def dialect(url: str) -> Dialect:
+    """How the database that a URL names spells things."""
+    return SQLiteDialect() if url.startswith("sqlite:") else PostgresDialect()
 
 
 @asynccontextmanager

@@ -67,7 +67,6 @@ class Features:
     listen: bool
     concurrent_index: bool
     row_locks: bool
-    snapshots: bool = False
     nulls_smallest: bool = False
 
 
@@ -117,6 +116,10 @@ class Dialect(Protocol):
 
     def is_true(self, item: Element) -> Element:
         """A predicate whose null counts as false, so that `not` complements it."""
+
+    def writers(self, table: str) -> str | None:
+        """A statement that names each transaction in progress that has begun to write to a table, by a text that no
+        later transaction has; None where a write must end before the next can begin."""
 
 
 class Connection(Protocol):

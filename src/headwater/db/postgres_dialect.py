@@ -39,9 +39,7 @@ class _SQLAlchemy(PGDialect_asyncpg):
 class PostgresDialect:
     """PostgreSQL 15 or newer."""
 
-    features = Features(
-        name="postgresql", lateral=True, listen=True, concurrent_index=True, row_locks=True, snapshots=True
-    )
+    features = Features(name="postgresql", lateral=True, listen=True, concurrent_index=True, row_locks=True)
     sqlalchemy: sa.engine.Dialect = _SQLAlchemy()  # type: ignore[no-untyped-call]
 
     def column_type(self, type: Type) -> sa.types.TypeEngine[Any]:
@@ -129,6 +127,13 @@ class PostgresDialect:
 
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
+
+    def writers(self, table: str) -> str | None:
+        return (
+            "SELECT virtualtransaction FROM pg_locks WHERE granted AND mode = 'RowExclusiveLock' "  # noqa: S608
+            f"AND locktype = 'relation' AND relation = '{table}'::regclass "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
 
 
 def _decimal(places: int) -> str:

@@ -143,6 +143,9 @@ class SQLiteDialect:
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
 
+    def writers(self, table: str) -> str | None:
+        return None
+
 
 _DURATION = (
     "(CASE WHEN {0} < 0 THEN '-PT' ELSE 'PT' END || abs({0} / 1000000) ||"

@@ -37,6 +37,8 @@ from headwater.ir.shape import Slot, shape, slotted
 from headwater.log.log import Entry, Log
 
 ID = Type(Kind.ID)
+Doomed = dict[str, dict[str, Mapping[str, Any]]]
+"""Rows that go together, by resource and id."""
 
 
 @dataclass(eq=False, slots=True)
@@ -436,33 +438,48 @@ class Writer:
 
     async def _remove(self, unit: Unit, resource: Resource, row: Mapping[str, Any]) -> None:
         """Delete a row and all that its relations say goes with it: set-based, each changed row with its entry."""
-        doomed: dict[str, dict[str, Mapping[str, Any]]] = {resource.name: {str(row["id"]): row}}
+        doomed: Doomed = {resource.name: {str(row["id"]): row}}
         frontier = [(resource, [str(row["id"])])]
-        order = [resource.name]
         while frontier:
             parent, ids = frontier.pop(0)
             for child, found in self.model.referrers(parent.name):
                 if found.on_delete != "cascade":
                     continue
-                gone = doomed.setdefault(child.name, {})
-                rows = [r for r in await self._referring(unit, child, found, ids) if r["id"] not in gone]
+                known = doomed.get(child.name, {})
+                rows = [r for r in await self._referring(unit, child, found, ids) if r["id"] not in known]
                 if rows:
-                    gone.update({str(r["id"]): r for r in rows})
+                    doomed[child.name] = {**known, **{str(r["id"]): r for r in rows}}
                     frontier.append((child, [str(r["id"]) for r in rows]))
-                    if child.name in order:
-                        order.remove(child.name)
-                    order.append(child.name)
-        for name in order:
+        for name in doomed:
             await self._release(unit, self.model.resources[name], doomed)
-        for name in reversed(order):
-            gone_resource = self.model.resources[name]
-            for gone_row in doomed[name].values():
-                unit.entries.append(entry(unit.call, gone_resource, "deleted", gone_row, None))
-            await self._delete_rows(unit, gone_resource, list(doomed[name]))
+        left = dict(doomed)
+        while left:
+            name, referring = self._next_to_go(left)
+            for child, found in referring:
+                await self._clear(unit, child, found, list(left[child.name]))
+            parent = self.model.resources[name]
+            gone = left.pop(name)
+            unit.entries += [
+                entry(unit.call, parent, "deleted", gone_row, None) for gone_row in gone.values()
+            ]
+            await self._delete_rows(unit, parent, list(gone))
 
-    async def _release(
-        self, unit: Unit, parent: Resource, doomed: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    ) -> None:
+    def _next_to_go(self, left: Doomed) -> tuple[str, list[tuple[Resource, Field]]]:
+        """Of resources with rows that all go, one whose rows no others refer to, or else only by fields that can be
+        cleared first; and these fields."""
+
+        def referring(name: str) -> list[tuple[Resource, Field]]:
+            return [
+                (child, found)
+                for child, found in self.model.referrers(name)
+                if child.name != name
+                and any(row[found.name] in left[name] for row in left.get(child.name, {}).values())
+            ]
+
+        candidates = [(name, referring(name)) for name in left]
+        return min(candidates, key=lambda c: (not all(found.nullable for _, found in c[1]), len(c[1])))
+
+    async def _release(self, unit: Unit, parent: Resource, doomed: Doomed) -> None:
         """Clear or refuse the references from rows that stay."""
         for child, found in self.model.referrers(parent.name):
             if found.on_delete == "cascade":
@@ -501,6 +518,20 @@ class Writer:
         plan = self._plan(("referring", child.name, found.name), make)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))
         return [columns.decode(row) for row in rows]
+
+    async def _clear(self, unit: Unit, resource: Resource, found: Field, ids: list[str]) -> None:
+        """Clear a reference in rows that are about to be deleted: the database would refuse rows that refer to each
+        other. Nobody sees it, so it is no change of theirs."""
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = self.schema[resource.name]
+            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), Scope(resource, table))
+            cleared = sa.update(table).where(member).values({str(found.column): sa.null()})
+            return self.planner.finish(cleared, compiler)
+
+        plan = self._plan(("clear", resource.name, found.name), make)
+        await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))
 
     async def _delete_rows(self, unit: Unit, resource: Resource, ids: list[str]) -> None:
         def make() -> Plan:

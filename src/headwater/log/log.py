@@ -4,7 +4,11 @@ Readers see positions in order, without gaps that fill later. On SQLite there is
 commit order. On PostgreSQL they come from a sequence and are drawn in a transaction's last statement, when it holds
 all its row locks: two changes of one row get positions in the order in which they happen, but a lower position may
 commit after a higher one. A `Reader` therefore stops at a hole until it is filled, or until it is certain that nothing
-will fill it: when every transaction that ran while the hole was first seen has ended.
+will fill it: when every transaction that was writing to the log while the hole was seen has ended.
+
+Those transactions are known by their locks on the table, which each takes before it draws a position and keeps until
+its end. The snapshot's `xmin` and `xmax` would not do: `xmax` is behind the last transaction that has *ended*, so one
+that has drawn a position may be younger than that, and is then taken for one that cannot exist.
 """
 
 from collections.abc import Sequence
@@ -151,44 +155,45 @@ class Reader:
 
     def __init__(self, log: Log, after: int) -> None:
         self.log, self.position = log, after
-        self._hole: tuple[int, int] | None = None
-        mark = "$1" if log._numbered else "?"
-        limit = "$2" if log._numbered else "?"
+        mark, limit = ("$1", "$2") if log._numbered else ("?", "?")
         names = "position, " + ", ".join(COLUMNS)
         self._sql = f"SELECT {names} FROM hw_log WHERE position > {mark} ORDER BY position LIMIT {limit}"  # noqa: S608
-        if log.store.dialect.features.snapshots:
-            snapshot = (
-                "pg_snapshot_xmin(s)::text::bigint AS xmin, pg_snapshot_xmax(s)::text::bigint AS xmax "
-                "FROM pg_current_snapshot() AS s"
-            )
-            self._sql = (
-                f"SELECT h.xmin, h.xmax, r.* FROM (SELECT {snapshot}) AS h "  # noqa: S608
-                f"LEFT JOIN ({self._sql}) AS r ON true ORDER BY r.position"
-            )
+        self._writers_sql = log.store.dialect.writers("hw_log")
+        self._seen = self._settled = after
+        self._writers: set[str] = set()
 
     async def read(self, limit: int = 500) -> list[Entry]:
         """The next entries, at most `limit`; none where there are none yet, or where a hole may still be filled."""
-        rows = await self.log.store.read(self._sql, [self.position, limit])
-        if self.log.store.dialect.features.snapshots:
-            rows = self._settled(rows)
+        rows = await self._rows(limit)
+        if self._writers_sql is not None:
+            if rows and rows[0][0] > max(self.position + 1, self._settled):
+                rows = await self._rows(limit) if await self._settle(rows) else []
+            rows = self._before_holes(rows)
         entries = [self.log.entry(row) for row in rows]
         if entries:
             self.position = entries[-1].position
         return entries
 
-    def _settled(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows before the first hole that may still be filled, without the snapshot's columns."""
-        settled: list[Row] = []
+    async def _rows(self, limit: int) -> list[Row]:
+        return await self.log.store.read(self._sql, [self.position, limit])
+
+    async def _settle(self, rows: Sequence[Row]) -> bool:
+        """Whether all have ended who could fill the hole before these rows: what is then not there on a fresh look
+        was rolled back. Everybody who has drawn a position below a row that is seen holds a lock, or has ended."""
+        writers = {row[0] for row in await self.log.store.read(str(self._writers_sql))}
+        if rows[0][0] > self._seen:
+            self._seen, self._writers = rows[-1][0], writers
+        else:
+            self._writers &= writers
+        if not self._writers:
+            self._settled = self._seen
+        return not self._writers
+
+    def _before_holes(self, rows: list[Row]) -> list[Row]:
+        """The rows before the first hole that may still be filled."""
         expected = self.position + 1
-        for xmin, xmax, *row in rows:
-            if row[0] is None:
-                break
-            if row[0] != expected:
-                if self._hole is None or self._hole[0] != expected:
-                    self._hole = (expected, xmax)
-                if xmin < self._hole[1]:
-                    break
-                # every transaction that could have drawn these positions has ended, and this very snapshot lacks them
-            settled.append(row)
+        for count, row in enumerate(rows):
+            if row[0] > max(expected, self._settled):
+                return rows[:count]
             expected = row[0] + 1
-        return settled
+        return rows

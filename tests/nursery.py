@@ -1,0 +1,103 @@
+"""Processes that a test may kill: each is forked from one that has imported everything and has no threads.
+
+`python -m tests.nursery` is that process. A job names a coroutine function, `module:name`, and its arguments; it gets
+`tell` as well, by which it leaves lines that outlive it, however it ends.
+"""
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 120
+"""Seconds that a job may take; then an alarm ends it."""
+
+Tell = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a job. `code` is the exit code, or the negative number of the signal that ended it."""
+
+    code: int
+    told: list[Any]
+
+
+class Nursery:
+    """Starts jobs and waits for them; blocks meanwhile."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.nursery"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def run(self, *jobs: tuple[str, dict[str, Any]]) -> list[Ended]:
+        """Run jobs side by side."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(jobs).encode() + b"\n")
+        self._process.stdin.flush()
+        return [Ended(*ended) for ended in json.loads(self._process.stdout.readline())]
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=PATIENCE)
+        self._process.stdout.close()
+
+
+def die() -> None:
+    """End this process as if the power had failed for it: nothing is closed, flushed or said."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _fork(target: str, arguments: dict[str, Any]) -> tuple[int, Any]:
+    lines = tempfile.TemporaryFile()  # noqa: SIM115 - read after the job has ended
+    if pid := os.fork():
+        return pid, lines
+    code = 1
+    try:
+        signal.alarm(PATIENCE)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)
+        module, _, name = target.partition(":")
+
+        def tell(what: Any) -> None:
+            os.write(lines.fileno(), json.dumps(what).encode() + b"\n")
+
+        asyncio.run(getattr(importlib.import_module(module), name)(tell=tell, **arguments))
+        code = 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def main() -> None:
+    importlib.import_module("tests.spec.jobs")
+    for line in sys.stdin:
+        ended = []
+        for pid, lines in [_fork(target, arguments) for target, arguments in json.loads(line)]:
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            lines.seek(0)
+            ended.append((code, [json.loads(told) for told in lines]))
+            lines.close()
+        print(json.dumps(ended), flush=True)
+
+
+if __name__ == "__main__":
+    main()
