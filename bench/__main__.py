@@ -1,188 +1,231 @@
-"""`make bench`: six workloads against Headwater, a hand-written floor and FastAPI, in one run.
+"""`make bench`: Headwater, a hand-written floor and FastAPI over the same tables, in one run. See README.md.
 
-Each is a server process of its own over the same tables, which `headwater seed` filled. Rounds take turns (A B C A
-B C), so that a slow spell of the machine meets all three alike. What is compared is the processor time of the
-server process, which the load client does not share. Workload c embeds 50 tasks in each project, which is what REST
-embeds; the peers do the same. HEADWATER_TEST_POSTGRES_URL adds a run on PostgreSQL.
+Each is a server process of its own. Rounds take turns (A B C A B C), so that a slow spell of the machine meets all
+alike. What is compared is processor time a request: of the server, and of the database where that has processes.
 """
 
+import argparse
 import asyncio
-import json
-import os
 import signal
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
-import asyncpg
+import uvloop
 
-from bench.load import Round, once, request, run
+from bench.load import run
+from bench.servers import PEERS, Backends, Server, clocks, database, settings, used
+from bench.workloads import TITLES, Workload, Workloads, account, check_alike
 
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-COUNT = int(os.environ.get("BENCH_REQUESTS", "400"))
-SCALE = os.environ.get("BENCH_SCALE", "20")
-PEERS = ("headwater", "floor", "fastapi")
-HEADWATER = str(Path(sys.executable).with_name("headwater"))
-LIST = "/api/v1/tasks?project=SWA&status=in_progress&sort=-createdAt&limit=50"
-NEST = os.environ.get("BENCH_NEST", "/api/v1/projects?limit=20&include=tasks.artist")
-SMALL = "/api/v1/tasks?sort=-createdAt&limit=50"
-START_SECONDS = 30.0
+SHARE = {"c": 8}
+"""By how much fewer requests a round has where one asks for much."""
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Of one request: µs of processor time of the server, of the database and of this client, and bytes of the body.
+    `rate`: requests in a second."""
+
+    server: float
+    database: float
+    client: float
+    size: float
+    rate: float
 
 
-class Server:
-    """A server process, which ends with the block."""
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="See bench/README.md.")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), action="append", help="(both)")
+    parser.add_argument("--workloads", type=_some(tuple(TITLES)), default=[*TITLES], help="a,b,… (all)")
+    parser.add_argument("--peers", type=_some(PEERS), default=[*PEERS], help="(all)")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--requests", type=int, default=800, help="in a round (800; of c an eighth)")
+    parser.add_argument("--connections", type=int, default=16, help="(16)")
+    parser.add_argument("--scale", type=int, default=30, help="projects, with 1,000 tasks each (30)")
+    parser.add_argument("--account", default="admin", help="who asks, but for f (admin; or supervisor)")
+    parser.add_argument(
+        "--profile", choices=TITLES, help="print where Headwater's event loop spends one workload, no table"
+    )
+    return parser.parse_args()
 
-    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
-        self.port = free_port()
-        where = ["--host", "127.0.0.1", "--port", str(self.port)]
-        uvicorn = [sys.executable, "-m", "uvicorn"]
-        command = {
-            "headwater": [HEADWATER, "serve", *where],
-            "floor": [*uvicorn, "bench.peers.floor:app", "--no-access-log", *where],
-            "fastapi": [*uvicorn, "bench.peers.fastapi_peer:app", *where],
-        }[name]
-        self.name, self.log = name, folder / f"{name}.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
-    def wait(self) -> None:
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return
-        raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-2000:]}")
+def _some(known: Sequence[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        found = [name.strip() for name in text.split(",")]
+        if strange := [name for name in found if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(strange)}: there are {', '.join(known)}")
+        return [name for name in known if name in found]
 
-    def stop(self) -> None:
-        self.process.terminate()
+    return parse
+
+
+class Bench:
+    """The servers of one run on one store, as long as the block lasts."""
+
+    def __init__(self, given: argparse.Namespace, url: str, folder: Path) -> None:
+        self.given, self.url, self.folder = given, url, folder
+        self.servers: dict[str, Server] = {}
+        self.workloads: dict[str, dict[str, Workload]] = {}
+        self._open = ExitStack()
+
+    async def __aenter__(self) -> "Bench":
+        # Headwater runs even where it is not measured, since it signs people in.
+        environment = settings(self.url, self.folder)
+        profiled = self.given.profile is not None
+        first = self._start(Server("headwater", self.folder, environment, profiled=profiled))
         try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            token, _ = await account(first.port, self.given.account)
+            member, person = await account(first.port, "client")
+            environment |= {"BENCH_DATABASE_URL": self.url, "BENCH_MEMBER": person}
+            for turn, name in enumerate(PEERS):
+                if name not in self.given.peers:
+                    continue
+                server = first if name == "headwater" else self._start(Server(name, self.folder, environment))
+                self.servers[name] = server
+                self.workloads[name] = await Workloads(server.port, turn, (token, member)).make()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _start(self, server: Server) -> Server:
+        return self._open.enter_context(server)
+
+    async def measure(self, name: str, backends: Backends | None) -> dict[str, list[Round]]:
+        """The rounds of one workload, by server."""
+        given, count = self.given, max(_least(self.given), self.given.requests // SHARE.get(name, 1))
+        alike = {peer: (server.port, self.workloads[peer][name]) for peer, server in self.servers.items()}
+        await check_alike(name, alike)
+        for peer, server in self.servers.items():
+            # Enough for each connection to prepare its statements, and for PostgreSQL to settle on their plans.
+            warm = max(12 * given.connections, count // 2)
+            await run(server.port, self.workloads[peer][name].requests, warm, given.connections)
+        results: dict[str, list[Round]] = {peer: [] for peer in self.servers}
+        for _ in range(given.rounds):
+            for peer, server in self.servers.items():
+                before = clocks(server.processes())
+                queried = clocks(await backends.processes()) if backends else {}
+                sent = await run(server.port, self.workloads[peer][name].requests, count, given.connections)
+                served = used(before, clocks(server.processes()))
+                queried_too = used(queried, clocks(await backends.processes())) if backends else 0.0
+                micro = 1e6 / count
+                results[peer].append(
+                    Round(
+                        served * micro,
+                        queried_too * micro,
+                        sent.own * micro,
+                        sent.size / count,
+                        count / sent.took,
+                    )
+                )
+        return results
+
+    async def profile(self, name: str) -> str:
+        """Where Headwater's event loop spends its time on one workload, by function."""
+        server, requests = self.servers["headwater"], self.workloads["headwater"][name].requests
+        count = max(_least(self.given), self.given.requests // SHARE.get(name, 1))
+        await run(server.port, requests, 12 * self.given.connections, self.given.connections)
+        server.signal(signal.SIGUSR1)
+        await run(server.port, requests, count, self.given.connections)
+        server.signal(signal.SIGUSR2)
+        until = time.monotonic() + 10
+        while "Ordered by" not in server.log.read_text() and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
+        text = server.log.read_text()
+        return f"{count} requests of {name}, {TITLES[name]}:\n" + text[text.index(" function calls") - 20 :]
 
 
-async def login(port: int, name: str) -> tuple[str, str]:
-    """The access token of a demo account, and the id of its person."""
-    body = json.dumps({"username": name, "password": f"demo-{name}-headwater"}).encode()
-    token = str(json.loads(await once(port, request("POST", "/api/v1/auth/login", body=body)))["accessToken"])
-    me = json.loads(await once(port, request("GET", "/api/v1/users/me", token)))
-    return token, str(me.get("data", me)["id"])
+def _least(given: argparse.Namespace) -> int:
+    """A round has enough requests for all connections to be busy."""
+    return int(given.connections) * 2
 
 
-async def workloads(server: Server, token: str, member: str) -> dict[str, list[bytes]]:
-    """The requests of each workload, made for one server: its cursors are its own."""
-    page = json.loads(await once(server.port, request("GET", LIST, token)))
-    ids = [row["id"] for row in page["data"]]
-    cursor = quote(page["meta"]["pagination"]["nextCursor"] or "")
-    following = f"{LIST}&cursor={cursor}" if cursor else LIST
-    # No two updates of a row that follow one another set the same value, lest one has nothing to write.
-    values = range(5) if server.name == "headwater" else range(5, 10)
-    new = {"projectId": "SWA", "title": "Measured", "department": "fx"}
-    return {
-        "a one task": [request("GET", f"/api/v1/tasks/{i}", token) for i in ids],
-        "b 50 tasks": [request("GET", LIST, token), request("GET", following, token)],
-        "c 20 projects": [request("GET", NEST, token)],
-        "d create": [request("POST", "/api/v1/tasks", token, json.dumps(new).encode())],
-        "e update": [
-            request("PATCH", f"/api/v1/tasks/{one}", token, json.dumps({"priority": value}).encode())
-            for value in values
-            for one in ids
-        ],
-        "f small member": [request("GET", SMALL, member)],
+def table(name: str, results: dict[str, list[Round]], with_database: bool) -> None:
+    """The lines of one workload."""
+    server = {peer: statistics.median(r.server for r in rounds) for peer, rounds in results.items()}
+    whole = {
+        peer: statistics.median(r.server + r.database for r in rounds) for peer, rounds in results.items()
     }
+    for peer, rounds in results.items():
+        cells = [
+            f"{name} {TITLES[name]}".ljust(26),
+            peer.ljust(10),
+            _spread([r.server for r in rounds]).rjust(26),
+            *([_spread([r.database for r in rounds]).rjust(26)] if with_database else []),
+            f"{statistics.median(r.client for r in rounds):,.0f}".rjust(8),
+            f"{statistics.median(r.rate for r in rounds):,.0f}".rjust(8),
+            f"{statistics.median(r.size for r in rounds):,.0f}".rjust(9),
+        ]
+        verdict = ""
+        if peer != "headwater" and "headwater" in results:
+            ratios = [_ratio(peer, server)]
+            if with_database:
+                ratios.append(f"{_ratio(peer, whole)} with the database")
+            verdict = "  Headwater: " + ", ".join(ratios)
+        print(" ".join(cells) + verdict, flush=True)
 
 
-async def measure(title: str, url: str, folder: Path) -> None:
-    environment = os.environ | {"HEADWATER_DATABASE_URL": url, "HEADWATER_DATA": str(folder)}
-    for command in (["migrate"], ["seed", "--scale", SCALE]):
-        subprocess.run([HEADWATER, *command], env=environment, check=True, stdout=subprocess.DEVNULL)
-    servers: dict[str, Server] = {}
-    try:
-        servers["headwater"] = Server("headwater", folder, environment)
-        servers["headwater"].wait()
-        token, _ = await login(servers["headwater"].port, "supervisor")
-        member, person = await login(servers["headwater"].port, "client")
-        for name in PEERS[1:]:
-            servers[name] = Server(
-                name, folder, environment | {"BENCH_DATABASE_URL": url, "BENCH_MEMBER": person}
-            )
-            servers[name].wait()
-        sent = {name: await workloads(server, token, member) for name, server in servers.items()}
+def _ratio(peer: str, middle: dict[str, float]) -> str:
+    ratio = middle[peer] / middle["headwater"]
+    return f"{ratio:.0%} of floor" if peer == "floor" else f"{ratio:.1f}x FastAPI"
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):,.0f} ({min(values):,.0f}–{max(values):,.0f})"
+
+
+async def measure(given: argparse.Namespace, store: str, url: str, folder: Path) -> None:
+    async with Bench(given, url, folder) as bench:
+        if given.profile is not None:
+            print(f"\n{store}: {await bench.profile(given.profile)}")
+            return
         print(
-            f"\n{title}, scale {SCALE}: {ROUNDS} rounds of {COUNT} requests, 8 connections; median (least to most)"
+            f"\n{store}, {given.scale} projects of 1,000 tasks: {given.rounds} rounds of {given.requests} requests "
+            f"(c: {given.requests // SHARE['c']}), {given.connections} connections.\n"
+            "Processor time of one request in µs: median (least–most)."
         )
-        print(
-            f"{'workload':16}{'server':11}{'CPU µs/request':>26}{'requests/s':>12}{'bytes':>9}   Headwater is"
-        )
-        for workload in sent["headwater"]:
-            count = max(20, COUNT // 10) if workload.startswith("c") else COUNT
-            results: dict[str, list[Round]] = {name: [] for name in PEERS}
-            for name, server in servers.items():
-                await run(server.port, server.process.pid, sent[name][workload], count // 4)
-            for _ in range(ROUNDS):
-                for name, server in servers.items():
-                    found = await run(server.port, server.process.pid, sent[name][workload], count)
-                    results[name].append(found)
-            table(workload, results)
-    finally:
-        for server in servers.values():
-            server.stop()
+        columns = {
+            "workload": -26,
+            "peer": -10,
+            "server": 26,
+            "database": 26,
+            "client": 8,
+            "req/s": 8,
+            "bytes": 9,
+        }
+        if store == "sqlite":
+            del columns["database"]
+        print(" ".join(f"{name:{'<' if width < 0 else '>'}{abs(width)}}" for name, width in columns.items()))
+        if store == "sqlite":
+            for name in given.workloads:
+                table(name, await bench.measure(name, None), False)
+            return
+        async with Backends(url) as backends:
+            for name in given.workloads:
+                table(name, await bench.measure(name, backends), bool(await backends.processes()))
 
 
-def table(workload: str, results: dict[str, list[Round]]) -> None:
-    middle = {name: statistics.median(r.cpu for r in rounds) for name, rounds in results.items()}
-    verdict = {
-        "headwater": "",
-        "floor": f"{middle['floor'] / middle['headwater']:.0%} of the floor",
-        "fastapi": f"{middle['fastapi'] / middle['headwater']:.1f}x FastAPI",
-    }
-    for name, rounds in results.items():
-        cpu = [r.cpu for r in rounds]
-        spread = f"{middle[name]:,.0f} ({min(cpu):,.0f} to {max(cpu):,.0f})"
-        rate = statistics.median(r.rate for r in rounds)
-        size = statistics.median(r.size for r in rounds)
-        print(f"{workload:16}{name:11}{spread:>26}{rate:>12,.0f}{size:>9,.0f}   {verdict[name]}", flush=True)
-
-
-async def on_postgres(server: str, folder: Path) -> None:
-    """Measure in a database made for this run, and drop it after."""
-    name = f"headwater_bench_{os.getpid()}"
-    admin = await asyncpg.connect(server)
-    try:
-        await admin.execute(f'CREATE DATABASE "{name}"')
-        try:
-            await measure("PostgreSQL", urlsplit(server)._replace(path=f"/{name}").geturl(), folder)
-        finally:
-            await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await admin.close()
-
-
-async def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="headwater-bench-") as made:
-        for part in ("sqlite", "postgres"):
-            (Path(made) / part).mkdir()
-        await measure("SQLite", f"sqlite:///{made}/sqlite/bench.db", Path(made) / "sqlite")
-        if server := os.environ.get("HEADWATER_TEST_POSTGRES_URL"):
-            await on_postgres(server, Path(made) / "postgres")
+def main() -> None:
+    given = options()
+    if given.profile is not None:
+        given.peers = ["headwater"]
+    # Ended from outside, the servers end as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for store in given.store or ("sqlite", "postgres"):
+        with (
+            database(store, given.scale) as (url, folder),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(measure(given, store, url, folder))
 
 
 if __name__ == "__main__":
-    # Ended from outside, the servers end as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    asyncio.run(main())
+    main()

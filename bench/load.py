@@ -1,26 +1,24 @@
-"""A small bounded load client: raw sockets, keep-alive, a fixed number of requests."""
+"""A small bounded load client: raw sockets, keep-alive, a fixed number of requests. It runs in a process of its own."""
 
 import asyncio
 import itertools
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
-import psutil
-
-CONNECTIONS = 8
 TIMEOUT = 60.0
 """Seconds that one round may take."""
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """`cpu`: µs of processor time a request. `rate`: requests in a second. `size`: bytes of a body."""
+class Sent:
+    """What a round came to. `took`: seconds. `own`: seconds of processor time of this client. `size`: bytes of all
+    bodies together."""
 
-    cpu: float
-    rate: float
-    size: float
+    took: float
+    own: float
+    size: int
 
 
 def request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes:
@@ -34,54 +32,87 @@ def request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes
 
 async def once(port: int, sent: bytes) -> bytes:
     """The body that answers one request. Raises RuntimeError for a status other than 2xx."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    bodies: list[bytes] = []
+    await _send(port, iter([sent]), 1, bodies.append)
+    return bodies[0]
+
+
+async def run(port: int, requests: Iterator[bytes], count: int, connections: int) -> Sent:
+    """Send the next `count` requests over some connections, each as soon as the one before is answered."""
+    size = 0
+
+    def add(body: bytes) -> None:
+        nonlocal size
+        size += len(body)
+
+    took, own = time.perf_counter(), time.process_time()
+    await _send(port, itertools.islice(requests, count), connections, add)
+    return Sent(time.perf_counter() - took, time.process_time() - own, size)
+
+
+async def _send(
+    port: int, requests: Iterator[bytes], connections: int, seen: Callable[[bytes], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    opened = [
+        (await loop.create_connection(lambda: _Connection(requests, seen), "127.0.0.1", port))
+        for _ in range(connections)
+    ]
     try:
-        writer.write(sent)
-        return await asyncio.wait_for(_answer(reader), TIMEOUT)
+        async with asyncio.timeout(TIMEOUT):
+            await asyncio.gather(*(connection.start() for _, connection in opened))
     finally:
-        writer.close()
+        for transport, _ in opened:
+            transport.close()
 
 
-async def run(port: int, pid: int, requests: Sequence[bytes], count: int) -> Round:
-    """Send `count` requests in turn over all connections and measure the server process `pid` meanwhile."""
-    turns = itertools.islice(itertools.cycle(requests), count)
-    streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS)]
-    before, began = processor(pid), time.perf_counter()
-    try:
-        sizes = await asyncio.wait_for(asyncio.gather(*(_worker(*s, turns) for s in streams)), TIMEOUT)
-        took, used = time.perf_counter() - began, processor(pid) - before
-    finally:
-        for _, writer in streams:
-            writer.close()
-    return Round(used / count * 1e6, count / took, sum(sizes) / count)
+class _Connection(asyncio.Protocol):
+    """Sends requests one after the other, until there are no more."""
 
+    def __init__(self, requests: Iterator[bytes], seen: Callable[[bytes], None]) -> None:
+        self._requests, self._seen = requests, seen
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._parts: list[bytes] = []
+        self._head, self._missing = b"", 0
 
-def processor(pid: int) -> float:
-    """Seconds of processor time, user and system, of a process and its children."""
-    return sum(_used(one) for one in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)))
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
 
+    def start(self) -> "asyncio.Future[None]":
+        self._next()
+        return self._done
 
-def _used(process: psutil.Process) -> float:
-    if sys.platform == "linux":
-        # The clock of another process, clock_getcpuclockid(3): /proc counts in ticks of 10 ms, too coarse here.
-        return time.clock_gettime((~process.pid << 3) | 2)
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    def data_received(self, data: bytes) -> None:
+        if not self._missing:
+            head, ended, body = (self._head + data).partition(b"\r\n\r\n")
+            if not ended:
+                self._head = head
+                return
+            lower = head.lower()
+            start = lower.index(b"content-length:") + 15
+            end = lower.find(b"\r\n", start)
+            self._missing = int(lower[start : end if end > 0 else len(lower)])
+            self._head, self._parts, data = head, [], body
+        self._parts.append(data)
+        self._missing -= len(data)
+        if self._missing == 0:
+            self._answered(b"".join(self._parts))
 
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_exception(error or ConnectionError("the server closed the connection"))
 
-async def _worker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, turns: Iterator[bytes]) -> int:
-    total = 0
-    for sent in turns:
-        writer.write(sent)
-        total += len(await _answer(reader))
-    return total
+    def _answered(self, body: bytes) -> None:
+        if self._head[9:10] != b"2":
+            status = self._head.partition(b"\r\n")[0]
+            self._done.set_exception(RuntimeError(f"{status!r}: {body[:400]!r}"))
+            return
+        self._head = b""
+        self._seen(body)
+        self._next()
 
-
-async def _answer(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    lower = head.lower()
-    start = lower.index(b"content-length:") + 15
-    body = await reader.readexactly(int(lower[start : lower.index(b"\r\n", start)]))
-    if head[9:10] != b"2":
-        raise RuntimeError(f"{head.splitlines()[0]!r}: {body[:400]!r}")
-    return body
+    def _next(self) -> None:
+        if (sent := next(self._requests, None)) is not None:
+            self._transport.write(sent)
+        elif not self._done.done():
+            self._done.set_result(None)

@@ -21,7 +21,7 @@ from sqlalchemy.types import Date, TypeDecorator
 
 URL = os.environ["BENCH_DATABASE_URL"]
 MEMBER = os.environ["BENCH_MEMBER"]
-NESTED = 50
+NESTED = 10
 POSTGRES = URL.startswith("postgres")
 DRIVER = URL.replace("postgresql://", "postgresql+asyncpg://", 1).replace(
     "sqlite://", "sqlite+aiosqlite://", 1
@@ -118,7 +118,7 @@ class Task(Stamped, Base):
         return self.deadline < dt.datetime.now(dt.UTC)
 
 
-Task.spent = column_property(  # type: ignore[attr-defined]
+Task.spent = column_property(
     select(func.coalesce(func.sum(TimeLog.hours), Decimal(0), type_=Scaled(2)))
     .where(TimeLog.task_id == Task.id)
     .correlate_except(TimeLog)
@@ -136,8 +136,12 @@ class Project(Stamped, Base):
     frame_rate: Mapped[Decimal] = mapped_column(Scaled(3))
     description: Mapped[str | None]
 
+    @property
+    def code(self) -> str:
+        return self.id
 
-Project.task_count = column_property(  # type: ignore[attr-defined]
+
+Project.task_count = column_property(
     select(func.count(Task.id)).where(Task.project_id == Project.id).correlate_except(Task).scalar_subquery()
 )
 
@@ -183,6 +187,7 @@ class TaskWithArtist(TaskOut):
 
 class ProjectOut(Model):
     id: str
+    code: str
     name: str
     status: str
     start: dt.date | None
@@ -292,7 +297,8 @@ async def list_projects(db: Session, limit: int = 20) -> Projects:
     data = []
     for project in (await db.scalars(select(Project).order_by(Project.id).limit(limit))).all():
         query = select(Task).where(Task.project_id == project.id).options(selectinload(Task.artist))
-        tasks = (await db.scalars(query.order_by(Task.id).limit(NESTED))).all()
+        newest = query.order_by(Task.created_at.desc(), Task.id.desc())
+        tasks = (await db.scalars(newest.limit(NESTED))).all()
         columns = {name: getattr(project, name) for name in ProjectOut.model_fields if name != "tasks"}
         data.append(ProjectOut(**columns, tasks=[TaskWithArtist.model_validate(task) for task in tasks]))
     return Projects(data=data, meta=meta(limit))

@@ -1,0 +1,173 @@
+"""The floor's statements, written by hand for both databases. Each answers with finished JSON."""
+
+import os
+
+URL = os.environ["BENCH_DATABASE_URL"]
+POSTGRES = URL.startswith("postgres")
+
+if POSTGRES:
+    NOW = "now()"
+    TASK_CURSOR, PROJECT_CURSOR = 'x."createdAt", x.id', "x.id"
+
+    def decimal(value: str, places: int) -> str:
+        return f"({value} * 0.{'1'.rjust(places, '0')})::text"
+
+    def moment(value: str) -> str:
+        return f"""to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+    def boolean(value: str) -> str:
+        return value
+
+    def records(pairs: dict[str, str], rest: str, *more: str) -> str:
+        columns = ", ".join(f'{value} AS "{name}"' for name, value in pairs.items())
+        return f"SELECT {', '.join(('row_to_json(x) AS json', *more))} FROM (SELECT {columns} {rest}) x"
+
+    def nested(record: str) -> str:
+        return f"({record})"
+
+    def array(rows: str) -> str:
+        return f"(SELECT coalesce(json_agg(y.json), '[]') FROM ({rows}) y)"
+
+else:
+    NOW = "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
+    TASK_CURSOR, PROJECT_CURSOR = "t.created_at, t.id", "p.id"
+
+    def decimal(value: str, places: int) -> str:
+        one = 10**places
+        return f"(({value}) / {one}) || '.' || substr(({value}) % {one} + {one}, 2)"
+
+    def moment(value: str) -> str:
+        return value
+
+    def boolean(value: str) -> str:
+        return f"json(iif({value}, 'true', 'false'))"
+
+    def record(pairs: dict[str, str]) -> str:
+        return "json_object(" + ", ".join(f"'{name}', {value}" for name, value in pairs.items()) + ")"
+
+    def records(pairs: dict[str, str], rest: str, *more: str) -> str:
+        return f"SELECT {', '.join((f'{record(pairs)} AS json', *more))} {rest}"
+
+    def nested(record: str) -> str:
+        return f"json(({record}))"
+
+    def array(rows: str) -> str:
+        return f"json((SELECT json_group_array(json(y.json)) FROM ({rows}) y))"
+
+
+def stamps(alias: str) -> dict[str, str]:
+    return {
+        "createdAt": moment(f"{alias}.created_at"),
+        "updatedAt": moment(f"{alias}.updated_at"),
+        "version": f"{alias}.version",
+    }
+
+
+def spent(alias: str) -> str:
+    total = decimal("coalesce(sum(l.hours), 0)", 2)
+    return f"(SELECT {total} FROM time_logs l WHERE l.task_id = {alias}.id)"
+
+
+def task(t: str) -> dict[str, str]:
+    late = (
+        f"{t}.deadline IS NOT NULL AND {t}.deadline < {NOW} AND {t}.status NOT IN ('approved', 'completed')"
+    )
+    return {
+        "id": f"{t}.id",
+        "projectId": f"{t}.project_id",
+        "shotId": f"{t}.shot_id",
+        "title": f"{t}.title",
+        "description": f"{t}.description",
+        "department": f"{t}.department",
+        "artistId": f"{t}.artist_id",
+        "reviewerId": f"{t}.reviewer_id",
+        "status": f"{t}.status",
+        "priority": f"{t}.priority",
+        "bid": decimal(f"{t}.bid", 2),
+        "start": f"{t}.start",
+        "deadline": moment(f"{t}.deadline"),
+        "reviewNote": f"{t}.review_note",
+        "spent": spent(t),
+        "isLate": boolean(late),
+        **stamps(t),
+    }
+
+
+TASK = task("t")
+NEWEST = "ORDER BY t.created_at DESC, t.id DESC"
+ARTIST = records(
+    {"id": "a.id", "name": "a.name", "login": "a.login", **stamps("a")},
+    "FROM people a WHERE a.id = t.artist_id",
+)
+PROJECT = {
+    "id": "p.id",
+    "code": "p.id",
+    "name": "p.name",
+    "status": "p.status",
+    "start": "p.start",
+    "deadline": "p.deadline",
+    "frameRate": decimal("p.frame_rate", 3),
+    "description": "p.description",
+    "taskCount": "(SELECT count(*) FROM tasks c WHERE c.project_id = p.id)",
+    **stamps("p"),
+    "tasks": array(
+        records(
+            TASK | {"artist": nested(ARTIST)},
+            f"FROM tasks t WHERE t.project_id = p.id {NEWEST} LIMIT 10",
+        )
+    ),
+}
+MANAGES, WORKS = (
+    "t.role IN ('supervisor', 'coordinator')",
+    "t.role IN ('supervisor', 'coordinator', 'artist')",
+)
+MASKED = TASK | {
+    "bid": f"CASE WHEN {MANAGES} THEN {TASK['bid']} END",
+    "spent": f"CASE WHEN {WORKS} THEN {TASK['spent']} END",
+    "reviewNote": f"CASE WHEN {WORKS} THEN t.review_note END",
+}
+OF_STATUS = "FROM tasks t WHERE t.project_id = $1 AND t.status = $2"
+NEWEST_OF_PROJECT = f"FROM tasks t WHERE t.project_id = m.project_id {NEWEST} LIMIT 51"
+# The newest of each of the member's projects, by the index; of these the newest.
+OF_MEMBER = (
+    f"CROSS JOIN LATERAL (SELECT * {NEWEST_OF_PROJECT}) n"
+    if POSTGRES
+    else f"JOIN tasks n ON n.id IN (SELECT t.id {NEWEST_OF_PROJECT})"
+)
+NEWEST_OF_MEMBER = (
+    f"(SELECT n.*, m.role FROM memberships m {OF_MEMBER} WHERE m.person_id = $1 "
+    "ORDER BY n.created_at DESC, n.id DESC LIMIT 51)"
+)
+INSERT = (
+    "INSERT INTO tasks (id, project_id, title, title_folded, department, status, priority, bid, created_at, "
+    "updated_at, version) VALUES ($1, $2, $3, $4, $5, 'not_started', 5, 0, $6, $6, 1) RETURNING"
+)
+SET = "UPDATE tasks SET priority = $2, updated_at = $3, version = version + 1 WHERE id = $1 RETURNING"
+
+
+def statement(sql: str) -> str:
+    """With the database's way to write a parameter by number."""
+    return sql if POSTGRES else sql.replace("$", "?")
+
+
+def written(sql: str) -> str:
+    """A statement that writes one row and answers with it."""
+    if POSTGRES:
+        return f"WITH t AS ({sql} *) {records(TASK, 'FROM t')}"
+    return f"{sql} {record(task('tasks'))}"
+
+
+ONE = statement(records(TASK, "FROM tasks t WHERE t.id = $1"))
+FIRST = statement(records(TASK, f"{OF_STATUS} {NEWEST} LIMIT 51", TASK_CURSOR))
+NEXT = statement(
+    records(TASK, f"{OF_STATUS} AND (t.created_at, t.id) < ($3, $4) {NEWEST} LIMIT 51", TASK_CURSOR)
+)
+MINE = statement(records(MASKED, f"FROM {NEWEST_OF_MEMBER} t {NEWEST}", TASK_CURSOR))
+PROJECTS = records(
+    PROJECT,
+    "FROM projects p ORDER BY p.id LIMIT 20",
+    PROJECT_CURSOR,
+    "(SELECT count(*) FROM (SELECT 1 FROM projects LIMIT 21) n)",
+)
+CREATE = statement(written(INSERT))
+UPDATE = statement(written(SET))

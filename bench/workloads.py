@@ -1,0 +1,123 @@
+"""The six workloads as requests to one server, and the check that all servers answer them alike."""
+
+import datetime as dt
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from bench.load import once, request
+
+TITLES = {
+    "a": "one task",
+    "b": "50 tasks, filtered",
+    "c": "20 projects x 10 tasks",
+    "f": "50 tasks, small member",
+    "d": "create a task",
+    "e": "update a task",
+}
+"""Reads first, so that they find the same rows whatever else is measured."""
+
+LIST = "/api/v1/tasks?project=SWA&status=in_progress&sort=-createdAt&limit=50"
+NEST = "/api/v1/projects?limit=20&include=tasks.artist&tasks[limit]=10&tasks[sort]=-createdAt"
+SMALL = "/api/v1/tasks?sort=-createdAt&limit=50"
+NEW = {"projectId": "SWA", "title": "Measured", "department": "fx"}
+DIFFERENT = frozenset({"id", "createdAt", "updatedAt", "version"})
+"""What differs between rows that were written by one and the same request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """`requests` go round, and each is sent as often as the others. `sample` are some whose answers all servers must
+    share; `written` says that they write."""
+
+    requests: Iterator[bytes]
+    sample: list[bytes]
+    written: bool = False
+
+
+class Workloads:
+    """The workloads for one server: its cursors are its own. `tokens`: those of the account that may see all, and of
+    the small member."""
+
+    def __init__(self, port: int, turn: int, tokens: tuple[str, str]) -> None:
+        self.port, self.turn = port, turn
+        self.token, self.member = tokens
+
+    async def make(self) -> dict[str, Workload]:
+        pages = [request("GET", LIST, self.token)]
+        rows: list[list[str]] = []
+        for _ in range(4):
+            page = json.loads(await once(self.port, pages[-1]))
+            rows.append([row["id"] for row in page["data"]])
+            cursor = quote(page["meta"]["pagination"]["nextCursor"])
+            pages.append(request("GET", f"{LIST}&cursor={cursor}", self.token))
+        ones = [request("GET", f"/api/v1/tasks/{id}", self.token) for id in rows[0]]
+        small = [request("GET", SMALL, self.member)]
+        nest = [request("GET", NEST, self.token)]
+        create = [request("POST", "/api/v1/tasks", self.token, json.dumps(NEW).encode())]
+        # Each server updates rows of its own, and always to another value: an update to the same one has less to do.
+        updates = [self._update(id, value) for value in range(10) for id in rows[1 + self.turn]]
+        shared = [self._update(rows[0][0], value) for value in (6, 7)]
+        return {
+            "a": Workload(itertools.cycle(ones), ones[:3]),
+            "b": Workload(itertools.cycle(pages[1:3]), pages[:3]),
+            "c": Workload(itertools.cycle(nest), nest),
+            "f": Workload(itertools.cycle(small), small),
+            "d": Workload(itertools.cycle(create), create, written=True),
+            "e": Workload(itertools.cycle(updates), shared, written=True),
+        }
+
+    def _update(self, id: str, priority: int) -> bytes:
+        body = json.dumps({"priority": priority}).encode()
+        return request("PATCH", f"/api/v1/tasks/{id}", self.token, body)
+
+
+async def account(port: int, login: str) -> tuple[str, str]:
+    """The access token of a demo account, and the id of its person."""
+    body = json.dumps({"username": login, "password": f"demo-{login}-headwater"}).encode()
+    token = str(json.loads(await once(port, request("POST", "/api/v1/auth/login", body=body)))["accessToken"])
+    me = json.loads(await once(port, request("GET", "/api/v1/users/me", token)))
+    return token, str(me.get("data", me)["id"])
+
+
+async def check_alike(name: str, servers: dict[str, tuple[int, Workload]]) -> None:
+    """Raises AssertionError if two servers answer a workload's sample with different data."""
+    first: list[Any] | None = None
+    for server, (port, workload) in servers.items():
+        data = []
+        for sent in workload.sample:
+            found = json.loads(await once(port, sent))["data"]
+            if workload.written:
+                found = {key: value for key, value in found.items() if key not in DIFFERENT}
+            data.append(_plain(found))
+        if first is None:
+            first = data
+        assert data == first, f"{server} answers {name} otherwise: {_difference(first, data)}"
+    if name == "c" and first is not None:
+        shape = [len(project["tasks"]) for project in first[0]]
+        assert shape == [10] * 20, f"workload c is not 20 projects of 10 tasks each: {shape}"
+
+
+def _plain(value: Any) -> Any:
+    """Data with its moments in one form: some servers leave out a fraction of zero."""
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case str() if value.endswith("Z") and "T" in value:
+            return dt.datetime.fromisoformat(value)
+        case _:
+            return value
+
+
+def _difference(one: Any, other: Any, path: str = "") -> str:
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return next((_difference(one[k], other[k], f"{path}.{k}") for k in one if one[k] != other[k]), "")
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return next((_difference(a, b, f"{path}[{n}]") for n, (a, b) in pairs if a != b), "")
+    return f"at {path or 'the root'}: {str(one)[:200]} / {str(other)[:200]}"
