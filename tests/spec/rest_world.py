@@ -43,6 +43,7 @@ from headwater.http.application import Application
 from headwater.http.exchange import Exchange, Handler, Response
 from headwater.http.middleware.context import context
 from headwater.http.middleware.errors import errors
+from headwater.ir.model import Model
 from headwater.surfaces import rest
 
 
@@ -166,14 +167,17 @@ class World:
 
             return act
 
-        routes = rest.routes(MODEL, self.engine, title="Studio", description="Films.")
+        routes = rest.routes(self.engine.model, self.engine, title="Studio", description="Films.")
         self.app = Application(routes, [context(None), errors(self.observers), acting])
 
+    def acting_as(self, actor: Actor) -> World:
+        return World(self.engine, actor)
+
     def as_nobody(self) -> World:
-        return World(self.engine, ANONYMOUS)
+        return self.acting_as(ANONYMOUS)
 
     def as_writer(self) -> World:
-        return World(self.engine, WRITER)
+        return self.acting_as(WRITER)
 
     async def ask(
         self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
@@ -209,10 +213,10 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(url: str) -> AsyncIterator[World]:
+async def open_world(url: str, model: Model = MODEL) -> AsyncIterator[World]:
     """The application on an empty database."""
     store = open_store(Config(database_url=url), Observers())
-    engine = Engine(MODEL, store, secret=b"s" * 32)
+    engine = Engine(model, store, secret=b"s" * 32)
     # Before the store opens: two SQLite libraries with one file open in one process undo each other's locks.
     await create_all(engine.schema, store.url)
     await store.open()
