@@ -26,6 +26,7 @@ SETTINGS: Final = {
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "30s",
     "jit": "off",  # compiling costs more than these statements take
+    "random_page_cost": "1.1",  # what is served this often lies in memory
 }
 _FIRST_DAY: Final = date(2000, 1, 1).toordinal()
 _FIRST_INSTANT: Final = datetime(2000, 1, 1, tzinfo=UTC)

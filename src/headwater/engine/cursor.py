@@ -58,13 +58,13 @@ def open_token(secret: bytes, bound: bytes, token: str) -> Place:
     raise Fault("INVALID_CURSOR", details=[detail])
 
 
-def portable(value: Any) -> Any:
-    """A raw sort value in a form that a cursor can hold."""
-    return value.isoformat() if type(value) is date else value
-
-
 def native(value: Any, type: Type, dialect: Dialect) -> Any:
-    """A cursor's sort value in the form that the driver gave it: a date, where the driver speaks in dates."""
-    if type.kind == Kind.DATE and value is not None and dialect.encoder(type) is None:
-        return date.fromisoformat(value)
+    """A cursor's sort value as a parameter: a day or an instant, where the driver speaks in those."""
+    if value is None or dialect.encoder(type) is not None:
+        return value
+    match type.kind:
+        case Kind.DATE:
+            return date.fromisoformat(value)
+        case Kind.DATETIME:
+            return datetime.fromisoformat(value)
     return value

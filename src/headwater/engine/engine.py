@@ -16,7 +16,7 @@ from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.base.observe import WriteStage
 from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
-from headwater.engine.cursor import Place, binding, issue, native, open_token, portable
+from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found
 from headwater.engine.plan import MANY_KEYS, After, Plan, Planner
 from headwater.engine.rows import expect, new_id
@@ -137,7 +137,7 @@ class Engine:
         self, call: Call, query: Query, plan: Plan, rows: list[Any], many: Any
     ) -> tuple[list[Any], int | None]:
         """The rows proper, and the total; looks at what the statement says once a page."""
-        if not plan.heads:
+        if not plan.heads or not rows:
             return list(rows), None
         facts = dict(zip(plan.heads, rows[0][len(plan.keys) + 1 :], strict=True))
         if query.within is not None and not facts["within"]:
@@ -360,4 +360,4 @@ def store_fault(error: Unavailable | Contended | Interrupted) -> Fault:
 
 
 def _place(keys: Any, backward: bool, now: Any) -> Place:
-    return Place([portable(k) for k in keys], backward, now)
+    return Place(list(keys), backward, now)
