@@ -251,6 +251,17 @@ async def test_a_failing_revision_changes_nothing(database: Database, tmp_path: 
     assert [row for row in await database.run(sql) if "alembic_version" not in row] == []
 
 
+async def test_a_file_that_is_open_in_this_process_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/open.db"
+    schema = Schema(FIRST, SQLiteDialect())
+    store = SQLiteStore(url, Observers())
+    await store.open()
+    with pytest.raises(MigrationError, match="is open in this process"):
+        await migrate.create_all(schema, url)
+    await store.close()
+    await migrate.create_all(schema, url)
+
+
 async def test_two_last_revisions_are_refused(database: Database, tmp_path: Path) -> None:
     schema, folder = database.schema(FIRST), tmp_path / "migrations"
     path = await migrate.make(schema, database.url, folder, "First")

@@ -4,8 +4,10 @@ A store runs finished SQL text with positional parameters. Parameters arrive enc
 `Dialect` turns the Python forms of `ir.model.Kind` into the driver's forms and back.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -17,6 +19,13 @@ T = TypeVar("T")
 Row = Sequence[Any]
 Element = sa.ColumnElement[Any]
 Encode = Callable[[Any], Any]
+
+
+open_files: Counter[Path] = Counter()
+"""Database files that stores of this process have open, and how many have. Another SQLite library must not touch them
+here: POSIX drops all of a process's locks on a file when any part of it closes that file ("How To Corrupt An SQLite
+Database File", 2.2).
+"""
 
 
 class StoreError(Exception):

@@ -15,7 +15,7 @@ from typing import Final, cast
 import apsw
 
 from headwater.base.observe import Observers, StatementRun
-from headwater.db.base import Dialect, Interrupted, Row, StoreError, T, Unavailable, Work
+from headwater.db.base import Dialect, Interrupted, Row, StoreError, T, Unavailable, Work, open_files
 from headwater.db.sqlite_dialect import SQLiteDialect
 from headwater.db.sqlite_errors import translate
 from headwater.db.sqlite_writer import Writer
@@ -43,6 +43,7 @@ class SQLiteStore:
         self.url, self.observers = url, observers
         self.dialect = SQLiteDialect()
         self.path = _path(url)
+        self._file = Path(self.path).resolve()
         self._reader: apsw.Connection | None = None
         self._writer: Writer | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -60,6 +61,7 @@ class SQLiteStore:
         self._reader.set_busy_timeout(0)
         self._writer = Writer(writer, self.observers, asyncio.get_running_loop(), TICK)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite-read")
+        open_files[self._file] += 1
 
     async def close(self) -> None:
         reader, writer, threads = self._reader, self._writer, self._threads
@@ -72,6 +74,7 @@ class SQLiteStore:
             reader.close()
         if writer:
             await asyncio.to_thread(writer.close)
+            open_files[self._file] -= 1
 
     async def read(
         self, sql: str, parameters: Sequence[object] = (), *, deadline: float | None = None

@@ -24,7 +24,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from headwater.db.base import Connection, Store
+from headwater.db.base import Connection, Store, open_files
 from headwater.engine.changes import describe, differences, restore_order
 from headwater.engine.revision import render, split
 from headwater.engine.schema import Schema
@@ -165,6 +165,10 @@ async def _on(url: str, work: Callable[[sa.Connection], T]) -> T:
 def _on_sqlite(url: str, work: Callable[[sa.Connection], T]) -> T:
     address = sa.make_url(url).set(drivername="sqlite+pysqlite")
     if address.database and address.database != ":memory:":
+        if open_files[Path(address.database).resolve()]:
+            raise MigrationError(
+                f"{address.database} is open in this process. Close its store first, or migrate in another process."
+            )
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS}, poolclass=sa.NullPool)
 
