@@ -24,6 +24,7 @@ from headwater import (
     allow,
     check,
     computed,
+    desc,
     key,
     many,
     money,
@@ -104,6 +105,29 @@ class Job(Resource):
     async def scrap(self, tx: Tx) -> None:
         """Take it away."""
         await tx.delete(self)
+
+    @action(to="editor")
+    async def bill(self, tx: Tx, *, hours: Decimal, titles: list[str]) -> list[Job]:
+        """Note the hours, and add jobs by these titles."""
+        self.hours = hours
+        return [await tx.create(Job(film=self.film, title=title)) for title in titles]
+
+    @action(to="editor")
+    async def confuse(self, tx: Tx) -> None:
+        """An author's mistake."""
+        self.priority = "many"  # type: ignore[assignment]
+
+    @action(to="editor")
+    async def wrap_up(self, tx: Tx) -> dict[str, object]:
+        """Another mistake: a row inside of something else."""
+        self.title = "Wrapped"
+        return {"job": self}
+
+    @action(to="user")
+    @classmethod
+    async def by_title(cls, tx: Tx) -> list[Job]:
+        """All, the last title first."""
+        return await tx.select(Job, sort=[desc(Job.title)])
 
     @action(to="editor")
     @classmethod

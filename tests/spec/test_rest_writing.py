@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.spec.rest_world import World, open_world
+from tests.spec.rest_world import EDITOR, WRITER, World, open_world
 
 JOB = {"filmId": "SWA", "title": "Roto"}
 
@@ -224,6 +224,41 @@ async def test_actions_on_the_collection(world: World) -> None:
     assert (await world.post("/api/v1/jobs/count-open", {"atMost": 1})).data == {"open": 1}
     reply = await world.post("/api/v1/jobs/count-open", {"at_most": 1})
     assert "did you mean `atMost`?" in reply.error["details"][0]["message"]
+
+
+async def test_an_action_that_returns_rows_shows_what_the_caller_may_see(world: World) -> None:
+    await world.post("/api/v1/films", {"code": "OPN", "name": "Open", "openToAll": True})
+    await job(world, title="A")
+    await job(world, title="B", filmId="OPN")
+    await job(world, title="C", filmId="OPN")
+    reply = await world.post("/api/v1/jobs/by-title?fields=title,film.name&include=film")
+    assert [row["title"] for row in reply.data] == ["C", "B", "A"]
+    assert reply.data[0]["film"] == {"name": "Open"}
+    world.actor = WRITER
+    reply = await world.post("/api/v1/jobs/by-title?fields=title")
+    assert (reply.status, reply.data) == (200, [{"title": "C"}, {"title": "B"}])
+    world.actor = EDITOR
+    made = await world.post(f"{await job(world)}/bill", {"hours": "1.5", "titles": ["D", "E"]})
+    assert [(row["title"], row["version"]) for row in made.data] == [("D", 1), ("E", 1)]
+    assert (await world.post(f"{await job(world)}/bill", {"hours": "1.5", "titles": []})).data == []
+
+
+async def test_what_an_action_sets_is_checked_as_what_a_client_sends(world: World) -> None:
+    place = await job(world)
+    for hours in ("1.555", "99999999999999999999"):
+        reply = await world.post(f"{place}/bill", {"hours": hours, "titles": ["x" * 51, "", "y" * 51]})
+        assert reply.status == 400
+        assert reply.problems == [("title", "VALIDATION_ERROR")] * 2 + [("hours", "VALIDATION_ERROR")]
+        assert reply.error["details"][0]["message"].startswith("`title` must have at most 50")
+    assert (await world.get(f"{place}?fields=hours,version")).data == {"hours": "0.00", "version": 1}
+
+
+async def test_an_authors_mistake_is_a_failure_that_keeps_nothing(world: World) -> None:
+    place = await job(world)
+    for mistake in ("confuse", "wrap-up"):
+        reply = await world.post(f"{place}/{mistake}")
+        assert (reply.status, reply.error["code"]) == (500, "INTERNAL_ERROR")
+    assert (await world.get(f"{place}?fields=title,version")).data["version"] == 1
 
 
 async def test_rules_across_fields_and_states(world: World) -> None:

@@ -1,7 +1,7 @@
 """Bodies: strict, and every problem told at once."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -151,7 +151,7 @@ def test_arguments_of_an_action() -> None:
         "hours": "INVALID_FORMAT", "lines[1]": "INVALID_FORMAT", "newStats": "UNKNOWN_FIELD",
         "note": "REQUIRED_FIELD",
     }  # fmt: skip
-    assert caught.value.details[0].message == "`hours`: Expected `int`, got `str`."
+    assert caught.value.details[0].message == "`hours` must be an integer, not a string."
     with pytest.raises(Fault) as caught:
         arguments(ACTION, None)
     assert problems(caught.value) == {"note": "REQUIRED_FIELD"}
@@ -162,6 +162,71 @@ def test_arguments_of_an_action() -> None:
     assert arguments(nothing, None) == {}
     with pytest.raises(Fault, match="it takes none"):
         arguments(nothing, {"a": 1})
+
+
+class Window(msgspec.Struct):
+    opens: datetime
+    price: Decimal = Decimal(0)
+
+
+class Everything(msgspec.Struct, rename="camel"):
+    real: float | None = None
+    amount: Decimal | None = None
+    moment: datetime | None = None
+    day: date | None = None
+    span: timedelta | None = None
+    window: Window | None = None
+    amounts: list[Decimal] = []
+    by_name: dict[str, Decimal] = {}
+    mixed: int | str = 0
+
+
+EVERYTHING = Action("every", "every", "row", print, Everything, None)
+
+
+def test_arguments_are_read_as_strictly_as_fields() -> None:
+    given = arguments(
+        EVERYTHING,
+        {
+            "real": 1, "amount": "1.50", "moment": "2026-01-01T02:00:00+02:00", "day": "2026-01-31", "span": "PT1M",
+            "window": {"opens": "2026-01-01T02:00:00+02:00"}, "amounts": ["1", "2.5"], "byName": {"a": "3"},
+            "mixed": "x",
+        },
+    )  # fmt: skip
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    assert given == {
+        "real": 1.0, "amount": Decimal("1.50"), "moment": moment, "day": date(2026, 1, 31),
+        "span": timedelta(minutes=1), "window": Window(moment), "amounts": [Decimal(1), Decimal("2.5")],
+        "by_name": {"a": Decimal(3)}, "mixed": "x",
+    }  # fmt: skip
+    assert given["window"].opens.tzinfo is UTC
+    assert arguments(EVERYTHING, {"amount": None}) == {"amount": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "place", "code"),
+    [
+        ("amount", 1.5, "amount", "INVALID_FORMAT"),
+        ("amount", "NaN", "amount", "INVALID_FORMAT"),
+        ("amount", "1e400", "amount", "INVALID_FORMAT"),
+        ("amount", "9" * 100, "amount", "INVALID_FORMAT"),
+        ("moment", "2026-01-01T00:00:00", "moment", "INVALID_FORMAT"),
+        ("moment", 5, "moment", "INVALID_FORMAT"),
+        ("day", "2026-1-1", "day", "INVALID_FORMAT"),
+        ("span", "P1Y", "span", "INVALID_FORMAT"),
+        ("real", True, "real", "INVALID_FORMAT"),
+        ("amounts", ["1", 2], "amounts[1]", "INVALID_FORMAT"),
+        ("amounts", ["1", "Infinity"], "amounts[1]", "INVALID_FORMAT"),
+        ("byName", {"a": "1", "b": 2.5}, "byName.b", "INVALID_FORMAT"),
+        ("window", {"opens": "2026-01-01T00:00:00"}, "window.opens", "INVALID_FORMAT"),
+        ("window", {"opens": "2026-01-01T00:00:00Z", "shuts": 1}, "window.shuts", "UNKNOWN_FIELD"),
+        ("mixed", 1.5, "mixed", "INVALID_FORMAT"),
+    ],
+)
+def test_arguments_that_are_not_strict_are_refused(name: str, value: Any, place: str, code: str) -> None:
+    with pytest.raises(Fault) as caught:
+        arguments(EVERYTHING, {name: value})
+    assert problems(caught.value) == {place: code}
 
 
 JSON = st.recursive(

@@ -21,6 +21,7 @@ from headwater.engine.guard import Rules
 from headwater.engine.schema import Schema
 from headwater.ir import expr as e
 from headwater.ir.model import Field, Kind, Resource, Type
+from headwater.ir.scalars import fold_text
 from headwater.ir.shape import Slot
 
 BOOLEAN, INTEGER, FLOAT, ID = Type(Kind.BOOLEAN), Type(Kind.INTEGER), Type(Kind.FLOAT), Type(Kind.ID)
@@ -398,13 +399,6 @@ class Compiler:
 
 
 _LIST = Type(Kind.LIST, item=Kind.TEXT)
-
-
-def fold_text(text: str) -> str:
-    """The form in which text is compared without regard to case (Unicode NFKC, then full case folding)."""
-    import unicodedata
-
-    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def unreadable(resource: Resource, found: Field) -> Fault:

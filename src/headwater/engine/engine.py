@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from headwater.base.call import Call
-from headwater.base.errors import Fault
+from headwater.base.errors import Detail, Fault
 from headwater.base.observe import WriteStage
 from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
 from headwater.engine.cursor import Place, binding, issue, native, open_token
@@ -24,6 +24,7 @@ from headwater.engine.schema import Schema
 from headwater.engine.tx import Tx, changes
 from headwater.engine.write import Unit, Writer
 from headwater.ir import expr as e
+from headwater.ir.body import settle
 from headwater.ir.command import Act, Command, Create, Delete, Outcome, Update
 from headwater.ir.model import Model, Resource
 from headwater.ir.query import Answer, Cursor, Numbered, Query, Select
@@ -216,7 +217,7 @@ class Engine:
             async def on_collection(tx: Tx) -> Any:
                 return await action.function(resource.cls, tx, **arguments)
 
-            return await self._transact(call, on_collection, resource, None)
+            return await self._transact(call, on_collection, resource, None, command.select)
         key = str(command.key)
         plan = self.writer.load_plan(resource, rules, action.name)
 
@@ -227,11 +228,11 @@ class Engine:
             row = await tx.get(resource.cls, key)
             return await action.function(row, tx, **arguments)
 
-        return await self._transact(call, on_row, resource, (key, action.name, command.select))
+        return await self._transact(call, on_row, resource, (key, action.name), command.select)
 
     async def transact(self, call: Call, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run work of the product's own, with its rights, and perform its writes in one transaction."""
-        outcome = await self._transact(call, work, None, None)
+        outcome = await self._transact(call, work, None, None, Select())
         return outcome.value  # type: ignore[no-any-return]
 
     async def _transact(
@@ -239,14 +240,15 @@ class Engine:
         call: Call,
         body: Callable[[Tx], Awaitable[Any]],
         resource: Resource | None,
-        row: tuple[str, str, Select] | None,
+        row: tuple[str, str] | None,
+        select: Select,
     ) -> Outcome:
         for attempt in range(TRIES):
             tx = Tx(self, call)
             result = await body(tx)
 
             async def work(connection: Connection, tx: Tx = tx, result: Any = result) -> Outcome:
-                return await self._flush(connection, tx, result, resource, row)
+                return await self._flush(connection, tx, result, resource, row, select)
 
             try:
                 return await self._write(call, work)
@@ -260,7 +262,8 @@ class Engine:
         tx: Tx,
         result: Any,
         resource: Resource | None,
-        row: tuple[str, str, Select] | None,
+        row: tuple[str, str] | None,
+        select: Select,
     ) -> Outcome:
         """Perform what a unit of work has collected, if nothing that it read has changed."""
         unit = Unit(connection, tx.call, self.guard.product)
@@ -269,27 +272,31 @@ class Engine:
         if row is not None and resource is not None:
             await self.writer.load(mine, resource, row[0], row[1])
         gone = {id(r) for r in tx.deleted}
-        for new in tx.created:
-            declared = self._declared(new)
-            if id(new) not in gone:
-                outcome = await self.writer.create(unit, Create(declared.name, changes(declared, new)))
-                new.__dict__["_values"]["version"] = outcome.version
         fresh = {id(r) for r in tx.created}
-        for known in tx.drafts.values():
-            if id(known) in gone or id(known) in fresh:
-                continue
-            declared = self._declared(known)
-            changed = changes(declared, known)
-            if changed:
-                await self.writer.update(
-                    unit, Update(declared.name, known.__dict__["_values"]["id"], changed)
-                )
+        problems: list[Detail] = []
+        created = [
+            (new, Create(declared.name, changes(declared, new, problems)))
+            for new in tx.created
+            if id(new) not in gone and (declared := self._declared(new))
+        ]
+        updated = [
+            Update(declared.name, known.__dict__["_values"]["id"], changed)
+            for known in tx.drafts.values()
+            if id(known) not in gone and id(known) not in fresh and (declared := self._declared(known))
+            if (changed := changes(declared, known, problems))
+        ]
+        settle(problems)
+        for new, create in created:
+            outcome = await self.writer.create(unit, create)
+            new.__dict__["_values"]["version"] = outcome.version
+        for update in updated:
+            await self.writer.update(unit, update)
         for old in tx.deleted:
             if id(old) not in fresh:
                 await self.writer.delete(
                     unit, Delete(self._declared(old).name, old.__dict__["_values"]["id"])
                 )
-        outcome = await self._result(mine, result, resource, row, gone, tx)
+        outcome = await self._result(mine, result, resource, row, select, tx)
         return replace(outcome, position=await self.writer.finish(unit))
 
     async def _unchanged(self, unit: Unit, tx: Tx) -> None:
@@ -307,25 +314,39 @@ class Engine:
         unit: Unit,
         result: Any,
         resource: Resource | None,
-        row: tuple[str, str, Select] | None,
-        gone: set[int],
+        row: tuple[str, str] | None,
+        select: Select,
         tx: Tx,
     ) -> Outcome:
-        """What an action answers: what it returned or, if that is nothing or a row, the row as the caller sees it."""
+        """What an action answers: what it returned or, if that is nothing, its row. Rows are shown as the caller may
+        see them, with what was asked for where they are of the action's own resource."""
         if resource is None:
             return Outcome(None, value=result, returned=True)
-        shown: tuple[Resource, str] | None = None
-        if result is None and row is not None:
-            shown = (resource, row[0])
-        elif type(result).__name__ in self.model.resources and "_values" in getattr(result, "__dict__", {}):
-            shown = (self._declared(result), result.__dict__["_values"]["id"])
-        if shown is None:
-            return Outcome(row[0] if row else None, value=result, returned=result is not None)
-        known = tx.drafts.get((shown[0].name, shown[1]))
-        if known is not None and id(known) in gone:
-            return Outcome(shown[1])
-        select = row[2] if row is not None and shown[0] is resource else Select()
-        return await self.writer.read_back(unit, shown[0], {"id": shown[1]}, None, (), select)
+
+        def selected(shown: Resource) -> Select:
+            return select if shown is resource else Select()
+
+        if isinstance(result, list | tuple) and result and all(self._is_row(item) for item in result):
+            declared = self._declared(result[0])
+            if all(self._declared(item) is declared for item in result):
+                keys = [str(item.__dict__["_values"]["id"]) for item in result]
+                return Outcome(None, rows=await self.writer.show(unit, declared, keys, selected(declared)))
+            raise TypeError(f"An action returned rows of several resources together: {result!r}.")
+        if self._is_row(result):
+            shown, key = self._declared(result), str(result.__dict__["_values"]["id"])
+        elif result is None and row is not None:
+            shown, key = resource, row[0]
+        else:
+            # Put into JSON's forms here, so that what cannot be sent is found before anything is kept.
+            value = msgspec.to_builtins(result, str_keys=True, enc_hook=_cannot_send)
+            return Outcome(row[0] if row else None, value=value, returned=result is not None)
+        known = tx.drafts.get((shown.name, key))
+        if any(known is old for old in tx.deleted):
+            return Outcome(key)
+        return await self.writer.read_back(unit, shown, {"id": key}, None, (), selected(shown))
+
+    def _is_row(self, value: Any) -> bool:
+        return type(value).__name__ in self.model.resources and "_values" in getattr(value, "__dict__", {})
 
     async def rows(self, call: Call, query: Query) -> list[dict[str, Any]]:
         """Rows in their Python form, internal and computed fields included, with the rights of the product."""
@@ -340,6 +361,12 @@ class Engine:
 
     def _declared(self, row: Any) -> Resource:
         return self.model.resources[type(row).__name__]
+
+
+def _cannot_send(value: Any) -> Any:
+    raise TypeError(
+        f"An action returned {value!r} inside of something else; return rows by themselves, or their ids."
+    )
 
 
 class _Stale(Exception):

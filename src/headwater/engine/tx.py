@@ -12,13 +12,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from headwater.base.call import Call
-from headwater.base.errors import Detail, Fault
+from headwater.base.errors import Detail
 from headwater.declare.expressions import sort_key
 from headwater.engine.guard import not_found
 from headwater.ir.expr import Column, Compare, Predicate, Value
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Resource as Declared
+from headwater.ir.parse import sentence
 from headwater.ir.query import Cursor, Query, Sort
+from headwater.ir.scalars import BadValue
+from headwater.ir.values import python_reader
 
 if TYPE_CHECKING:
     from headwater.declare.resource import Resource
@@ -116,8 +119,11 @@ def draft(declared: Declared, values: dict[str, Any]) -> Any:
     return row
 
 
-def changes(declared: Declared, row: Any) -> dict[str, Any]:
-    """What has been assigned to a draft, checked against each field's own limits. Raises Fault VALIDATION_ERROR."""
+def changes(declared: Declared, row: Any, problems: list[Detail]) -> dict[str, Any]:
+    """What has been assigned to a draft, checked as a client's values are; what is out of bounds goes to `problems`.
+
+    Raises TypeError for what is the author's mistake: a value of another type than the field's.
+    """
     values, loaded = row.__dict__["_values"], row.__dict__["_loaded"] or {}
     changed = {
         name: value
@@ -126,16 +132,21 @@ def changes(declared: Declared, row: Any) -> dict[str, Any]:
         and (name not in loaded or loaded[name] != value)
         and not (found.read_only and name != "id")
     }
-    details = []
     for name, value in changed.items():
         found = declared.fields[name]
         if value is None:
             if not found.nullable and found.default is None and name != "id":
-                message = f"{declared.name}.{name} may not be null."
-                details.append(Detail("VALIDATION_ERROR", message, field=found.wire))
+                message = f"`{found.wire}` must not be null."
+                problems.append(Detail("VALIDATION_ERROR", message, field=found.wire))
             continue
-        for problem in limit_checker(found.type, found.limits)(value):
-            details.append(Detail(problem.code, problem.message, field=found.wire))
-    if details:
-        raise Fault("VALIDATION_ERROR", details[0].message, details)
+        try:
+            changed[name] = python_reader(found.type)(value)
+            broken = limit_checker(found.type, found.limits)(changed[name])
+        except BadValue as bad:
+            if bad.code == "INVALID_FORMAT":
+                raise TypeError(f"{declared.name}.{name} is set to {value!r}. {bad.message}") from None
+            broken = [bad]
+        for one in broken:
+            place = found.wire + one.path
+            problems.append(Detail(one.code, sentence(place, one.message), field=place, facts=one.facts))
     return changed

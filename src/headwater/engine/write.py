@@ -15,7 +15,7 @@ from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.base.observe import WriteStage
 from headwater.db.base import Connection, Encode, ReferenceViolation, Row, Store, UniqueViolation
-from headwater.engine.compile import Compiler, Scope, fold_text
+from headwater.engine.compile import Compiler, Scope
 from headwater.engine.guard import Rules, denied, not_found
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import (
@@ -33,6 +33,7 @@ from headwater.ir.command import Create, Delete, Merge, Outcome, Update
 from headwater.ir.evaluate import compile_python, is_local
 from headwater.ir.model import Field, Kind, Model, Resource, Type
 from headwater.ir.query import Query, Select
+from headwater.ir.scalars import fold_text
 from headwater.ir.shape import Slot, shape, slotted
 from headwater.log.log import Entry, Log
 
@@ -278,7 +279,28 @@ class Writer:
         dangling = [name for name, found in zip(references, flags, strict=True) if not found]
         if dangling:
             raise dangling_reference(resource, dangling)
-        return Outcome(key, row if readable else None, version, returned=bool(readable))
+        return Outcome(key, row if readable else None, version=version, returned=bool(readable))
+
+    async def show(self, unit: Unit, resource: Resource, keys: list[str], select: Select) -> list[str]:
+        """Those of the rows that the caller may see, as they may see them, in the order of the keys."""
+        bound: list[Any] = []
+        query = Query(resource.name, key="", select=select)
+        question = shape(query, bound)
+        bound[0] = keys
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, unit.rules)
+            table = compiler.alias(resource)
+            scope = Scope(resource, table)
+            row = self.store.dialect.text(self.planner.object(compiler, scope, slotted(query).select))
+            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), scope)
+            statement = sa.select(table.c.id, row.label("row")).where(member, *compiler.visible(scope))
+            return self.planner.finish(statement, compiler)
+
+        plan = self._plan(("show", question, unit.rules.number), make)
+        found = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound))
+        rows = {row[0]: row[1] for row in found}
+        return [rows[key] for key in keys if key in rows]
 
     def _asking_checks(self, resource: Resource) -> list[Any]:
         return [c for c in resource.checks if not is_local(c.holds, resource)]

@@ -7,7 +7,10 @@ What needs the row or other rows (references, states, rules) is the engine's con
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from types import NoneType, UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 
@@ -16,7 +19,19 @@ from headwater.ir.command import Expected, Merge
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Action, Field, Kind, Resource
 from headwater.ir.parse import sentence
-from headwater.ir.scalars import BadValue, check_json, integer_value, json_name
+from headwater.ir.scalars import (
+    BadValue,
+    boolean_value,
+    check_json,
+    date_value,
+    datetime_value,
+    duration_value,
+    float_value,
+    integer_value,
+    json_name,
+    plain_decimal,
+    text_value,
+)
 from headwater.ir.values import wire_decoder
 
 
@@ -52,7 +67,7 @@ class BodyParser:
         problems: list[Detail] = []
         values = self._values(_object(body), problems)
         problems += [_missing(field) for field in self._required if field.wire not in body]
-        _refuse(problems)
+        settle(problems)
         return values
 
     def update(self, body: Any, *, replace: bool = False) -> tuple[dict[str, Any], Expected | None]:
@@ -74,7 +89,7 @@ class BodyParser:
             for name, value in values.items():
                 if value is not None and self.resource.fields[name].type.kind is Kind.JSON:
                     values[name] = Merge(value)
-        _refuse(problems)
+        settle(problems)
         return values, expected
 
     def _expected(self, body: dict[str, Any], problems: list[Detail]) -> Expected | None:
@@ -131,7 +146,7 @@ def arguments(action: Action, body: Any) -> dict[str, Any]:
             continue
         try:
             check_json(value)
-            values[field.name] = msgspec.convert(_composed(value), field.type, strict=True)
+            values[field.name] = _argument(field.type, value)
         except BadValue as bad:
             problems.append(_detail(name, bad))
         except msgspec.ValidationError as error:
@@ -139,8 +154,67 @@ def arguments(action: Action, body: Any) -> dict[str, Any]:
     for name, field in fields.items():
         if field.required and name not in given:
             problems.append(Detail("REQUIRED_FIELD", f"`{name}` is required.", name))
-    _refuse(problems)
+    settle(problems)
     return values
+
+
+SCALARS: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    str: text_value,
+    int: integer_value,
+    float: float_value,
+    bool: boolean_value,
+    Decimal: plain_decimal,
+    date: date_value,
+    datetime: datetime_value,
+    timedelta: duration_value,
+}
+
+
+def _argument(annotation: Any, value: Any) -> Any:
+    """An argument in the form that its annotation asks for. Raises: BadValue, msgspec.ValidationError."""
+    members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    if value is None and NoneType in members:
+        return None
+    if len(kinds := [m for m in members if m is not NoneType]) == 1 and (read := SCALARS.get(kinds[0])):
+        return read(value)
+    return _exact(value, msgspec.convert(_composed(value), annotation, strict=True))
+
+
+def _exact(sent: Any, value: Any) -> Any:
+    """A converted value, whose parts are as strict as they are in fields. Raises: BadValue."""
+    match value:
+        case Decimal() | datetime() | date() | timedelta():
+            return SCALARS[type(value)](sent)
+        case list():
+            return [_part(s, v, f"[{place}]") for place, (s, v) in enumerate(zip(sent, value, strict=True))]
+        case dict():
+            pairs = zip(sent.items(), value.items(), strict=True)
+            return {key: _part(s, v, f".{name}") for (name, s), (key, v) in pairs}
+        case msgspec.Struct() if isinstance(sent, dict):
+            fields = {field.encode_name: field.name for field in msgspec.structs.fields(value)}
+            for name in sent:
+                if name not in fields and name != value.__struct_config__.tag_field:
+                    raise BadValue(
+                        "UNKNOWN_FIELD",
+                        f"There is no such member; there are {', '.join(fields)}.",
+                        path=f".{name}",
+                    )
+            given = {
+                fields[n]: _part(s, getattr(value, fields[n]), f".{n}")
+                for n, s in sent.items()
+                if n in fields
+            }
+            return msgspec.structs.replace(value, **given)
+        case _:
+            return value
+
+
+def _part(sent: Any, value: Any, place: str) -> Any:
+    try:
+        return _exact(sent, value)
+    except BadValue as bad:
+        bad.path = place + bad.path
+        raise
 
 
 def _composed(value: Any) -> Any:
@@ -188,8 +262,8 @@ def _invalid(name: str, message: str) -> Detail:
     return Detail("INVALID_FORMAT", f"`{place}`: {text}.", place)
 
 
-def _refuse(problems: list[Detail]) -> None:
-    """Raises the Fault for the problems of a body, if there are any."""
+def settle(problems: list[Detail]) -> None:
+    """Raises the Fault for the problems of a body, or of what an action makes of it, if there are any."""
     if problems:
         count = len(problems)
         message = problems[0].message if count == 1 else f"The body has {count} problems."

@@ -4,7 +4,7 @@ Values are keyed by the author's field names and are in their Python form: a sur
 against its own field (`ir/parse`). What needs the row or other rows is checked by the engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,12 +85,14 @@ class Outcome:
     """What a write did.
 
     `row` is the JSON text of the row as the caller may see it: None after a delete, and where the caller may not
-    read what they wrote. `value` is an action's own result. `position` is the last log position of the write;
-    None if nothing changed.
+    read what they wrote. `rows` are those that an action returned as a list, as far as the caller may see them;
+    `value` is an action's own result where it returned something else. `position` is the last log position of the
+    write; None if nothing changed.
     """
 
     key: str | None
     row: str | None = None
+    rows: Sequence[str] | None = None
     version: int | None = None
     value: Any = None
     returned: bool = False

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 INT64: Final = 2**63 - 1
 MAX_DEPTH: Final = 32
+MAX_DIGITS: Final = 28  # what Python's decimals hold exactly
 
 
 @dataclass(eq=False)
@@ -156,6 +157,40 @@ def decimal_value(places: int) -> Callable[[Any], Decimal]:
         return Decimal(-scaled if value.startswith("-") else scaled) * unit + 0
 
     return decode
+
+
+def plain_decimal(value: Any) -> Decimal:
+    """A decimal in a string, of no declared places."""
+    if not isinstance(value, str):
+        raise malformed(
+            f"Must be a decimal in a string, not {json_name(value)}: numbers lose digits on their way.",
+            'Send it in quotes, such as "12.5".',
+        )
+    if len(value) > MAX_DIGITS or not _DECIMAL.fullmatch(value):
+        raise malformed("Must be a decimal, such as `12.5`.")
+    return Decimal(value) + 0
+
+
+def exact_decimal(places: int) -> Callable[[Any], Decimal]:
+    """The reader of Decimals and integers in programs, with the bounds of `decimal_value`."""
+    decode = decimal_value(places)
+
+    def read(value: Any) -> Decimal:
+        if isinstance(value, bool) or not isinstance(value, Decimal | int):
+            raise malformed(f"Must be a Decimal, not {python_name(value)}.")
+        number = Decimal(value)
+        if not number.is_finite():
+            raise beyond("Must be a finite number.")
+        if number.adjusted() > 20:
+            raise beyond(f"Must be at most {Decimal(INT64).scaleb(-places):f} in size.")
+        return decode(f"{number:f}")
+
+    return read
+
+
+def python_name(value: Any) -> str:
+    """What a value's type is called in Python."""
+    return f"`{type(value).__name__}`"
 
 
 def boolean_value(value: Any) -> bool:

@@ -5,7 +5,7 @@ For each type one function is built, once, and kept, so that hot paths do not as
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +16,7 @@ from headwater.ir.model import Kind, Type
 from headwater.ir.scalars import BadValue, beyond, json_name, malformed
 
 MAX_ELEMENTS: Final = 1000
+LONGEST: Final = timedelta(microseconds=scalars.INT64)
 
 Decode = Callable[[Any], Any]
 
@@ -86,7 +87,30 @@ def wire_decoder(type: Type) -> Decode:
         case Kind.JSON:
             return scalars.object_value
         case Kind.LIST:
-            return _list(item_type(type))
+            return _list(wire_decoder(item_type(type)))
+
+
+@lru_cache(1024)
+def python_reader(type: Type) -> Decode:
+    """The function that takes a non-null value which a program sets, with the bounds that clients have too.
+
+    Raises: BadValue, INVALID_FORMAT where the value is of another type than the field.
+    """
+    match type.kind:
+        case Kind.DECIMAL | Kind.MONEY:
+            return scalars.exact_decimal(type.places)
+        case Kind.DATE:
+            return _instance("a date", lambda v: isinstance(v, date) and not isinstance(v, datetime))
+        case Kind.DATETIME:
+            return _instance(
+                "a datetime with a time zone", lambda v: isinstance(v, datetime) and v.tzinfo is not None
+            )
+        case Kind.DURATION:
+            return _duration
+        case Kind.LIST:
+            return _list(python_reader(item_type(type)))
+        case _:
+            return wire_decoder(type)
 
 
 @lru_cache(1024)
@@ -157,9 +181,24 @@ def _money(type: Type) -> Decode:
     return decode
 
 
-def _list(type: Type) -> Decode:
-    element = wire_decoder(type)
+def _instance(what: str, fits: Callable[[Any], bool]) -> Decode:
+    def read(value: Any) -> Any:
+        if not fits(value):
+            raise malformed(f"Must be {what}, not {scalars.python_name(value)}.")
+        return value
 
+    return read
+
+
+def _duration(value: Any) -> timedelta:
+    if not isinstance(value, timedelta):
+        raise malformed(f"Must be a timedelta, not {scalars.python_name(value)}.")
+    if abs(value) > LONGEST:
+        raise beyond("Must be within 292,000 years.")
+    return value
+
+
+def _list(element: Decode) -> Decode:
     def decode(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise malformed(f"Must be an array, not {json_name(value)}.")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
-from headwater.http.wire import decode_query, encode_json, etag, if_match, negotiate, one, read_body
+from headwater.http.wire import decode_query, encode_json, etag, if_match, many, negotiate, one, read_body
 from headwater.ir.body import BodyParser, arguments
 from headwater.ir.command import Act, Create, Delete, Expected, Outcome, Update
 from headwater.ir.model import Action, Resource
@@ -71,11 +71,13 @@ class Writes:
         return call
 
     def _result(self, exchange: Exchange, key: str | None, outcome: Outcome) -> Response:
-        """What an action answers: a row, what it returned, or nothing."""
+        """What an action answers: a row, rows, what else it returned, or nothing."""
         if outcome.row is not None and outcome.key == key and key is not None:
             return self._row(exchange, outcome, 200, [*JSON, (b"content-location", self._place(key))])
         if outcome.row is not None:
             return Response(200, JSON.copy(), one(outcome.row, exchange.request_id))
+        if outcome.rows is not None:
+            return Response(200, JSON.copy(), many(outcome.rows, exchange.request_id))
         if outcome.returned:
             value = encode_json(outcome.value).decode()
         elif outcome.key is not None:
