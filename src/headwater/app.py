@@ -117,6 +117,7 @@ class Running:
         self.observers = Observers()
         self.store = open_store(config, self.observers)
         self.engine = Engine(app.model, self.store)
+        self.revisions = migrate.Revisions(app.migrations)
         self.identity = Identity(
             self.engine,
             Settings(
@@ -138,7 +139,7 @@ class Running:
         return [
             *rest.routes(self.app.model, self.engine, title=self.app.title, description=self.app.description),
             *identity_routes(self.identity),
-            *health.routes(self.engine),
+            *health.routes(self.engine, self.revisions),
         ]
 
     def application(self) -> Application:

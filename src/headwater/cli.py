@@ -5,7 +5,7 @@ import code
 import importlib
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,9 +19,11 @@ from headwater.base.errors import DeclarationError, Fault
 from headwater.db.base import StoreError
 from headwater.engine import migrate as migrations
 from headwater.http.server import serve as serve_application
+from headwater.ir.words import words
 
 T = TypeVar("T")
 DEMO = "headwater_products.demo:app"
+SHOWN = 5  # differences of a database that are listed before serving
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -78,16 +80,15 @@ def serve(
     """Serve an application over HTTP until it is interrupted."""
     app = load(target)
     config = app.config(host=host, port=port, workers=workers)
-    run(_before_serving(app, config))
+    run(_before_serving(app, target, config))
     raise typer.Exit(serve_application(target, config, reload=reload))
 
 
-async def _before_serving(app: App, config: Config) -> None:
+async def _before_serving(app: App, target: str, config: Config) -> None:
     """Say that a migration is needed; in demo mode, say how to make the first request."""
-    schema = app.schema(config)
     if app.migrations is not None:
-        for sentence in await migrations.check(schema, config.database_url, app.migrations):
-            typer.echo(f"migration needed: {sentence} (run `headwater migrate`)", err=True)
+        for line in await _needed(app, target, config, app.migrations):
+            typer.echo(line, err=True)
     if config.mode == "demo" and app.accounts:
         async with app.running(config) as running:
             login = next((a.login for a in app.accounts if a.role != "admin"), app.accounts[0].login)
@@ -102,6 +103,21 @@ async def _before_serving(app: App, config: Config) -> None:
                 )
 
 
+async def _needed(app: App, target: str, config: Config, folder: Path) -> list[str]:
+    """What the database lacks of the revisions, or else of the declarations, and which command mends it."""
+    command = "headwater migrate" + ("" if target == DEMO else f" --app {target}")
+    if lacking := await migrations.pending(config.database_url, folder):
+        count = f"{len(lacking)} revision{'s' if len(lacking) > 1 else ''}"
+        return [f"migration needed: the database lacks {count}, first {lacking[0]}. Run `{command}`."]
+    found = await migrations.check(app.schema(config), config.database_url, folder)
+    if not found:
+        return []
+    shown = [f"  {sentence}" for sentence in found[:SHOWN]]
+    rest = [f"  … and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
+    mend = f'Write a revision with `{command} --make "what changed"`, read it, and run `{command}`.'
+    return ["migration needed: the declarations differ from the database:", *shown, *rest, f"  {mend}"]
+
+
 @cli.command()
 def migrate(
     app: Target = DEMO,
@@ -111,6 +127,10 @@ def migrate(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if anything is pending or has drifted.")
     ] = False,
+    down: Annotated[
+        str | None,
+        typer.Option(metavar="REVISION", help="Undo what came after a revision; `base`: everything."),
+    ] = None,
 ) -> None:
     """Bring the database to the declared schema."""
     loaded = load(app)
@@ -122,14 +142,21 @@ def migrate(
         for sentence in found:
             typer.echo(sentence)
         raise typer.Exit(1 if found else 0)
+    if down is not None:
+        undone = run(migrations.downgrade(config.database_url, folder, down))
+        typer.echo(f"undid {', '.join(undone)}" if undone else "there was nothing to undo")
+        return
     applied = run(migrations.upgrade(schema, config.database_url, folder))
     if make is not None:
         path = run(migrations.make(schema, config.database_url, folder, make))
-        typer.echo(
-            f"wrote {path}; review it, then run `headwater migrate`" if path else "nothing has changed"
-        )
+        again = "headwater migrate" + ("" if app == DEMO else f" --app {app}")
+        typer.echo(f"wrote {path}; review it, then run `{again}`" if path else "nothing has changed")
         return
-    typer.echo(f"applied {', '.join(applied)}" if applied else "the database is up to date")
+    needed = run(_needed(loaded, app, config, folder))
+    if applied or not needed:
+        typer.echo(f"applied {', '.join(applied)}" if applied else "the database is up to date")
+    for line in needed:
+        typer.echo(line, err=True)
 
 
 @cli.command()
@@ -198,6 +225,33 @@ def routes(app: Target = DEMO, as_json: Json = False) -> None:
     for route in table:
         shown.add_row(route.method, route.template, route.permission or "", route.doc)
     Console(width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+@cli.command()
+def rules(app: Target = DEMO, as_json: Json = False) -> None:
+    """List who may do what on which rows, in words."""
+    rows = list(_rules(load(app)))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    shown = Table("Resource", "What", "Who", "Where", box=None)
+    for row in rows:
+        shown.add_row(*row.values())
+    Console(width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+def _rules(app: App) -> Iterator[dict[str, str]]:
+    for resource in app.model.resources.values():
+        if not resource.exposed:
+            continue
+        for grant in resource.grants:
+            verbs = ", ".join(sorted(grant.verbs))
+            who = "signed in" if grant.roles is None else ", ".join(sorted(grant.roles))
+            yield {"resource": resource.path, "what": verbs, "who": who, "where": words(grant.when)}
+        for what, kept in (("see", resource.masks), ("set", resource.locks)):
+            for name, unless in kept.items():
+                what_of = f"{what} {resource.fields[name].wire}"
+                yield {"resource": resource.path, "what": what_of, "who": "", "where": words(unless)}
 
 
 @cli.command()

@@ -128,7 +128,7 @@ async def client(app: App, *, database_url: str | None = None) -> AsyncIterator[
         url = database_url or f"sqlite:///{folder}/test.db"
         overrides = {"database_url": url, "data": folder, "mode": app.mode}
         config = Config.load({}, Path(folder), overrides).in_mode(app.mode)
-        await migrate.create_all(app.schema(config), url)
+        await migrate.create_all(app.schema(config), url, app.migrations)
         running = Running(app, config)
         application = running.application()
         await application.start()

@@ -18,6 +18,7 @@ from headwater.base.observe import WriteStage
 from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found
+from headwater.engine.migrate import Revisions
 from headwater.engine.plan import MANY_KEYS, After, Plan, Planner
 from headwater.engine.rows import expect, new_id
 from headwater.engine.schema import Schema
@@ -158,12 +159,16 @@ class Engine:
     def _missing(self, resource: str, key: str) -> Fault:
         return not_found(self.model.resources[resource], key)
 
-    async def ready(self) -> None:
-        """Whether the database answers. Raises Fault DATABASE_ERROR."""
+    async def ready(self, revisions: Revisions) -> None:
+        """Whether the database answers, and has the revisions. Raises Fault DATABASE_ERROR."""
         try:
             await self.store.ping()
-        except Unavailable as error:
+            missing = await revisions.missing(self.store)
+        except (Unavailable, Contended, Interrupted) as error:
             raise store_fault(error) from error
+        if missing is not None:
+            message = f"The database lacks the revision {missing}: run `headwater migrate`."
+            raise Fault("DATABASE_ERROR", message, headers={"Retry-After": "5"})
 
     # -- run ------------------------------------------------------------------------------------------------
 

@@ -22,9 +22,10 @@ from alembic.operations import ops
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from headwater.db.base import Connection, Store, open_files
+from headwater.db.base import Connection, Contended, Interrupted, Store, StoreError, Unavailable, open_files
 from headwater.engine.changes import describe, differences, restore_order
 from headwater.engine.revision import render, split
 from headwater.engine.schema import Schema
@@ -41,8 +42,8 @@ SECRET_BYTES: Final = 32
 _one_at_a_time = threading.Lock()
 
 
-class MigrationError(Exception):
-    """The schema cannot be changed; the message says why and what to do."""
+class MigrationError(StoreError):
+    """The schema cannot be changed, or is not what it must be; the message says why and what to do."""
 
 
 async def upgrade(schema: Schema, url: str, folder: str | Path) -> list[str]:
@@ -118,9 +119,49 @@ async def check(schema: Schema, url: str, folder: str | Path) -> list[str]:
     return await _on(url, work)
 
 
-async def create_all(schema: Schema, url: str) -> None:
-    """Create every table directly, without revisions: for tests and databases that are thrown away."""
-    await _on(url, lambda connection: schema.metadata.create_all(connection))
+async def pending(url: str, folder: str | Path) -> list[str]:
+    """The names of the revisions that the database lacks, oldest first."""
+    return await _on(
+        url, lambda connection: [_name(script) for script in _pending(connection, _scripts(folder))]
+    )
+
+
+async def create_all(schema: Schema, url: str, folder: Path | None = None) -> None:
+    """Create every table directly, without revisions: for tests and databases that are thrown away. The database
+    counts as having all revisions in `folder`."""
+
+    def work(connection: sa.Connection) -> None:
+        schema.metadata.create_all(connection)
+        if folder is not None:
+            _context(connection).stamp(_scripts(folder), "head")
+
+    await _on(url, work)
+
+
+class Revisions:
+    """The revisions that this process was made for, as they were when it started."""
+
+    def __init__(self, folder: Path | None) -> None:
+        scripts = _scripts(folder).walk_revisions() if folder and (folder / "versions").is_dir() else ()
+        self._names = {script.revision: _name(script) for script in reversed(list(scripts))}
+
+    async def missing(self, store: Store) -> str | None:
+        """The first revision that the database lacks. A database that is ahead lacks none: it was migrated for the
+        next release, which what runs must bear."""
+        if not self._names:
+            return None
+        try:
+            rows = await store.read("SELECT version_num FROM alembic_version")
+        except (Unavailable, Contended, Interrupted):
+            raise
+        except StoreError:
+            rows = []  # it was never migrated
+        order = list(self._names)
+        if not rows:
+            return self._names[order[0]]
+        if rows[0][0] not in self._names or rows[0][0] == order[-1]:
+            return None
+        return self._names[order[order.index(rows[0][0]) + 1]]
 
 
 async def secret(store: Store) -> bytes:
@@ -134,7 +175,14 @@ async def secret(store: Store) -> bytes:
 async def ensure_settings(store: Store) -> None:
     """Give a migrated database the settings that every process shares; what it has stays."""
     first, second = _marks(store)
-    known = await store.read(f"SELECT 1 FROM hw_settings WHERE name = {first}", ("cursor_secret",))  # noqa: S608
+    try:
+        known = await store.read(f"SELECT 1 FROM hw_settings WHERE name = {first}", ("cursor_secret",))  # noqa: S608
+    except (Unavailable, Contended, Interrupted):
+        raise
+    except StoreError as error:
+        raise MigrationError(
+            f"The database was never migrated ({error}): run `headwater migrate` first."
+        ) from error
     if known:
         return
     sql = f"INSERT INTO hw_settings (name, value) VALUES ({first}, {second}) ON CONFLICT (name) DO NOTHING"  # noqa: S608
@@ -155,9 +203,12 @@ async def _on(url: str, work: Callable[[sa.Connection], T]) -> T:
 
     def alone() -> T:
         with _one_at_a_time:
-            if sa.make_url(url).get_backend_name() == "sqlite":
-                return _on_sqlite(url, work)
-            return asyncio.run(_on_postgresql(url, work))
+            try:
+                if sa.make_url(url).get_backend_name() == "sqlite":
+                    return _on_sqlite(url, work)
+                return asyncio.run(_on_postgresql(url, work))
+            except CommandError as error:  # such as a revision that does not exist
+                raise MigrationError(f"{error}.") from error
 
     return await asyncio.to_thread(alone)
 
@@ -191,8 +242,14 @@ def _on_sqlite(url: str, work: Callable[[sa.Connection], T]) -> T:
 async def _on_postgresql(url: str, work: Callable[[sa.Connection], T]) -> T:
     engine = create_async_engine(sa.make_url(url).set(drivername="postgresql+asyncpg"), poolclass=sa.NullPool)
     try:
-        async with engine.connect() as connection:
+        try:
+            connection = await engine.connect()
+        except (OSError, sa.exc.DBAPIError) as error:
+            raise Unavailable(f"The database cannot be reached: {getattr(error, 'orig', error)}") from error
+        try:
             return await connection.run_sync(lambda plain: _locked(plain, work))
+        finally:
+            await connection.close()
     finally:
         await engine.dispose()
 

@@ -292,7 +292,7 @@ class Writer:
             compiler = Compiler(self.schema, unit.rules)
             table = compiler.alias(resource)
             scope = Scope(resource, table)
-            row = self.store.dialect.text(self.planner.object(compiler, scope, slotted(query).select))
+            row = self.planner.object(compiler, scope, slotted(query).select)
             member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), scope)
             statement = sa.select(table.c.id, row.label("row")).where(member, *compiler.visible(scope))
             return self.planner.finish(statement, compiler)

@@ -1,23 +1,31 @@
 """Health: `/health/live` says that the process answers, `/health/ready` that it can serve."""
 
 from headwater.engine.engine import Engine
+from headwater.engine.migrate import Revisions
 from headwater.http.exchange import Exchange, Response
 from headwater.http.routes import Route
 
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
-def routes(engine: Engine) -> list[Route]:
+def routes(engine: Engine, revisions: Revisions) -> list[Route]:
     """The probes that a load balancer or supervisor asks."""
 
     async def live(exchange: Exchange) -> Response:
         return Response(200, list(_JSON), b'{"status":"ok"}')
 
     async def ready(exchange: Exchange) -> Response:
-        await engine.ready()
-        return Response(200, list(_JSON), b'{"status":"ok","database":"ok"}')
+        await engine.ready(revisions)
+        return Response(200, list(_JSON), b'{"status":"ok","database":"ok","migrations":"ok"}')
 
     return [
         Route("GET", "/health/live", live, "live", "Whether the process answers.", authenticates=False),
-        Route("GET", "/health/ready", ready, "ready", "Whether the database answers.", authenticates=False),
+        Route(
+            "GET",
+            "/health/ready",
+            ready,
+            "ready",
+            "Whether the database answers and is migrated.",
+            authenticates=False,
+        ),
     ]

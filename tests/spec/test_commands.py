@@ -1,0 +1,105 @@
+"""The command `headwater` in the hands of an author and of an operator: real processes, on both stores."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHOP = '''
+from pathlib import Path
+from headwater import App, Field, OptRef, Resource, allow, field, mask, optref
+
+
+class Note(Resource):
+    """Something to remember."""
+
+    text: Field[str] = field(max_length=200)
+    stars: Field[int] = field(default=0, ge=0, le=5)
+
+
+allow(Note, "read", "create", when=lambda actor: Note.stars > 2)
+allow(Note, "read", to="guest")
+mask(Note.stars, unless="editor")
+app = App(title="Notes", resources=[Note], migrations=Path(__file__).parent / "migrations")
+'''
+
+Headwater = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def headwater(tmp_path: Path, store_url: str) -> Headwater:
+    """Runs the command in a folder that holds `shop.py`."""
+    (tmp_path / "shop.py").write_text(SHOP)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HEADWATER_")}
+    environment |= {"HEADWATER_DATABASE_URL": store_url, "COLUMNS": "200"}
+
+    def run(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "headwater.cli", *arguments], cwd=tmp_path, env={**environment, **more},
+            input=input, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    source = (folder / "shop.py").read_text()
+    assert old in source
+    (folder / "shop.py").write_text(source.replace(old, new))
+
+
+def test_the_way_of_a_schema_change(headwater: Headwater, tmp_path: Path) -> None:
+    of = ("--app", "shop:app")
+    before = headwater("seed", *of)
+    assert before.returncode == 1
+    assert "never migrated" in before.stderr
+    assert "run `headwater migrate` first" in before.stderr
+    assert "Traceback" not in before.stderr
+    none = headwater("migrate", *of)
+    assert "migration needed: the declarations differ from the database:" in none.stderr
+    assert '`headwater migrate --app shop:app --make "what changed"`' in none.stderr
+    assert "up to date" not in none.stdout
+    assert "headwater migrate --app shop:app" in headwater("migrate", *of, "--make", "first").stdout
+    assert headwater("migrate", *of, "--check").returncode == 1
+    assert headwater("migrate", *of).stdout == "applied 0001_first\n"
+    assert headwater("migrate", *of).stdout == "the database is up to date\n"
+    change(tmp_path, "    stars:", "    colour: Field[str | None] = field(default=None)\n    stars:")
+    drift = headwater("migrate", *of, "--check")
+    assert drift.returncode == 1
+    assert "The column notes.colour is missing." in drift.stdout
+    headwater("migrate", *of, "--make", "Colour")
+    assert headwater("migrate", *of).stdout == "applied 0002_colour\n"
+    assert headwater("migrate", *of, "--check").returncode == 0
+    assert headwater("migrate", *of, "--down", "0001").stdout == "undid 0002_colour\n"
+    assert headwater("migrate", *of, "--check").stdout == "Revision 0002_colour is not applied.\n"
+    assert headwater("migrate", *of, "--down", "base").stdout == "undid 0001_first\n"
+    wrong = headwater("migrate", *of, "--down", "0009")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert "'0009'" in wrong.stderr
+
+
+def test_a_database_that_is_not_there_is_told_in_a_sentence(headwater: Headwater) -> None:
+    for command in (("migrate",), ("migrate", "--check"), ("seed",), ("serve",)):
+        at = () if command[0] == "serve" else ("--app",)
+        url = "postgresql://nobody@127.0.0.1:1/none"
+        done = headwater(command[0], *at, "shop:app", *command[1:], HEADWATER_DATABASE_URL=url)
+        assert done.returncode == 1, command
+        assert done.stderr.startswith("headwater: "), done.stderr
+        assert "cannot be reached" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_rules_are_told_in_words(headwater: Headwater) -> None:
+    rows = [
+        tuple(row.values()) for row in json.loads(headwater("rules", "--app", "shop:app", "--json").stdout)
+    ]
+    assert rows == [
+        ("notes", "create, read", "signed in", "stars is more than 2"),
+        ("notes", "read", "guest", "always"),
+        ("notes", "see stars", "", "you have the role editor"),
+    ]
+    assert "stars is more than 2" in headwater("rules", "--app", "shop:app").stdout
