@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,21 @@ class Nursery:
         )
 
     def run(self, *jobs: tuple[str, dict[str, Any]]) -> list[Ended]:
-        """Run jobs side by side."""
+        """Run jobs side by side, each in a process of its own."""
+        return [Ended(*ended) for ended in self._ask(True, jobs)]
+
+    def rehearse(self, job: tuple[str, dict[str, Any]]) -> list[Any]:
+        """Run a job that leaves no thread behind where processes come from, so that they remember what it has in
+        memory; what it told."""
+        return self._ask(False, [job])
+
+    def _ask(self, forks: bool, jobs: Sequence[tuple[str, dict[str, Any]]]) -> list[Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(jobs).encode() + b"\n")
+        self._process.stdin.write(json.dumps((forks, jobs)).encode() + b"\n")
         self._process.stdin.flush()
-        return [Ended(*ended) for ended in json.loads(self._process.stdout.readline())]
+        answer: list[Any] = json.loads(self._process.stdout.readline())
+        return answer
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -64,6 +73,11 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _run(target: str, arguments: dict[str, Any], tell: Tell) -> None:
+    module, _, name = target.partition(":")
+    asyncio.run(getattr(importlib.import_module(module), name)(tell=tell, **arguments))
+
+
 def _fork(target: str, arguments: dict[str, Any]) -> tuple[int, Any]:
     lines = tempfile.TemporaryFile()  # noqa: SIM115 - read after the job has ended
     if pid := os.fork():
@@ -73,12 +87,7 @@ def _fork(target: str, arguments: dict[str, Any]) -> tuple[int, Any]:
         signal.alarm(PATIENCE)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
-        module, _, name = target.partition(":")
-
-        def tell(what: Any) -> None:
-            os.write(lines.fileno(), json.dumps(what).encode() + b"\n")
-
-        asyncio.run(getattr(importlib.import_module(module), name)(tell=tell, **arguments))
+        _run(target, arguments, lambda what: os.write(lines.fileno(), json.dumps(what).encode() + b"\n"))
         code = 0
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -87,16 +96,24 @@ def _fork(target: str, arguments: dict[str, Any]) -> tuple[int, Any]:
         os._exit(code)
 
 
+def _wait(pid: int, lines: Any) -> tuple[int, list[Any]]:
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with lines:
+        lines.seek(0)
+        return code, [json.loads(told) for told in lines]
+
+
 def main() -> None:
     importlib.import_module("tests.spec.jobs")
     for line in sys.stdin:
-        ended = []
-        for pid, lines in [_fork(target, arguments) for target, arguments in json.loads(line)]:
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            lines.seek(0)
-            ended.append((code, [json.loads(told) for told in lines]))
-            lines.close()
-        print(json.dumps(ended), flush=True)
+        forks, jobs = json.loads(line)
+        answer: list[Any] = []
+        if forks:
+            answer = [_wait(pid, lines) for pid, lines in [_fork(*job) for job in jobs]]
+        else:
+            for job in jobs:
+                _run(*job, answer.append)
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -46,16 +46,19 @@ def dialect(url: str) -> Dialect:
     return SQLiteDialect() if url.startswith("sqlite:") else PostgresDialect()
 
 
+def new_store(url: str) -> Store:
+    """A store that is not open yet."""
+    if url.startswith("sqlite:"):
+        return SQLiteStore(url, Observers())
+    return PostgresStore(url, Observers(), size=12)
+
+
 @asynccontextmanager
 async def open_store(url: str, *, fresh: bool = False) -> AsyncIterator[Store]:
     """An open store. `fresh`: an empty one, whatever the database holds."""
-    store: Store
-    if url.startswith("sqlite:"):
-        if fresh:
-            url = f"{url}.{secrets.token_hex(6)}"
-        store = SQLiteStore(url, Observers())
-    else:
-        store = PostgresStore(url, Observers(), size=12)
+    if fresh and url.startswith("sqlite:"):
+        url = f"{url}.{secrets.token_hex(6)}"
+    store = new_store(url)
     await store.open()
     try:
         if fresh and not url.startswith("sqlite:"):

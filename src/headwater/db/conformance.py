@@ -470,6 +470,18 @@ async def long_reads_hold_nobody_up(make: Factory) -> None:
         assert len(waits) > 50, len(waits)
 
 
+async def stores_open_again(make: Factory) -> None:
+    """A store that was closed, with deadlines running, serves and stops statements when it is opened again."""
+    async with make() as store:
+        for _ in range(2):
+            soon = time.monotonic() + 60
+            assert (await store.read("SELECT 1", deadline=soon))[0][0] == 1
+            await store.close()
+            await store.open()
+        deadline = time.monotonic() + 0.1
+        assert isinstance(await _caught(store.read(SLOW, deadline=deadline)), Interrupted)
+
+
 CHECKS: tuple[Check, ...] = (
     values_keep_their_form,
     values_keep_their_order,
@@ -487,6 +499,7 @@ CHECKS: tuple[Check, ...] = (
     deadlines_stop_statements,
     cancelled_callers_leave_no_trace,
     long_reads_hold_nobody_up,
+    stores_open_again,
 )
 
 

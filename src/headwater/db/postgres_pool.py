@@ -199,6 +199,7 @@ class Pool:
             self._forget(session)
         if self._alarm:
             self._alarm.cancel()
+            self._alarm = None
 
     def watch(self) -> None:
         """See to it that sessions meet their deadlines. One timer for all of them: one for each costs 6 µs a read."""

@@ -197,11 +197,18 @@ class Writer:
             flags = [self._flag(compiler, rule, scope).label(f"f{i}") for i, rule in enumerate(judged)]
             key = compiler.bind(lambda call, values: values[0], ID, "key")
             statement = sa.select(*stored, *flags).where(table.c.id == key)
-            if lock and self.store.dialect.features.row_locks:
-                statement = statement.with_for_update(of=table)
+            if lock:
+                statement = self._locked(statement, table, goes=verb == "delete")
             return self.planner.finish(statement, compiler)
 
         return self._plan(("load", resource.name, rules.number, verb, locked, lock), make)
+
+    def _locked(self, statement: sa.Select[Any], table: Any, *, goes: bool = False) -> sa.Select[Any]:
+        """Lock the rows that are found. Only a row that `goes` is locked against new references to it: with those,
+        a change of what both refer to would deadlock, since an insert locks its targets in an order of its own."""
+        if not self.store.dialect.features.row_locks:
+            return statement
+        return statement.with_for_update(of=table, key_share=not goes)
 
     def _flag(self, compiler: Compiler, rule: e.Predicate, scope: Scope) -> Any:
         return sa.case((compiler.rule(rule, scope), sa.literal_column("1")), else_=sa.literal_column("0"))
@@ -313,9 +320,7 @@ class Writer:
             table = compiler.alias(resource)
             member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), Scope(resource, table))
             statement = sa.select(table.c.id, table.c.version).where(member).order_by(table.c.id)
-            if self.store.dialect.features.row_locks:
-                statement = statement.with_for_update(of=table)
-            return self.planner.finish(statement, compiler)
+            return self.planner.finish(self._locked(statement, table), compiler)
 
         plan = self._plan(("versions", resource.name), make)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [keys]))
@@ -533,8 +538,7 @@ class Writer:
             member = compiler.predicate(e.OneOf(e.Column((found.name,)), (_ALL,)), Scope(child, table))
             stored = [table.c[str(f.column)] for f in columns.fields]
             statement = sa.select(*stored).where(member).order_by(table.c.id)
-            if self.store.dialect.features.row_locks:
-                statement = statement.with_for_update(of=table)
+            statement = self._locked(statement, table, goes=found.on_delete == "cascade")
             return self.planner.finish(statement, compiler)
 
         plan = self._plan(("referring", child.name, found.name), make)
