@@ -1,0 +1,134 @@
+"""What may be written is judged by the row as it was and by the row as it becomes, with what the writer may see."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from headwater import App, Field, Ref, Resource, Role, Tx, action, allow, field, lock, ref
+from headwater.testing import Client, client
+
+
+class Room(Resource):
+    """Where notes hang."""
+
+    name: Field[str] = field(max_length=20)
+    keeper: Field[str] = field(max_length=60)
+    closed: Field[bool] = field(default=False)
+
+
+class Note(Resource):
+    """A note in a room."""
+
+    room: Ref[Room] = ref(on_delete="cascade")
+    author: Field[str] = field(max_length=60)
+    text: Field[str] = field(max_length=100, default="")
+    stars: Field[int] = field(default=0)
+
+    @action(when=lambda actor: Note.author == actor.id)
+    async def praise(self, tx: Tx) -> None:
+        """Add a star."""
+        self.stars += 1
+
+
+allow(Room, "read", when=lambda actor: Room.keeper == actor.id)
+allow(Room, "read", "create", "update", "delete", to="warden")
+allow(Note, "read", to="user")
+allow(Note, "create", when=lambda actor: (Note.author == actor.id) & (Note.room.closed == False))  # noqa: E712
+allow(Note, "update", "delete", when=lambda actor: Note.author == actor.id)
+allow(Note, "write", to="warden")
+lock(Note.stars, unless="warden")
+
+
+@pytest.fixture
+async def people(store_url: str) -> AsyncIterator[tuple[Client, Client, Client]]:
+    """A warden, and Ada and Bob, each of whom keeps a room."""
+    app = App(title="Notes", resources=[Room, Note], roles=[Role("warden")])
+    async with client(app, database_url=store_url) as nobody:
+        yield (
+            await nobody.sign_up("warden", "warden"),
+            await nobody.sign_up("ada"),
+            await nobody.sign_up("bob"),
+        )
+
+
+async def room(warden: Client, keeper: Client, **values: object) -> str:
+    reply = await warden.post("/api/v1/rooms", {"name": "Hall", "keeper": keeper.id, **values})
+    assert reply.status == 201, reply.body
+    return str(reply.data["id"])
+
+
+async def note(author: Client, room: str) -> str:
+    reply = await author.post("/api/v1/notes", {"roomId": room, "author": author.id, "text": "hello"})
+    assert reply.status == 201, reply.body
+    return f"/api/v1/notes/{reply.data['id']}"
+
+
+async def test_an_update_must_be_allowed_before_and_after(people: tuple[Client, Client, Client]) -> None:
+    warden, ada, bob = people
+    own = await note(ada, await room(warden, ada))
+    given_away = await ada.patch(own, {"author": bob.id})
+    taken = await bob.patch(own, {"author": bob.id})
+    assert (given_away.status, taken.status) == (403, 403)
+    assert (await ada.get(own)).data["author"] == ada.id
+    assert (await ada.patch(own, {"text": "mine"})).data["text"] == "mine"
+
+
+async def test_a_creation_is_judged_by_the_row_that_it_makes(people: tuple[Client, Client, Client]) -> None:
+    warden, ada, bob = people
+    open_room, closed = await room(warden, ada), await room(warden, ada, closed=True)
+    for values in ({"roomId": open_room, "author": bob.id}, {"roomId": closed, "author": ada.id}):
+        assert (await ada.post("/api/v1/notes", values)).status == 403
+    assert (await ada.get("/api/v1/notes")).data == []
+
+
+async def test_a_reference_must_lead_to_what_one_sees(people: tuple[Client, Client, Client]) -> None:
+    warden, ada, bob = people
+    hidden, own = await room(warden, bob), await note(ada, await room(warden, ada))
+    unknown = hidden[:-4] + "0000"
+    moved = await ada.patch(own, {"roomId": hidden})
+    made = await ada.post("/api/v1/notes", {"roomId": hidden, "author": ada.id})
+    nowhere = await ada.post("/api/v1/notes", {"roomId": unknown, "author": ada.id})
+    for reply in (moved, made, nowhere):
+        assert (reply.status, reply.json()["error"]["code"]) == (422, "DANGLING_REFERENCE")
+    details = [reply.json()["error"]["details"] for reply in (made, nowhere)]
+    assert details[0] == details[1]  # what is hidden answers like what is not there
+
+
+async def test_a_locked_field_is_not_written(people: tuple[Client, Client, Client]) -> None:
+    warden, ada, _ = people
+    hall = await room(warden, ada)
+    own = await note(ada, hall)
+    refused = await ada.patch(own, {"stars": 5, "text": "best"})
+    assert (refused.status, refused.json()["error"]["details"][0]["field"]) == (403, "stars")
+    created = await ada.post("/api/v1/notes", {"roomId": hall, "author": ada.id, "stars": 5})
+    assert (created.status, created.json()["error"]["details"][0]["field"]) == (403, "stars")
+    assert (await ada.get(own)).data == {**(await ada.get(own)).data, "stars": 0, "text": "hello"}
+    assert (await warden.patch(own, {"stars": 5})).data["stars"] == 5
+
+
+async def test_an_action_asks_its_own_rule(people: tuple[Client, Client, Client]) -> None:
+    """The body of an action may do what its caller may not; who may call it is for its rule to say."""
+    warden, ada, bob = people
+    own = await note(ada, await room(warden, ada))
+    assert (await bob.post(f"{own}/praise")).status == 403
+    assert (await ada.post(f"{own}/praise")).data["stars"] == 1
+
+
+async def test_what_may_not_be_read_cannot_be_told_from_what_is_not_there(
+    people: tuple[Client, Client, Client],
+) -> None:
+    warden, ada, bob = people
+    hidden = await room(warden, bob)
+    unknown = hidden[:-4] + "0000"
+    for method in ("GET", "PATCH", "DELETE"):
+        json = {"name": "x"} if method == "PATCH" else None
+        replies = [await ada.request(method, f"/api/v1/rooms/{id}", json) for id in (hidden, unknown)]
+        assert [reply.status for reply in replies] == [404, 404]
+        messages = [
+            r.json()["error"]["message"].replace(id, "")
+            for r, id in zip(replies, (hidden, unknown), strict=True)
+        ]
+        assert messages[0] == messages[1]
+    assert (await ada.patch(f"/api/v1/rooms/{await room(warden, ada)}", {"name": "x"})).status == 403
