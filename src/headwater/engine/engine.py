@@ -19,7 +19,9 @@ from headwater.db.base import Connection, Contended, Interrupted, Store, Unavail
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found
 from headwater.engine.migrate import Revisions
-from headwater.engine.plan import MANY_KEYS, After, Plan, Planner
+from headwater.engine.order import After
+from headwater.engine.page import MANY_KEYS
+from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import expect, new_id
 from headwater.engine.schema import Schema
 from headwater.engine.tx import Tx, changes

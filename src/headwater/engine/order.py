@@ -1,0 +1,106 @@
+"""A total order, the place in it that a cursor marks, and whether an index serves it.
+
+Keyset paging never scans what lies before the page: where one comparison of row values cannot say "after here" (keys
+of mixed directions, or nullable ones), the rest of the order is cut into ranges that an index serves each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.engine.compile import Compiler, Scope
+from headwater.engine.schema import indexes, ordered
+from headwater.ir import expr as e
+from headwater.ir.model import Kind, Model, Resource, Type
+from headwater.ir.query import Query, Sort
+from headwater.ir.shape import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a total order. `stored`: the row's own column, unmasked."""
+
+    sort: Sort
+    nullable: bool
+    stored: str | None
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A cursor's shape: the direction, and which of its sort values are null."""
+
+    backward: bool
+    nulls: tuple[bool, ...]
+
+
+def total_order(compiler: Compiler, resource: Resource, sort: Sequence[Sort]) -> tuple[Key, ...]:
+    """The sort keys, made total by the id in the last key's direction."""
+    found: list[Key] = []
+    for key in sort:
+        path = key.column.path
+        stored, nullable = None, True
+        target = compiler.schema.model.target(resource, path[:-1])
+        field = target.fields[path[-1]]
+        shown = compiler.rules is None or compiler.rules.unmasked(resource, field.name) == e.TRUE
+        if len(path) == 1 and field.column is not None and shown:
+            stored, nullable = field.name, field.nullable
+        found.append(Key(key, nullable, stored, field.type))
+        if stored is not None and field.column == "id":
+            return tuple(found)
+    descending = found[-1].sort.descending if found else False
+    found.append(Key(Sort(e.Column(("id",)), descending), False, "id", Type(Kind.ID)))
+    return tuple(found)
+
+
+def key_columns(compiler: Compiler, scope: Scope, keys: Sequence[Key]) -> list[sa.Label[Any]]:
+    """The keys' values in a row."""
+    return [compiler.scalar(key.sort.column, scope)[0].label(f"k{i}") for i, key in enumerate(keys)]
+
+
+def order_by(columns: Sequence[Any], keys: Sequence[Key], backward: bool = False) -> list[Any]:
+    """An ORDER BY over columns that hold the keys' values."""
+    return [ordered(c, k.sort.descending != backward, k.nullable) for c, k in zip(columns, keys, strict=True)]
+
+
+def fixed_fields(model: Model, resource: Resource, query: Query) -> frozenset[str]:
+    """The row's own fields that the filter holds to one value."""
+    fixed: set[str] = set()
+    items = query.where.items if isinstance(query.where, e.And) else (query.where,)
+    for item in items:
+        if (
+            isinstance(item, e.Compare)
+            and item.op == "eq"
+            and isinstance(item.left, e.Column)
+            and (isinstance(item.right, Slot))
+        ):
+            path = item.left.path
+            if len(path) == 1 or (len(path) == 2 and path[1] in ("id", model.target(resource, path[:1]).key)):
+                fixed.add(path[0])
+    if query.within is not None:
+        relation = model.resources[query.within.resource].relations[query.within.relation]
+        if relation.kind == "many":
+            fixed.add(relation.field)
+    return frozenset(fixed)
+
+
+def is_served(resource: Resource, fixed: frozenset[str] | set[str], keys: Sequence[Key]) -> bool:
+    """Whether an index gives the rows with these fixed fields in this order."""
+    if any(key.stored is None for key in keys):
+        return False
+    wanted = [(_plain(resource, str(key.stored)), key.sort.descending) for key in keys]
+    primary = ((("id", False),),)
+    for columns in (*(index.keys for index in indexes(resource)), *primary):
+        rest = list(columns)
+        while rest and rest[0][0] in fixed:
+            rest.pop(0)
+        head = [(_plain(resource, name), descending) for name, descending in rest[: len(wanted)]]
+        if head == wanted or head == [(name, not descending) for name, descending in wanted]:
+            return True
+    return False
+
+
+def _plain(resource: Resource, name: str) -> str:
+    return "id" if name == resource.key else name

@@ -1,0 +1,308 @@
+"""The statement for a page of rows, in one of three forms.
+
+- direct: an index serves the order, so rows are rendered as they are scanned;
+- late: the page's ids are found first, then only these rows are rendered;
+- by keys: where the read rule is "the row's project is one of mine", each of the actor's keys is scanned in order and
+  the scans are merged, so that the cost depends on the page and the keys, and not on the table.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.db.base import Element
+from headwater.engine.compile import Compiler, Scope, Source
+from headwater.engine.order import After, Key, key_columns, order_by
+from headwater.ir import expr as e
+from headwater.ir.model import Kind, Resource, Type
+from headwater.ir.query import Numbered, Query, Select
+
+NUMBER = Type(Kind.INTEGER)
+MANY_KEYS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """One branch of a read rule: the row's `field` is in a set that depends on the actor alone, and `rest` holds."""
+
+    field: str
+    related: e.Related | None
+    rest: e.Predicate
+
+
+@dataclass(eq=False, slots=True)
+class Page:
+    """The parts of one list statement.
+
+    `render` makes a row's JSON; `values` is the number of the query's own values, behind which a cursor's come.
+    """
+
+    render: Callable[[Compiler, Scope, Select], Element]
+    compiler: Compiler
+    resource: Resource
+    query: Query
+    keys: tuple[Key, ...]
+    after: After | None
+    backward: bool
+    limit: Element
+    values: int
+
+    @property
+    def single_range(self) -> bool:
+        if self.after is None:
+            return True
+        same = len({key.sort.descending for key in self.keys}) == 1
+        return same and not any(key.nullable for key in self.keys)
+
+    def direct(self) -> sa.Select[Any]:
+        scope = self._scope()
+        columns = key_columns(self.compiler, scope, self.keys)
+        conditions = [*self._conditions(scope), *(c for r in self._ranges(columns) for c in r)]
+        return (
+            sa.select(self._row(scope), *columns)
+            .where(*conditions)
+            .order_by(*order_by(columns, self.keys, self.backward))
+            .limit(self.limit)
+        )
+
+    def candidates(self) -> sa.Subquery:
+        """The ids and sort values of the page."""
+        return self._ordered_ids(lambda scope: self._conditions(scope))
+
+    def _ordered_ids(self, conditions: Any, places: bool = False) -> sa.Subquery:
+        """Ids and sort values of the rows that meet conditions. With `places`, each row's rowid too, by which SQLite
+        finds it again in half of the time."""
+        parts = []
+        ranges = self._range_count()
+        for number in range(ranges):
+            scope = self._scope()
+            columns = key_columns(self.compiler, scope, self.keys)
+            place = [_rowid(scope.table).label("place")] if places else []
+            ranged = self._ranges(columns)[number] if self.after is not None else []
+            part = (
+                sa.select(scope.table.c.id.label("id"), *columns, *place)
+                .where(*conditions(scope), *ranged)
+                .order_by(*order_by(columns, self.keys, self.backward))
+                .limit(self.limit)
+                .correlate_except(scope.table)
+            )
+            if isinstance(self.query.page, Numbered):
+                part = part.offset(self.compiler.bind(_value_at(self.values + 1), NUMBER))
+            parts.append(part)
+        if len(parts) == 1:
+            return parts[0].subquery(self.compiler.statement.name("c"))
+        wrapped = [sa.select(p.subquery(self.compiler.statement.name("r"))) for p in parts]
+        union = sa.union_all(*wrapped).subquery(self.compiler.statement.name("u"))
+        order = order_by([union.c[f"k{i}"] for i in range(len(self.keys))], self.keys, self.backward)
+        whole = sa.select(union).order_by(*order).limit(self.limit)
+        return whole.subquery(self.compiler.statement.name("c"))
+
+    def by_keys(self, sets: Sequence[KeySet]) -> sa.Subquery:
+        """The page's ids, by one ordered scan for each of the actor's keys, merged."""
+        lateral = self.compiler.schema.dialect.features.lateral
+        branches = []
+        for key_set in sets:
+            if key_set.related is None:
+                found = self._ordered_ids(
+                    lambda scope, s=key_set: (
+                        self._field(scope, s.field) == self._actor(),
+                        self.compiler.rule(s.rest, scope),
+                        *self._filters(scope),
+                    )
+                )
+                branches.append(sa.select(found))
+                continue
+            mine = self.key_query(key_set).subquery(self.compiler.statement.name("m"))
+            found = self._ordered_ids(
+                lambda scope, s=key_set, mine=mine: (
+                    self._field(scope, s.field) == mine.c.key,
+                    self.compiler.rule(s.rest, scope),
+                    *self._filters(scope),
+                ),
+                places=not lateral,
+            )
+            if lateral:
+                each = sa.select(*found.c).lateral(self.compiler.statement.name("l"))
+                branches.append(sa.select(*each.c).select_from(mine.join(each, sa.true())))
+            else:
+                scope = self._scope()
+                columns = key_columns(self.compiler, scope, self.keys)
+                its = _rowid(scope.table).in_(sa.select(found.c.place))
+                row = sa.select(scope.table.c.id.label("id"), *columns)
+                branches.append(row.select_from(mine.join(scope.table, its)))
+        merged = (sa.union(*branches) if len(branches) > 1 else branches[0]).subquery(
+            self.compiler.statement.name("i")
+        )
+        order = [merged.c[f"k{i}"] for i in range(len(self.keys))]
+        return (
+            sa.select(merged)
+            .order_by(*order_by(order, self.keys, self.backward))
+            .limit(self.limit)
+            .subquery(self.compiler.statement.name("c"))
+        )
+
+    def key_query(self, key_set: KeySet) -> sa.Select[Any]:
+        """The actor's keys of one branch."""
+        related = key_set.related
+        assert related is not None
+        target = self.compiler.schema.model.target(self.resource, related.path[:-1])
+        relation = target.relations[related.path[-1]]
+        many = self.compiler.schema.model.resources[relation.target]
+        table = self.compiler.alias(many)
+        inner = self.compiler.unruled().predicate(related.where, Scope(many, table))
+        key = table.c[str(many.fields[relation.field].column)]
+        return sa.select(key.label("key")).where(inner, key.is_not(None)).distinct()
+
+    def late(self, found: sa.Subquery) -> sa.Select[Any]:
+        """The rows of a page whose ids are found."""
+        scope = self._scope()
+        columns = [found.c[f"k{i}"] for i in range(len(self.keys))]
+        return (
+            sa.select(self._row(scope), *columns)
+            .select_from(found.join(scope.table, scope.table.c.id == found.c.id))
+            .order_by(*order_by(columns, self.keys, self.backward))
+        )
+
+    def heads(self, alternative: bool) -> list[tuple[str, Element]]:
+        """What is asked once a page: the total, whether the row that it lies within is visible, and how many keys the
+        actor has."""
+        heads: list[tuple[str, Element]] = []
+        if isinstance(self.query.page, Numbered):
+            scope = self._scope()
+            total = sa.select(sa.func.count()).select_from(scope.table).where(*self._conditions(scope))
+            heads.append(("total", total.scalar_subquery()))
+        within = self.query.within
+        if within is not None:
+            owner = self.compiler.schema.model.resources[within.resource]
+            table = self.compiler.alias(owner)
+            visible = self.compiler.visible(Scope(owner, table))
+            heads.append(("within", sa.exists().where(table.c.id == self._within_key(), *visible)))
+        if alternative:
+            rule = self.compiler.rules.rows(self.resource, "read") if self.compiler.rules else e.TRUE
+            counts = []
+            for key_set in key_sets(self.resource, rule) or ():
+                if key_set.related is not None:
+                    some = self.key_query(key_set).limit(sa.literal_column(str(MANY_KEYS + 1)))
+                    some_keys = some.subquery(self.compiler.statement.name("n"))
+                    counts.append(sa.select(sa.func.count()).select_from(some_keys).scalar_subquery())
+            if counts:
+                heads.append(("own_keys", sum(counts[1:], counts[0])))
+        return heads
+
+    # -- parts ----------------------------------------------------------------------------------------------
+
+    def _scope(self) -> Scope:
+        return Scope(self.resource, self.compiler.alias(self.resource))
+
+    def _row(self, scope: Scope) -> Element:
+        return self.render(self.compiler, scope, self.query.select).label("row")
+
+    def _actor(self) -> Element:
+        return self.compiler.scalar(e.ActorValue(), self._scope())[0]
+
+    def _field(self, scope: Scope, name: str) -> Element:
+        return self.compiler.raw(self.resource.fields[name], scope)
+
+    def _conditions(self, scope: Scope) -> tuple[Element, ...]:
+        return (*self._filters(scope), *self.compiler.visible(scope))
+
+    def _within_key(self) -> Element:
+        return self.compiler.bind(lambda call, values: values[0], Type(Kind.ID), "within")
+
+    def _filters(self, scope: Scope) -> tuple[Element, ...]:
+        found: list[Element] = []
+        within = self.query.within
+        if within is not None:
+            owner = self.compiler.schema.model.resources[within.resource]
+            relation = owner.relations[within.relation]
+            if relation.kind == "through":
+                link = self.compiler.schema.model.resources[str(relation.through)]
+                table = self.compiler.alias(link)
+                near, far = (table.c[str(link.fields[n].column)] for n in (relation.field, str(relation.far)))
+                linked = sa.exists().where(
+                    near == self._within_key(),
+                    far == scope.table.c.id,
+                    *self.compiler.visible(Scope(link, table)),
+                )
+                found.append(linked)
+            else:
+                found.append(self._field(scope, relation.field) == self._within_key())
+        if self.query.where is not None:
+            found.append(self.compiler.predicate(self.query.where, scope))
+        return tuple(found)
+
+    def _range_count(self) -> int:
+        return (
+            1 if self.after is None else max(1, len(self._ranges([sa.literal_column("0")] * len(self.keys))))
+        )
+
+    def _ranges(self, columns: Sequence[Any]) -> list[list[Element]]:
+        """The rest of the order after the cursor, as disjoint ranges, each a list of conditions."""
+        if self.after is None:
+            return []
+        elements = [c.element if isinstance(c, sa.Label) else c for c in columns]
+        marks = [self._mark(i) for i in range(len(self.keys))]
+        if self.single_range:
+            descending = self.keys[0].sort.descending != self.backward
+            if len(elements) == 1:
+                return [[elements[0] < marks[0] if descending else elements[0] > marks[0]]]
+            left, right = sa.tuple_(*elements), sa.tuple_(*marks)
+            return [[left < right if descending else left > right]]
+        ranges: list[list[Element]] = []
+        equal: list[Element] = []
+        for element, mark, key, null in zip(elements, marks, self.keys, self.after.nulls, strict=True):
+            descending = key.sort.descending != self.backward
+            if descending and not null:
+                ranges.append([*equal, element < mark])
+                if key.nullable:
+                    ranges.append([*equal, element.is_(None)])
+            elif not descending:
+                ranges.append([*equal, element.is_not(None) if null else element > mark])
+            equal.append(element.is_(None) if null else element == mark)
+        return ranges
+
+    def _mark(self, i: int) -> Element:
+        index = self.values + i
+        return self.compiler.bind(lambda call, values: values[index], self.keys[i].type, f"mark{i}")
+
+
+def key_sets(resource: Resource, rule: e.Predicate) -> list[KeySet] | None:
+    """The branches of a read rule, where each ties a field of the row to keys that depend on the actor alone."""
+    found = []
+    for branch in rule.items if isinstance(rule, e.Or) else (rule,):
+        items = branch.items if isinstance(branch, e.And) else (branch,)
+        key_set = None
+        for item in items:
+            rest = e.all_of(*(i for i in items if i is not item))
+            key_set = _key_set(resource, item, rest)
+            if key_set is not None:
+                break
+        if key_set is None:
+            return None
+        found.append(key_set)
+    return found
+
+
+def _key_set(resource: Resource, item: e.Predicate, rest: e.Predicate) -> KeySet | None:
+    match item:
+        case e.Compare("eq", e.Column((name,)), e.ActorValue()) | e.Compare(
+            "eq", e.ActorValue(), e.Column((name,))
+        ):
+            return KeySet(name, None, rest)
+        case e.Related("any", (name, _), where, root) if root in (None, resource.name):
+            foreign = any(
+                (isinstance(n, e.Column | e.Related | e.Aggregate) and n.root == resource.name)
+                for n in e.walk(where)
+            )
+            return None if foreign else KeySet(name, item, rest)
+    return None
+
+
+def _rowid(table: Any) -> Element:
+    return sa.literal_column(f"{table.name}.rowid")
+
+
+def _value_at(index: int) -> Source:
+    return lambda call, values: values[index]
