@@ -288,8 +288,8 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
         draw = random.Random(seed + number)
         async with open_store(store_url, fresh=True) as store:
             schema = Schema(MODEL, store.dialect)
-            await migrate.create_all(schema, store.url)
             await store.close()
+            await migrate.create_all(schema, store.url)
             await store.open()
             rows, people = await fill(Engine(MODEL, store, secret=b"k" * 32), draw)
             ids = list(rows["Task"])
