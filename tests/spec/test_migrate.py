@@ -50,6 +50,7 @@ def model(*resources: Resource) -> Model:
     return Model({r.name: r for r in resources}, {}, {r.path: r for r in resources})
 
 
+NOON = "'2026-01-31T12:00:00.000000Z'"
 PROJECT = resource("Project", field("name", unique=True))
 TASK = resource(
     "Task",
@@ -215,6 +216,68 @@ async def test_changes_keep_rows_and_can_be_undone(database: Database, tmp_path:
         path.unlink()
     await migrate.upgrade(old, database.url, folder)
     assert await migrate.check(old, database.url, folder) == []
+
+
+async def test_tables_that_refer_to_each_other(database: Database, tmp_path: Path) -> None:
+    egg = resource("Egg", field("hen_id", Kind.ID, target="Hen", nullable=True))
+    hen = resource("Hen", field("egg_id", Kind.ID, target="Egg"), field("mother_id", Kind.ID, target="Hen"))
+    nest = resource("Nest", field("hen_id", Kind.ID, target="Hen"))
+    both, none, folder = (
+        database.schema(model(egg, hen, nest)),
+        database.schema(model()),
+        tmp_path / "migrations",
+    )
+    await migrate.make(both, database.url, folder, "First")
+    await migrate.upgrade(both, database.url, folder)
+    assert await migrate.check(both, database.url, folder) == []
+    await migrate.make(none, database.url, folder, "Gone")
+    await migrate.upgrade(none, database.url, folder)
+    assert await migrate.check(none, database.url, folder) == []
+    await migrate.downgrade(database.url, folder, "0001")
+    next((folder / "versions").glob("0002*")).unlink()
+    assert await migrate.check(both, database.url, folder) == []
+    await migrate.downgrade(database.url, folder, "base")
+
+
+async def test_a_new_shadow_folds_the_texts_that_exist(database: Database, tmp_path: Path) -> None:
+    plain = database.schema(
+        model(resource("Tag", field("word", folded=None), field("hint", folded=None, nullable=True)))
+    )
+    shadowed = database.schema(model(resource("Tag", field("word"), field("hint", nullable=True))))
+    folder = tmp_path / "migrations"
+    await migrate.make(plain, database.url, folder, "First")
+    await migrate.upgrade(plain, database.url, folder)
+    values = ", ".join(f"('t{number:04}', {NOON}, 1, 'Straße {number}')" for number in range(1003))
+    await database.run(f"INSERT INTO tags (id, created_at, version, word) VALUES {values}")
+    await migrate.make(shadowed, database.url, folder, "Fold")
+    await migrate.upgrade(shadowed, database.url, folder)
+    rows = await database.run("SELECT word_folded, hint_folded FROM tags ORDER BY id")
+    assert [tuple(row) for row in rows] == [(f"strasse {number}", None) for number in range(1003)]
+
+
+async def test_a_new_field_that_must_be_unique_is_refused_before_anything_changes(
+    database: Database, tmp_path: Path
+) -> None:
+    before = database.schema(model(resource("Tag", field("word"))))
+    after = database.schema(model(resource("Tag", field("word"), field("code", unique=True))))
+    folder = tmp_path / "migrations"
+    await migrate.make(before, database.url, folder, "First")
+    await migrate.upgrade(before, database.url, folder)
+    for word in "ab":
+        await database.run(
+            f"INSERT INTO tags (id, created_at, version, word, word_folded) VALUES ('{word}', {NOON}, 1, '{word}', '')"
+        )
+    await migrate.make(after, database.url, folder, "Code")
+    text = next((folder / "versions").glob("0002*")).read_text()
+    assert "tags.code is required and unique: this fails where rows exist." in text
+    with pytest.raises(sa.exc.DBAPIError):
+        await migrate.upgrade(after, database.url, folder)
+    assert [tuple(row) for row in await database.run("SELECT version_num FROM alembic_version")] == [
+        ("0001",)
+    ]
+    await database.run("DELETE FROM tags WHERE id <> ''")
+    await migrate.upgrade(after, database.url, folder)
+    assert await migrate.check(after, database.url, folder) == []
 
 
 async def test_an_index_that_was_changed_by_hand_is_drift(database: Database, tmp_path: Path) -> None:

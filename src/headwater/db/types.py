@@ -5,12 +5,13 @@ PostgreSQL and `TEXT` on SQLite. They carry no value conversion, since statement
 dialect's encoders and decoders do that.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from headwater.ir.model import Kind
+from headwater.ir.scalars import fold_text
 
 
 class Stored(sa.types.UserDefinedType[Any]):
@@ -141,3 +142,25 @@ OF_KIND: dict[Kind, Stored] = {
     Kind.JSON: Json(),
     Kind.LIST: List(),
 }
+
+
+BATCH: Final = 1000
+
+
+def fold(connection: sa.Connection, table: str, column: str, shadow: str) -> None:
+    """Fill the folded shadow of a text column for the rows that exist, as a step of a migration."""
+    rows = sa.table(table, sa.column("id"), sa.column(column), sa.column(shadow))
+    last = ""
+    while True:
+        found = connection.execute(
+            sa.select(rows.c.id, rows.c[column]).where(rows.c.id > last).order_by(rows.c.id).limit(BATCH)
+        ).all()
+        if not found:
+            return
+        update = (
+            rows.update().where(rows.c.id == sa.bindparam("key")).values({shadow: sa.bindparam("folded")})
+        )
+        folded = [{"key": id, "folded": fold_text(text)} for id, text in found if text is not None]
+        if folded:
+            connection.execute(update, folded)
+        last = found[-1][0]

@@ -5,7 +5,8 @@ keeps them, because what SQLAlchemy reflects of them has no directions on SQLite
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -42,17 +43,22 @@ def differences(
     context._user_compare_type = _type_differs
     # No default is declared in a table: those that revisions give serve rows and processes of before them.
     context._user_compare_server_default = False
-    script = produce(context, metadata)
+    with warnings.catch_warnings():
+        # Tables that refer to each other have no order; `untangle` sees to them.
+        warnings.filterwarnings("ignore", "Cannot correctly sort tables", sa.exc.SAWarning)
+        script = produce(context, metadata)
     upgrade = script.upgrade_ops
     assert upgrade is not None
-    changes = list(upgrade.ops)
+    changes = untangle(upgrade.ops)
     neutralise(changes, context.dialect, metadata)
     found = existing_indexes(connection)
     tables = {name for name, _ in found} | set(sa.inspect(connection).get_table_names())
     drops: list[ops.MigrateOperation] = []
     creates: list[ops.MigrateOperation] = []
     wanted = {
-        (t.name, str(i.name)): i for t in metadata.sorted_tables for i in sorted(t.indexes, key=_by_name)
+        (name, str(i.name)): i
+        for name, table in sorted(metadata.tables.items())
+        for i in sorted(table.indexes, key=_by_name)
     }
     for place, index in wanted.items():
         if place not in found:
@@ -66,6 +72,43 @@ def differences(
         if place not in wanted and (place[0] in metadata.tables or _dropped(changes, place[0]))
     ]
     return ops.UpgradeOps(ops=[*drops, *changes, *creates])
+
+
+def untangle(changes: Sequence[Any]) -> list[Any]:
+    """The changes, where references between new tables that have no right order are made after the tables, and those
+    between tables that go are dropped before them."""
+    made = {op.table_name: op for op in changes if isinstance(op, ops.CreateTableOp)}
+    gone = {
+        op.table_name: op._reverse
+        for op in reversed(changes)
+        if isinstance(op, ops.DropTableOp) and op._reverse
+    }
+    after = [
+        ops.ModifyTableOps(name, [ops.CreateForeignKeyOp.from_constraint(key)]) for name, key in _early(made)
+    ]
+    before = [
+        ops.ModifyTableOps(name, [ops.DropConstraintOp.from_constraint(key)]) for name, key in _early(gone)
+    ]
+    return [*before, *changes, *after]
+
+
+def _early(tables: Mapping[str, ops.CreateTableOp]) -> list[tuple[str, sa.ForeignKeyConstraint]]:
+    """Takes out of the tables, in the order of their making, the references to tables that are made later."""
+    later = set(tables)
+    found: list[tuple[str, sa.ForeignKeyConstraint]] = []
+    for name, op in tables.items():
+        later.discard(name)
+        kept = []
+        for part in op.columns:
+            if (
+                isinstance(part, sa.ForeignKeyConstraint)
+                and part.elements[0].target_fullname.partition(".")[0] in later
+            ):
+                found.append((name, part))
+            else:
+                kept.append(part)
+        op.columns = kept
+    return found
 
 
 def _dropped(changes: Sequence[Any], table: str) -> bool:

@@ -1,7 +1,7 @@
 """A revision file: Alembic operations as Python that serves both databases."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -78,11 +78,12 @@ def render(
     """The file's text."""
     downs: ops.DowngradeOps = changes.reverse()
     notes = list(_serve_existing(changes.ops, schema))
+    fills = _fills(changes.ops, schema)
     return FILE.format(
         message=message.replace('"""', "'''").replace("\\", "/"),
         revision=revision,
         down=down,
-        upgrade="\n".join([*(f"    # {note}" for note in notes), _body(changes, context)]),
+        upgrade="\n".join([*(f"    # {note}" for note in notes), _body(changes, context), *fills]),
         downgrade=_body(downs, context),
     )
 
@@ -141,13 +142,27 @@ def _serve_existing(operations: list[Any], schema: Schema) -> Iterator[str]:
             if field is None:
                 continue
             if not op.column.nullable:
-                value = None if field.target else _literal(field, folded)
+                value = None if field.target or field.unique else _literal(field, folded)
                 if value is None:
-                    yield f"{op.table_name}.{op.column.name} is required: this fails where rows exist. Let it be"
-                    yield "optional first, fill it, then require it."
+                    said = "required and unique" if field.unique else "required"
+                    yield f"{op.table_name}.{op.column.name} is {said}: this fails where rows exist. Let it be optional"
+                    yield "first, fill it, then require it."
                     continue
                 op.column.server_default = sa.DefaultClause(sa.text(value.replace(":", "\\:")))
                 yield f"Rows that exist get {value} as {op.table_name}.{op.column.name}: change it if it is not right."
+
+
+def _fills(operations: Iterable[Any], schema: Schema) -> list[str]:
+    """The lines that fold what existing text columns hold into shadows that are new."""
+    lines = []
+    for op in operations:
+        if isinstance(op, ops.ModifyTableOps):
+            added = {inner.column.name for inner in op.ops if isinstance(inner, ops.AddColumnOp)}
+            for name in sorted(added):
+                field, folded = _field(schema, op.table_name, name)
+                if field is not None and folded and field.column not in added:
+                    lines.append(f"    hw.fold(op.get_bind(), {op.table_name!r}, {field.column!r}, {name!r})")
+    return lines
 
 
 def _field(schema: Schema, table: str, column: str) -> tuple[Field | None, bool]:
