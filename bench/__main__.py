@@ -68,13 +68,14 @@ class Bench:
 
     def __init__(self, given: argparse.Namespace, url: str, folder: Path) -> None:
         self.given, self.url, self.folder = given, url, folder
+        self.profiled = folder / "profile"
         self.servers: dict[str, Server] = {}
         self.workloads: dict[str, dict[str, Workload]] = {}
         self._open = ExitStack()
 
     async def __aenter__(self) -> "Bench":
         # Headwater runs even where it is not measured, since it signs people in.
-        environment = settings(self.url, self.folder)
+        environment = settings(self.url, self.folder, BENCH_PROFILE=str(self.profiled))
         profiled = self.given.profile is not None
         first = self._start(Server("headwater", self.folder, environment, profiled=profiled))
         try:
@@ -136,11 +137,9 @@ class Bench:
         await run(server.port, requests, count, self.given.connections)
         server.signal(signal.SIGUSR2)
         until = time.monotonic() + 10
-        while "Ordered by" not in server.log.read_text() and time.monotonic() < until:
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(0.5)
-        text = server.log.read_text()
-        return f"{count} requests of {name}, {TITLES[name]}:\n" + text[text.index(" function calls") - 20 :]
+        while not self.profiled.exists() and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+        return f"{count} requests of {name}, {TITLES[name]}\n{self.profiled.read_text()}"
 
 
 def _least(given: argparse.Namespace) -> int:
