@@ -1,7 +1,7 @@
 """The production product on little data, and what each person may see of it, worked out row by row in Python."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Relation, Resource
 from headwater_products.people import Person
 from headwater_products.production import RESOURCES, Department, ProjectStatus, ShotStatus, TaskStatus
-from tests.bulk import insert
+from tests.bulk import analyse, insert
 
 MODEL = build([Person, *RESOURCES])
 NOW = datetime.now(UTC)
@@ -202,3 +202,58 @@ async def new_studio(store: Store, draw: random.Random) -> Studio:
         if rows[name]:
             await insert(store, schema, name, list(rows[name].values()))
     return Studio(rows)
+
+
+async def add_rows(store: Store, name: str, rows: Sequence[Row]) -> None:
+    await insert(store, Schema(MODEL, store.dialect), name, rows)
+
+
+async def fill(store: Store, sizes: Mapping[str, int], members: Mapping[str, Sequence[str]]) -> None:
+    """Projects with many tasks each, all made in turn, so that no project's tasks lie together. `members` are the
+    persons' names in `PEOPLE` by project."""
+    draw = random.Random(1)
+    people = [new_row("Person", n, {"name": name, "login": name}) for n, name in enumerate(PEOPLE)]
+    await add_rows(store, "Person", people)
+    ids = {row["name"]: row["id"] for row in people}
+    projects = [new_row("Project", 0, {"code": code, "name": code}) for code in sizes]
+    await add_rows(store, "Project", projects)
+    joined = [
+        new_row("Membership", n, {"project": code, "person": ids[name], "role": "artist"})
+        for n, (code, name) in enumerate((code, name) for code, names in members.items() for name in names)
+    ]
+    if joined:
+        await add_rows(store, "Membership", joined)
+    sequences = [new_row("Sequence", n, {"project": code, "code": "SQ"}) for n, code in enumerate(sizes)]
+    await add_rows(store, "Sequence", sequences)
+    shots = [
+        new_row("Shot", 10 * n + shot, {"project": s["project"], "sequence": s["id"], "code": f"S{shot}",
+                                        "frame_in": 1, "frame_out": 2})
+        for n, s in enumerate(sequences)
+        for shot in range(5)
+    ]  # fmt: skip
+    await add_rows(store, "Shot", shots)
+    shots_of = {code: [s["id"] for s in shots if s["project"] == code] for code in sizes}
+    left = [code for code, size in sizes.items() for _ in range(size)]
+    draw.shuffle(left)
+    artists, statuses = [None, *ids.values()], list(TaskStatus)
+    for first in range(0, len(left), 50_000):
+        tasks = [
+            new_row(
+                "Task",
+                number,
+                {
+                    "project": code,
+                    "shot": draw.choice([None, *shots_of[code]]),
+                    "title": "Comp",
+                    "department": Department.FX,
+                    "artist": draw.choice(artists),
+                    "status": draw.choice(statuses),
+                    "priority": draw.randrange(10),
+                    "deadline": draw.choice([None, START + timedelta(hours=draw.randrange(1000))]),
+                },
+                START + timedelta(seconds=number // 3),
+            )
+            for number, code in enumerate(left[first : first + 50_000], first)
+        ]
+        await add_rows(store, "Task", tasks)
+    await analyse(store)
