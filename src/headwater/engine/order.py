@@ -86,16 +86,22 @@ def fixed_fields(model: Model, resource: Resource, query: Query) -> frozenset[st
     return frozenset(fixed)
 
 
-def is_served(resource: Resource, fixed: frozenset[str] | set[str], keys: Sequence[Key]) -> bool:
-    """Whether an index gives the rows with these fixed fields in this order."""
+def is_served(
+    resource: Resource, fixed: frozenset[str] | set[str], keys: Sequence[Key], key: str | None = None
+) -> bool:
+    """Whether an index gives the rows with these fixed fields in this order. `key`: those with one value of this
+    field, and no others."""
     if any(key.stored is None for key in keys):
         return False
     wanted = [(_plain(resource, str(key.stored)), key.sort.descending) for key in keys]
     primary = ((("id", False),),)
     for columns in (*(index.keys for index in indexes(resource)), *primary):
         rest = list(columns)
+        passed = []
         while rest and rest[0][0] in fixed:
-            rest.pop(0)
+            passed.append(rest.pop(0)[0])
+        if key is not None and key not in passed:
+            continue
         head = [(_plain(resource, name), descending) for name, descending in rest[: len(wanted)]]
         if head == wanted or head == [(name, not descending) for name, descending in wanted]:
             return True

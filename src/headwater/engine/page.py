@@ -57,15 +57,33 @@ class Page:
         return same and not any(key.nullable for key in self.keys)
 
     def direct(self) -> sa.Select[Any]:
-        scope = self._scope()
-        columns = key_columns(self.compiler, scope, self.keys)
-        conditions = [*self._conditions(scope), *(c for r in self._ranges(columns) for c in r)]
-        return (
-            sa.select(self._row(scope), *columns)
-            .where(*conditions)
-            .order_by(*order_by(columns, self.keys, self.backward))
-            .limit(self.limit)
-        )
+        """The rows, rendered as an index gives them. A range is left alone where those before it fill the page."""
+        ranges: list[sa.CTE] = []
+        left = self.limit
+        for number in range(self._range_count()):
+            scope = self._scope()
+            columns = key_columns(self.compiler, scope, self.keys)
+            ranged = self._ranges(columns)[number] if self.after is not None else []
+            rows = (
+                sa.select(self._row(scope), *columns)
+                .where(*self._conditions(scope), *ranged)
+                .order_by(*order_by(columns, self.keys, self.backward))
+                .limit(self.limit)
+            )
+            if self.single_range:
+                return rows
+            if (
+                ranges
+            ):  # both limits: the database plans by the first, which is a constant, and stops at the second
+                rows = self._ordered(rows.subquery(self.compiler.statement.name("p")), left)
+            ranges.append(rows.cte(self.compiler.statement.name("r")))
+            left = left - sa.select(sa.func.count()).select_from(ranges[-1]).scalar_subquery()
+        union = sa.union_all(*(sa.select(r) for r in ranges))
+        return self._ordered(union.subquery(self.compiler.statement.name("u")), self.limit)
+
+    def _ordered(self, rows: sa.Subquery, limit: Element) -> sa.Select[Any]:
+        columns = [rows.c[f"k{i}"] for i in range(len(self.keys))]
+        return sa.select(rows).order_by(*order_by(columns, self.keys, self.backward)).limit(limit)
 
     def candidates(self) -> sa.Subquery:
         """The ids and sort values of the page."""
@@ -95,8 +113,7 @@ class Page:
             return parts[0].subquery(self.compiler.statement.name("c"))
         wrapped = [sa.select(p.subquery(self.compiler.statement.name("r"))) for p in parts]
         union = sa.union_all(*wrapped).subquery(self.compiler.statement.name("u"))
-        order = order_by([union.c[f"k{i}"] for i in range(len(self.keys))], self.keys, self.backward)
-        whole = sa.select(union).order_by(*order).limit(self.limit)
+        whole = self._ordered(union, self.limit)
         return whole.subquery(self.compiler.statement.name("c"))
 
     def by_keys(self, sets: Sequence[KeySet]) -> sa.Subquery:
@@ -239,7 +256,7 @@ class Page:
         )
 
     def _ranges(self, columns: Sequence[Any]) -> list[list[Element]]:
-        """The rest of the order after the cursor, as disjoint ranges, each a list of conditions."""
+        """The rest of the order after the cursor, as disjoint ranges, each a list of conditions, the nearest first."""
         if self.after is None:
             return []
         elements = [c.element if isinstance(c, sa.Label) else c for c in columns]
@@ -254,12 +271,14 @@ class Page:
         equal: list[Element] = []
         for element, mark, key, null in zip(elements, marks, self.keys, self.after.nulls, strict=True):
             descending = key.sort.descending != self.backward
+            further: list[list[Element]] = []
             if descending and not null:
-                ranges.append([*equal, element < mark])
+                further.append([*equal, element < mark])
                 if key.nullable:
-                    ranges.append([*equal, element.is_(None)])
+                    further.append([*equal, element.is_(None)])
             elif not descending:
-                ranges.append([*equal, element.is_not(None) if null else element > mark])
+                further.append([*equal, element.is_not(None) if null else element > mark])
+            ranges = [*further, *ranges]
             equal.append(element.is_(None) if null else element == mark)
         return ranges
 

@@ -158,13 +158,13 @@ class Planner:
         usable = (
             sets is not None
             and not (held and ordered)
-            and all(is_served(resource, fixed | {s.field}, keys) for s in sets)
+            and all(is_served(resource, fixed | {s.field}, keys, s.field) for s in sets)
         )
         page = Page(self.object, compiler, resource, query, keys, after, backward, limit, values)
         if usable and by_keys and not numbered:
             assert sets is not None
             found = page.by_keys(sets)
-        elif ordered and page.single_range and not numbered:
+        elif ordered and not numbered:
             return self._finish_list(page, page.direct(), usable)
         else:
             found = page.candidates()

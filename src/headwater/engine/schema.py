@@ -96,10 +96,14 @@ def indexes(resource: Resource) -> Iterator[Index]:
             wanted.setdefault(_with_id(((field.name, False),)), None)
         if field.target and not any(keys[0][0] == field.name for keys in wanted):
             wanted[_with_id(((field.name, False),))] = None
-    if "created_at" in resource.fields:
-        for name in rule_keys(resource):
-            if name != resource.key and name != "id":
-                wanted.setdefault(_with_id(((name, False), ("created_at", False))), None)
+    for name in rule_keys(resource):
+        if name == resource.key or name == "id":
+            continue
+        for order in ("id", "created_at"):
+            keys = _with_id(((name, False), (order, False)))
+            backwards = (keys[0], *((key, True) for key, _ in keys[1:]))
+            if order in resource.fields and backwards not in wanted:  # an index is read in both directions
+                wanted.setdefault(keys, None)
     for keys, given in wanted.items():
         yield Index(given or _index_name(resource, keys), keys)
 
@@ -116,7 +120,7 @@ def rule_keys(resource: Resource) -> tuple[str, ...]:
             case Compare("eq", Column(path), ActorValue()) | Compare("eq", ActorValue(), Column(path)):
                 found[path[0]] = None
             case Related("any", path):
-                if len(path) > 1:
+                if len(path) == 2:
                     found[path[0]] = None
             case _:
                 return
