@@ -162,8 +162,8 @@ class Running:
         """A production server does not start while anybody can sign in with a password that the README tells."""
         if self.config.mode == "production" and (found := await self.identity.demo_accounts()):
             raise DeclarationError(
-                f"the demo accounts {', '.join(found)} exist in this database",
-                mend="delete them, or use another database for production.",
+                f"the demo accounts {', '.join(found)} exist in this database.",
+                mend="use another database for production.",
             )
 
     async def create_account(self, login: str, password: str, role: str) -> str:

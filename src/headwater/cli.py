@@ -4,7 +4,10 @@ import asyncio
 import code
 import importlib
 import json
+import os
+import re
 import sys
+import traceback
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -44,22 +47,37 @@ def load(target: str) -> App:
     module, _, attribute = target.partition(":")
     if not attribute:
         raise DeclarationError(
-            f"{target!r} names no attribute", mend="write module:attribute, as in shop:app."
+            f"{target!r} names no attribute.", mend="write module:attribute, as in shop:app."
         )
     sys.path.insert(0, "")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        loaded = importlib.import_module(module)
+    except DeclarationError:
+        raise
     except ModuleNotFoundError as error:
-        raise DeclarationError(
-            f"there is no module {error.name!r}", mend="run this in the project's folder."
-        ) from None
-    except AttributeError:
-        raise DeclarationError(
-            f"{module} has no {attribute!r}", mend="name the App of that module."
-        ) from None
+        mend = (
+            "run this in the project's folder." if error.name == module.partition(".")[0] else "install it."
+        )
+        raise DeclarationError(f"there is no module {error.name!r}.", mend=mend) from None
+    except Exception as error:
+        raise _where_it_failed(error) from error
+    found = getattr(loaded, attribute, None)
+    if found is None:
+        raise DeclarationError(f"{module} has no {attribute!r}.", mend="name the App of that module.")
     if not isinstance(found, App):
-        raise DeclarationError(f"{target} is not an App", mend="name the module's App.")
+        raise DeclarationError(f"{target} is not an App.", mend="name the module's App.")
     return found
+
+
+def _where_it_failed(error: Exception) -> DeclarationError:
+    """An exception of the author's module, with the last of its lines that led there."""
+    ours = str(Path(__file__).parent)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(("<", ours))]
+    said = "".join(traceback.TracebackException.from_exception(error).format_exception_only()).strip()
+    said = re.sub(r"^(\w+\.)+", "", said)
+    mend = "correct this line." if frames else ""
+    where = f"{os.path.relpath(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return DeclarationError(said, where=where, mend=mend)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -200,7 +218,7 @@ def user_create(
     loaded = load(app)
     if role not in loaded.model.roles:
         raise DeclarationError(
-            f"there is no role {role!r}", mend=f"use one of {', '.join(loaded.model.roles)}."
+            f"there is no role {role!r}.", mend=f"use one of {', '.join(loaded.model.roles)}."
         )
 
     async def work() -> str:

@@ -103,3 +103,48 @@ def test_rules_are_told_in_words(headwater: Headwater) -> None:
         ("notes", "see stars", "", "you have the role editor"),
     ]
     assert "stars is more than 2" in headwater("rules", "--app", "shop:app").stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "mask(Note.stars",
+            "mask(Note.star",
+            "shop.py:15: UnknownMember: Note has no field or relation 'star': did you mean 'stars'?",
+        ),
+        (
+            "max_length=200",
+            "maxlength=200",
+            "shop.py:9: TypeError: field() got an unexpected keyword argument 'maxlength'",
+        ),
+        ("OptRef, Resource", "OptRef, Resorce", "shop.py:3: ImportError: cannot import name 'Resorce'"),
+        (
+            "from pathlib import Path",
+            "import nowhere_at_all",
+            "there is no module 'nowhere_at_all'. Mend: install it.",
+        ),
+        ("app = App", "application = App", "shop has no 'app'. Mend: name the App of that module."),
+        (
+            'unless="editor"',
+            'unless="edtior"',
+            "shop.py:15: mask(Note.stars): There is no role 'edtior'. Mend: did you",
+        ),
+    ],
+)
+def test_what_is_wrong_in_the_authors_file_is_told_with_its_line(
+    headwater: Headwater, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    change(tmp_path, old, new)
+    done = headwater("routes", "--app", "shop:app")
+    assert done.returncode == 1
+    assert f"headwater: {said}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_route_names_the_permission_that_is_asked_for(headwater: Headwater) -> None:
+    routes = json.loads(headwater("routes", "--app", "shop:app", "--json").stdout)
+    asked = {row["method"]: row["permission"] for row in routes if row["path"] == "/api/v1/notes/{id}"}
+    assert asked == {
+        "GET": "read:notes", "PUT": "update:notes", "PATCH": "update:notes", "DELETE": "delete:notes",
+    }  # fmt: skip

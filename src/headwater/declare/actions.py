@@ -64,7 +64,7 @@ def parameters_of(declaration: Declaration, name: str, function: Callable[..., A
     if not inspect.iscoroutinefunction(function):
         raise BadAction("an action is not a coroutine", f"write `async def {name}`")
     listed = list(inspect.signature(function).parameters.values())
-    if len(listed) < 2:
+    if len(listed) < 2 or not _is_tx(listed[1]):
         raise BadAction("an action takes the Tx after self", f"write `async def {name}(self, tx: Tx)`")
     found: list[Any] = []
     for parameter in listed[2:]:
@@ -88,6 +88,12 @@ def parameters_of(declaration: Declaration, name: str, function: Callable[..., A
     for parameter in listed[2:]:
         _check_type(parameter.name, struct.__annotations__[parameter.name])
     return struct
+
+
+def _is_tx(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is the Tx: by its name, or its annotation, which need not be known where the program runs."""
+    annotation = getattr(parameter.annotation, "__name__", str(parameter.annotation))
+    return parameter.name == "tx" or annotation.rpartition(".")[2] == "Tx"
 
 
 def result_of(declaration: Declaration, function: Callable[..., Any]) -> Any:

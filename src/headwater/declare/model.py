@@ -217,8 +217,13 @@ class Builder:
             draft.fields.setdefault(found.name, found)
 
     def _stray(self, draft: Draft, name: str, annotation: Any) -> None:
-        text = annotation if isinstance(annotation, str) else str(annotation)
+        text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        text = re.sub(r"\bheadwater\.declare\.fields\.", "", text)
         if "ClassVar" in text:
+            return
+        if re.match(r"(\w+\.)*(Field|Ref|OptRef)\[", text):
+            mend = f"write `{name}: {text} = field(default=...)`"
+            self._complain(draft, name, "a plain value stands behind it, which is no field", mend)
             return
         if name in draft.declaration.actions or re.match(r"(\w+\.)*(Computed|Many)\[", text):
             mend = "write `= computed(...)` or `= many(...)` behind it; a name means one thing"

@@ -90,8 +90,10 @@ def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
     ) -> Route:
         doc = action.doc if action else resource.doc
         facts = {"resource": resource.name, "operation": "action" if action else verb}
-        return Route(method, template, handler, f"{resource.path}.{verb}", doc, resource.permission(verb),
-                     accepts, facts=facts)  # fmt: skip
+        permission = resource.permission("update" if verb == "replace" else verb)
+        return Route(
+            method, template, handler, f"{resource.path}.{verb}", doc, permission, accepts, facts=facts
+        )
 
     item = path + "/{id}"
     yield route("create", "POST", path, writes.create, JSON)
