@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,9 @@ class Nursery:
     def rehearse(self, job: tuple[str, dict[str, Any]]) -> list[Any]:
         """Run a job that leaves no thread behind where processes come from, so that they remember what it has in
         memory; what it told."""
-        return self._ask(False, [job])
+        failure, told = self._ask(False, [job])
+        assert failure is None, failure
+        return list(told)
 
     def _ask(self, forks: bool, jobs: Sequence[tuple[str, dict[str, Any]]]) -> list[Any]:
         assert self._process.stdin is not None
@@ -111,8 +114,11 @@ def main() -> None:
         if forks:
             answer = [_wait(pid, lines) for pid, lines in [_fork(*job) for job in jobs]]
         else:
-            for job in jobs:
-                _run(*job, answer.append)
+            answer = [None, told := list[Any]()]
+            try:
+                _run(*jobs[0], told.append)
+            except Exception:
+                answer[0] = traceback.format_exc()
         print(json.dumps(answer), flush=True)
 
 

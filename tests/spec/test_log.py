@@ -220,6 +220,20 @@ async def test_whatever_is_done_the_log_tells_it(engine: Engine) -> None:
     assert not await tables(engine), f"seed {seed}"
 
 
+async def test_entries_keep_their_order_however_many_there_are(engine: Engine) -> None:
+    read = engine.log.reader()
+    for count in (1, 9, 10, 11, 99, 100, 101, 234):
+        entries = [an_entry(f"row_{n}", n) for n in range(count)]
+
+        async def work(connection: Connection) -> int:
+            return await engine.log.append(connection, entries)  # noqa: B023
+
+        last = await engine.store.write(work)
+        found = await read.read()
+        assert [e.version for e in found] == list(range(count))
+        assert [e.position for e in found] == list(range(last - count + 1, last + 1))
+
+
 # -- what is read: the hard interleavings, one by one ---------------------------------------------------------
 
 
