@@ -80,6 +80,11 @@ class Task(Resource):
         if fail:
             comment.text = "x" * 101
 
+    @action(to="editor")
+    async def abandon(self, tx: Tx) -> None:
+        """Delete the task's project, and so the task."""
+        await tx.delete(await tx.get(Project, str(self.project)))
+
 
 class Shot(Resource):
     """A shot of a project."""

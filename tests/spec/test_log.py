@@ -155,6 +155,25 @@ async def test_a_unit_of_the_products_own_is_logged(engine: Engine) -> None:
     assert [e.type for e in last] == ["project.created", "task.created", "person.updated", "task.deleted"]
 
 
+async def test_a_row_that_went_with_another_may_be_deleted_as_well(engine: Engine) -> None:
+    """In one unit a row is deleted once, however often that is asked; it is then not shown."""
+    ids = await add_world(engine)
+
+    async def work(tx: Tx) -> None:
+        task, child = await tx.get(Task, ids["task"]), await tx.get(Task, ids["child"])
+        for row in (task, child, task):
+            await tx.delete(row)
+
+    await engine.transact(call("req_unit"), work)
+    last = [e for e in await assert_the_log_tells_the_rows(engine) if e.request_id == "req_unit"]
+    assert sorted(e.row_id for e in last) == sorted(ids[n] for n in ("task", "child", "cover"))
+    outcome = await engine.run(call(), Act("Task", "abandon", ids["loose"]))
+    assert (outcome.key, outcome.row) == (ids["loose"], None)
+    assert not any(
+        row["project"] == "SWA" for (name, _), row in (await tables(engine)).items() if name == "Task"
+    )
+
+
 async def test_a_command_that_fails_leaves_neither_row_nor_entry(engine: Engine) -> None:
     ids = await add_world(engine)
     await engine.run(call(), Create("Invoice", {"person": ids["bob"]}))

@@ -299,11 +299,11 @@ class Engine:
         for update in updated:
             await self.writer.update(unit, update)
         for old in tx.deleted:
-            if id(old) not in fresh:
-                await self.writer.delete(
-                    unit, Delete(self._declared(old).name, old.__dict__["_values"]["id"])
-                )
-        outcome = await self._result(mine, result, resource, row, select, tx)
+            name, key = self._declared(old).name, old.__dict__["_values"]["id"]
+            if id(old) not in fresh and not unit.has_deleted(name, key):
+                await self.writer.delete(unit, Delete(name, key))
+        went = {key for key, known in tx.drafts.items() if id(known) in gone or unit.has_deleted(*key)}
+        outcome = await self._result(mine, result, resource, row, select, went)
         return replace(outcome, position=await self.writer.finish(unit))
 
     async def _unchanged(self, unit: Unit, tx: Tx) -> None:
@@ -323,10 +323,10 @@ class Engine:
         resource: Resource | None,
         row: tuple[str, str] | None,
         select: Select,
-        tx: Tx,
+        gone: set[tuple[str, str]],
     ) -> Outcome:
         """What an action answers: what it returned or, if that is nothing, its row. Rows are shown as the caller may
-        see them, with what was asked for where they are of the action's own resource."""
+        see them, with what was asked for where they are of the action's own resource; those that are gone, not."""
         if resource is None:
             return Outcome(None, value=result, returned=True)
 
@@ -347,8 +347,7 @@ class Engine:
             # Put into JSON's forms here, so that what cannot be sent is found before anything is kept.
             value = msgspec.to_builtins(result, str_keys=True, enc_hook=_cannot_send)
             return Outcome(row[0] if row else None, value=value, returned=result is not None)
-        known = tx.drafts.get((shown.name, key))
-        if any(known is old for old in tx.deleted):
+        if (shown.name, key) in gone:
             return Outcome(key)
         return await self.writer.read_back(unit, shown, {"id": key}, None, (), selected(shown))
 

@@ -51,6 +51,10 @@ class Unit:
     rules: Rules
     entries: list[Entry] = field(default_factory=list)
 
+    def has_deleted(self, resource: str, key: str) -> bool:
+        """Whether a row has gone in this unit, by itself or with another."""
+        return any(e.after is None and e.row_id == key and e.resource == resource for e in self.entries)
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
