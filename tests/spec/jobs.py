@@ -14,6 +14,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.schema import Schema
 from headwater.engine.tx import Tx
 from headwater.ir.command import Act, Command, Create, Delete, Update
+from headwater.ir.model import Model
 from tests.nursery import Tell, die
 from tests.spec.ledger import Comment, Images, Person, Project, Shot, Task, app
 from tests.stores import dialect, new_store
@@ -31,6 +32,11 @@ async def create_tables(url: str) -> None:
     """The tables of the ledger's app. Before its store opens: two SQLite libraries with one file open in one process
     undo each other's locks."""
     await migrate.create_all(Schema(app.model, dialect(url)), url)
+
+
+async def create_log(url: str) -> None:
+    """The log's table, and one of settings, alone."""
+    await migrate.create_all(Schema(Model({}, {}, {}), dialect(url)), url)
 
 
 @asynccontextmanager

@@ -26,9 +26,9 @@ from tests.stores import open_store
 
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))
 COMMANDS = 3000 if LONG else 150
-TRANSACTIONS = 4000 if LONG else 60
+TRANSACTIONS = 4000 if LONG else 50
 """Of each of the eight writers."""
-SCHEDULES = 5000 if LONG else 150
+SCHEDULES = 5000 if LONG else 120
 EDITOR = Actor("person_editor", roles=frozenset({"guest", "user", "editor"}))
 
 only_postgres = pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
@@ -308,7 +308,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(store_url: str) -> AsyncIterator[Stage]:
-    await jobs.create_tables(store_url)
+    await jobs.create_log(store_url)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(store_url))
         connections = [await asyncpg.connect(store_url) for _ in range(6)]
@@ -545,7 +545,7 @@ async def follow(log: Log, over: asyncio.Event, seed: int) -> list[Entry]:
 async def test_readers_keep_up_with_writers_that_delay_and_undo(store_url: str) -> None:
     """Eight writers change twelve rows, tarry before and after they draw, and one time in eight roll back after it;
     three readers poll meanwhile. Each reads every entry once, and each row's in order."""
-    await jobs.create_tables(store_url)
+    await jobs.create_log(store_url)
     seed = random.randrange(1 << 30)
     draw = random.Random(seed)
     over = asyncio.Event()
