@@ -123,6 +123,9 @@ class Dialect(Protocol):
     def starts_with(self, item: Element, text: Element) -> Element:
         """`item` starts with `text`, compared by code point."""
 
+    def mean(self, item: Element) -> Element:
+        """The mean of a column of whole numbers over some rows, rounded half away from zero."""
+
     def is_true(self, item: Element) -> Element:
         """A predicate whose null counts as false, so that `not` complements it."""
 

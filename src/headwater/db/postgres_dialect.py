@@ -125,6 +125,9 @@ class PostgresDialect:
     def starts_with(self, item: Element, text: Element) -> Element:
         return Condition("({0} ^@ {1})", item, sa.type_coerce(text, types.Text()))
 
+    def mean(self, item: Element) -> Element:
+        return Template("round(avg({0}))::BIGINT", item, type=types.Integer())
+
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
 

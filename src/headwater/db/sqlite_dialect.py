@@ -140,12 +140,21 @@ class SQLiteDialect:
         # A range, so that an index serves it: no character's UTF-8 begins with the byte FF.
         return Condition("({0} >= {1} AND {0} < {1} || CAST(x'ff' AS TEXT))", item, text)
 
+    def mean(self, item: Element) -> Element:
+        return Template(_MEAN, item, type=types.Integer())
+
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
 
     def writers(self, table: str) -> str | None:
         return None
 
+
+# In whole numbers, since `avg` is in floating point, which loses digits.
+_MEAN = (
+    "(sum({0}) / nullif(count({0}), 0) +"
+    " CASE WHEN 2 * abs(sum({0}) % count({0})) < count({0}) THEN 0 WHEN sum({0}) < 0 THEN -1 ELSE 1 END)"
+)
 
 _DURATION = (
     "(CASE WHEN {0} < 0 THEN '-PT' ELSE 'PT' END || abs({0} / 1000000) ||"

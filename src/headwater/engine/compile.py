@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.db.base import Element, Encode
+from headwater.db.elements import Template
 from headwater.engine.guard import Rules
 from headwater.engine.schema import Schema
 from headwater.ir import expr as e
@@ -313,9 +314,9 @@ class Compiler:
         gap = want.places - _places(have)
         if gap >= 0:
             return self._scale(element, Type(Kind.DECIMAL, _places(have)), want.places)
-        unit: Element = sa.literal_column(str(10**-gap))
-        half = sa.case((element < 0, -unit / 2), else_=unit / 2)
-        return sa.cast((element + half) / unit, self.schema.dialect.column_type(INTEGER))
+        unit = 10**-gap  # as text, since SQLAlchemy's division of whole numbers is not one of whole numbers
+        rounded = f"(({{0}} + CASE WHEN {{0}} < 0 THEN -{unit // 2} ELSE {unit // 2} END) / {unit})"
+        return Template(rounded, element, type=self.schema.dialect.column_type(INTEGER))
 
     def _aggregate(self, node: e.Aggregate, scope: Scope) -> tuple[Element, Type]:
         if node.path:
@@ -342,7 +343,7 @@ class Compiler:
                     if type.kind != Kind.FLOAT:
                         value = sa.cast(value, integer)
                 case "avg" if type.kind in SCALED:
-                    value = sa.cast(sa.func.round(sa.func.avg(element)), integer)
+                    value = self.schema.dialect.mean(element)
                 case "avg":
                     value = sa.cast(sa.func.avg(element), self.schema.dialect.column_type(FLOAT))
                     type = FLOAT
