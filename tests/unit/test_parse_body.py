@@ -101,12 +101,16 @@ def test_a_replacement_is_the_whole_row() -> None:
     assert PROJECTS.update({"name": "Swan"}, replace=True) == ({"name": "Swan"}, None)
 
 
-@pytest.mark.parametrize("body", [None, [], "a", 5, True])
-def test_a_body_is_an_object(body: Any) -> None:
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(None, "null"), ([], "an array"), ("a", "a string"), (5, "a number"), (True, "a boolean")],
+)
+def test_a_body_is_an_object(body: Any, said: str) -> None:
     for read in (TASKS.create, TASKS.update):
         with pytest.raises(Fault) as caught:
             read(body)
         assert caught.value.code == "INVALID_FORMAT"
+        assert caught.value.message == f"The body must be a JSON object, not {said}."
 
 
 @pytest.mark.parametrize(

@@ -260,8 +260,8 @@ def field(
 
     Lengths count code points of a text or elements of a list; `pattern` must match the whole text. `places`
     are a decimal's digits after the point, from 0 to 9. `unique`: no two rows share the value (null is never
-    shared). `index`: filters and sorts by it are fast on large tables. `search`: found by `q=`. `immutable`:
-    set at creation only. `internal`: never leaves the engine.
+    shared). `index`: filters and sorts by it are fast on large tables. `search`: to be found by its words, for
+    which there is no parameter yet. `immutable`: set at creation only. `internal`: never leaves the engine.
     """
     return Field(
         _options("field", default, default_factory, min_length=min_length, max_length=max_length,
@@ -421,7 +421,7 @@ def through(
     doc: str | None = None,
     init: Literal[False] = False,
 ) -> Many[Any]:
-    """The rows that a link resource joins to this one.
+    """The rows that a link resource joins to this one, as far as the caller may read the links.
 
     `through(lambda: Membership.project, lambda: Membership.person)` in Project gives its persons.
     """

@@ -232,8 +232,7 @@ def _composed(value: Any) -> Any:
 
 def _object(body: Any) -> Mapping[str, Any]:
     if not isinstance(body, dict):
-        what = "empty" if body is None else json_name(body)
-        raise Fault("INVALID_FORMAT", f"The body must be a JSON object, not {what}.")
+        raise Fault("INVALID_FORMAT", f"The body must be a JSON object, not {json_name(body)}.")
     return body
 
 
