@@ -55,7 +55,7 @@ def test_json_lines(pipe: tuple[int, Lines]) -> None:
     descriptor, lines = pipe
     log = Log(descriptor=descriptor)
     observers = Observers()
-    observers.add(log)
+    observers.add(log, *log.kinds)
     observers.emit(SERVED)
     observers.emit(StatementRun("select 1", "read"))
     observers.emit(UnexpectedFailure("req_2", bug()))
@@ -98,8 +98,10 @@ def test_readable_lines_cannot_move_the_cursor(pipe: tuple[int, Lines]) -> None:
 def test_requests_can_be_left_out(pipe: tuple[int, Lines]) -> None:
     descriptor, lines = pipe
     log = Log(descriptor=descriptor, access=False)
-    log(SERVED)
-    log(SecurityEvent("x", None, "r", "n"))
+    observers = Observers()
+    observers.add(log, *log.kinds)
+    observers.emit(SERVED)
+    observers.emit(SecurityEvent("x", None, "r", "n"))
     log.close()
     assert len(lines()) == 1
 

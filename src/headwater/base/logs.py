@@ -42,12 +42,15 @@ class Log(logging.Handler):
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
+    @property
+    def kinds(self) -> tuple[type[Observation], ...]:
+        """What it makes lines of."""
+        return (*((RequestServed,) if self.access else ()), UnexpectedFailure, SecurityEvent)
+
     def __call__(self, observation: Observation) -> None:
-        kind = type(observation)
-        if kind is RequestServed:
-            if self.access:
-                self._put(self._render(time.time(), observation))
-        elif kind is UnexpectedFailure or kind is SecurityEvent:
+        if type(observation) is RequestServed:
+            self._put(self._render(time.time(), observation))
+        else:
             self._put((time.time(), observation))
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -6,6 +6,7 @@ process exactly there.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import msgspec
 
@@ -71,26 +72,38 @@ WRITE_STAGES = (
 Observer = Callable[[Observation], None]
 
 
-class Observers:
-    """The observers of one application. Empty, which is the common case on hot paths, costs one truth test."""
+KINDS: tuple[type[Observation], ...] = get_args(Observation)
 
-    __slots__ = ("_observers",)
+
+class Observers:
+    """The observers of one application.
+
+    Hot paths ask `if StatementRun in observers.wanted` before they make an observation that nobody looks at.
+    """
+
+    __slots__ = ("_of_kind", "wanted")
 
     def __init__(self) -> None:
-        self._observers: tuple[Observer, ...] = ()
+        self._of_kind: dict[type[Observation], tuple[Observer, ...]] = {}
+        self.wanted: frozenset[type[Observation]] = frozenset()
 
-    def __bool__(self) -> bool:
-        return bool(self._observers)
-
-    def add(self, observer: Observer) -> Callable[[], None]:
-        """Add an observer; the returned function removes it."""
-        self._observers = (*self._observers, observer)
+    def add(self, observer: Observer, *kinds: type[Observation]) -> Callable[[], None]:
+        """Add an observer of some kinds of observations, or of all; the returned function removes it."""
+        chosen = kinds or KINDS
+        for kind in chosen:
+            self._set(kind, (*self._of_kind.get(kind, ()), observer))
 
         def remove() -> None:
-            self._observers = tuple(o for o in self._observers if o is not observer)
+            for kind in chosen:
+                self._set(kind, tuple(o for o in self._of_kind[kind] if o is not observer))
 
         return remove
 
+    def _set(self, kind: type[Observation], observers: tuple[Observer, ...]) -> None:
+        self._of_kind[kind] = observers
+        self.wanted = frozenset(kind for kind, some in self._of_kind.items() if some)
+
     def emit(self, observation: Observation) -> None:
-        for observer in self._observers:
+        """Tell those who look at its kind."""
+        for observer in self._of_kind.get(type(observation), ()):
             observer(observation)

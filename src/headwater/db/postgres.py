@@ -49,7 +49,7 @@ class PostgresStore:
     async def read(
         self, sql: str, parameters: Sequence[Any] = (), *, deadline: float | None = None
     ) -> list[Row]:
-        if self.observers:
+        if StatementRun in self.observers.wanted:
             self.observers.emit(StatementRun(sql, "read"))
         pool = self._pool
         session = pool.free.pop() if pool.free else await pool.take(deadline)
@@ -95,7 +95,7 @@ class PostgresStore:
         transaction = _Transaction(session, self.observers, deadline)
         settled = False
         try:
-            if self.observers:
+            if WriteStage in self.observers.wanted:
                 self.observers.emit(WriteStage("begun"))
             result = await _watch(work(transaction), transaction)
             if transaction.failure:
@@ -113,7 +113,7 @@ class PostgresStore:
                 self._pool.give(session)
             else:
                 self._recover(session)
-        if self.observers:
+        if WriteStage in self.observers.wanted:
             self.observers.emit(WriteStage("committed"))
         return result
 
@@ -165,7 +165,7 @@ class _Transaction:
             raise RuntimeError("the transaction is over")
         if self.failure:
             raise self.failure
-        if self._observers:
+        if StatementRun in self._observers.wanted:
             self._observers.emit(StatementRun(sql, "write"))
         self.running = True
         try:

@@ -82,7 +82,7 @@ class SQLiteStore:
         reader = self._reader
         if reader is None:
             raise Unavailable("the store is not open")
-        if self.observers:
+        if StatementRun in self.observers.wanted:
             self.observers.emit(StatementRun(sql, "read"))
         if deadline is not None and time.monotonic() >= deadline:
             raise Interrupted("the deadline had passed")

@@ -85,7 +85,7 @@ class _Transaction:
             raise RuntimeError("the transaction is over")
         if self.failure and not isinstance(self.failure, ReferenceViolation):
             raise self.failure  # after a dangling reference, its transaction may still ask which one it was
-        if self._observers:
+        if StatementRun in self._observers.wanted:
             self._observers.emit(StatementRun(sql, "write"))
         try:
             return cast(list[Row], self._connection.execute(sql, parameters).fetchall())
@@ -138,7 +138,7 @@ class Writer:
     def _main(self) -> None:
         while unit := self._take(wait=True):
             outcomes = self._transaction(unit)
-            if self._observers:
+            if WriteStage in self._observers.wanted:
                 self._announce(outcomes)
             with suppress(
                 RuntimeError
@@ -230,7 +230,7 @@ class Writer:
         self._deadline = unit.deadline
         try:
             connection.execute("SAVEPOINT unit")
-            if self._observers:
+            if WriteStage in self._observers.wanted:
                 self._observers.emit(WriteStage("begun"))
             result = unit.context.run(_finish, unit.work, transaction)
             if transaction.failure:

@@ -7,7 +7,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -188,7 +187,8 @@ class Engine:
         async def work(connection: Connection) -> Outcome:
             unit = Unit(connection, call, rules)
             outcome = await self._perform(unit, command)
-            return replace(outcome, position=await self.writer.finish(unit))
+            outcome.position = await self.writer.finish(unit)
+            return outcome
 
         return await self._write(call, work)
 
@@ -206,7 +206,7 @@ class Engine:
             result = await self.store.write(work, deadline=call.deadline)
         except (Unavailable, Contended, Interrupted) as error:
             raise store_fault(error) from error
-        if self.store.observers:
+        if WriteStage in self.store.observers.wanted:
             self.store.observers.emit(WriteStage("acknowledged"))
         return result
 
@@ -304,7 +304,8 @@ class Engine:
                 await self.writer.delete(unit, Delete(name, key))
         went = {key for key, known in tx.drafts.items() if id(known) in gone or unit.has_deleted(*key)}
         outcome = await self._result(mine, result, resource, row, select, went)
-        return replace(outcome, position=await self.writer.finish(unit))
+        outcome.position = await self.writer.finish(unit)
+        return outcome
 
     async def _unchanged(self, unit: Unit, tx: Tx) -> None:
         """Lock every row that was read, in one order for all, and compare versions."""

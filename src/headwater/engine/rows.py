@@ -1,6 +1,6 @@
 """What happens to a row on its way in: defaults, the log's images of it, and the refusals in the client's words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from typeid import TypeID
@@ -8,8 +8,8 @@ from typeid import TypeID
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.ir.command import Expected
-from headwater.ir.model import Field, Resource
-from headwater.ir.values import to_wire
+from headwater.ir.model import Resource
+from headwater.ir.values import wire_encoder
 from headwater.log.log import Entry
 
 
@@ -44,9 +44,20 @@ def replacement(resource: Resource, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+Logged = Sequence[tuple[str, Callable[[Any], Any]]]
+"""The names of the fields that the log keeps, and the functions that make their wire forms."""
+
+
+def logged(resource: Resource) -> Logged:
+    """All stored fields but those that are nobody's to see."""
+    stored = (f for f in resource.fields.values() if f.column is not None and not f.internal)
+    return [(f.name, wire_encoder(f.type)) for f in stored]
+
+
 def entry(
     call: Call,
     resource: Resource,
+    fields: Logged,
     what: str,
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any] | None,
@@ -55,10 +66,10 @@ def entry(
     row = new if new is not None else old
     assert row is not None
     if old is not None and new is not None:
-        changed = {f.name: old[f.name] for f in _logged(resource) if old[f.name] != new[f.name]}
-        before: dict[str, Any] | None = _image(resource, changed)
+        changed = [(name, encode) for name, encode in fields if old[name] != new[name]]
+        before: dict[str, Any] | None = _image(changed, old)
     else:
-        before = None if old is None else _image(resource, old)
+        before = None if old is None else _image(fields, old)
     return Entry(
         type=f"{resource.singular}.{what}",
         resource=resource.name,
@@ -69,20 +80,12 @@ def entry(
         organisation=call.organisation,
         request_id=call.request_id,
         before=before,
-        after=None if new is None else _image(resource, new),
+        after=None if new is None else _image(fields, new),
     )
 
 
-def _logged(resource: Resource) -> list[Field]:
-    return [f for f in resource.fields.values() if f.column is not None and not f.internal]
-
-
-def _image(resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f.name: None if values[f.name] is None else to_wire(f.type, values[f.name])
-        for f in _logged(resource)
-        if f.name in values
-    }
+def _image(fields: Logged, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if (value := values[name]) is None else encode(value) for name, encode in fields}
 
 
 def expect(resource: Resource, old: Mapping[str, Any], expected: Expected | None) -> None:

@@ -22,6 +22,7 @@ from headwater.engine.rows import (
     dangling_reference,
     entry,
     expect,
+    logged,
     new_values,
     raise_duplicate,
     replacement,
@@ -82,6 +83,7 @@ class Writer:
         self.model, self.store, self.planner, self.log = model, store, planner, log
         self.schema = planner.schema
         self._plans: dict[Any, Plan] = {}
+        self._logged = {r.name: logged(r) for r in model.resources.values()}
         self._columns = {r.name: self._columns_of(r) for r in model.resources.values()}
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}
 
@@ -101,7 +103,7 @@ class Writer:
         ]
 
     def stage(self, name: str) -> None:
-        if self.store.observers:
+        if WriteStage in self.store.observers.wanted:
             self.store.observers.emit(WriteStage(name))
 
     def _plan(self, key: Any, make: Any) -> Plan:
@@ -127,7 +129,7 @@ class Writer:
         self.stage("written")
         given = tuple(n for n in command.values if n in resource.fields)
         outcome = await self.read_back(unit, resource, values, "create", given, command.select)
-        unit.entries.append(entry(unit.call, resource, "created", None, values))
+        unit.entries.append(self._entry(unit, resource, "created", None, values))
         return outcome
 
     async def update(self, unit: Unit, command: Update) -> Outcome:
@@ -151,8 +153,18 @@ class Writer:
         await self._update_row(unit, resource, old, values)
         self.stage("written")
         outcome = await self.read_back(unit, resource, values, "update", changed, command.select)
-        unit.entries.append(entry(unit.call, resource, "updated", old, values))
+        unit.entries.append(self._entry(unit, resource, "updated", old, values))
         return outcome
+
+    def _entry(
+        self,
+        unit: Unit,
+        resource: Resource,
+        what: str,
+        old: Mapping[str, Any] | None,
+        new: Mapping[str, Any] | None,
+    ) -> Entry:
+        return entry(unit.call, resource, self._logged[resource.name], what, old, new)
 
     async def delete(self, unit: Unit, command: Delete) -> Outcome:
         resource = self.model.resources[command.resource]
@@ -491,7 +503,7 @@ class Writer:
             parent = self.model.resources[name]
             gone = left.pop(name)
             unit.entries += [
-                entry(unit.call, parent, "deleted", gone_row, None) for gone_row in gone.values()
+                self._entry(unit, parent, "deleted", gone_row, None) for gone_row in gone.values()
             ]
             await self._delete_rows(unit, parent, list(gone))
 
@@ -528,7 +540,7 @@ class Writer:
                     new["updated_at"] = unit.call.now
                 self._check_row(child, new, unit.call)
                 await self._update_row(unit, child, old, new)
-                unit.entries.append(entry(unit.call, child, "updated", old, new))
+                unit.entries.append(self._entry(unit, child, "updated", old, new))
 
     async def _referring(
         self, unit: Unit, child: Resource, found: Field, ids: list[str]

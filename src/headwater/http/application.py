@@ -36,7 +36,7 @@ class Application:
     ) -> None:
         self.config = config or Config()
         self.routes = routes if isinstance(routes, Routes) else Routes(routes)
-        self.observers = Observers() if observers is None else observers  # an empty one is false
+        self.observers = observers or Observers()
         self._start, self._stop = start, stop
         handler: Handler = _dispatch
         for layer in reversed(middleware):
@@ -93,7 +93,7 @@ class Application:
         self._observe(exchange, status, started)
 
     def _observe(self, exchange: Exchange, status: int, started: float) -> None:
-        if self.observers:
+        if RequestServed in self.observers.wanted:
             seconds = time.perf_counter() - started
             route = exchange.route
             self.observers.emit(

@@ -92,7 +92,7 @@ def work(
     logging.getLogger().addHandler(log)
     # Below this, uvicorn tells of clients that do not speak HTTP.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    remove = application.observers.add(log)
+    remove = application.observers.add(log, *log.kinds)
     server = _Server(application, certificates, ready, parent)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -80,7 +80,7 @@ class Act:
 Command = Create | Update | Delete | Act
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What a write did.
 

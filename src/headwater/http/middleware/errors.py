@@ -35,7 +35,7 @@ def failure(error: Exception, exchange: Exchange, observers: Observers) -> Respo
     """
     fault = _database_fault(error)
     if fault is None:
-        if observers:
+        if UnexpectedFailure in observers.wanted:
             observers.emit(UnexpectedFailure(exchange.request_id, error))
         else:
             logging.getLogger("headwater").error("failure in %s", exchange.request_id, exc_info=error)
