@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from headwater.base.call import ANONYMOUS
 from tests.spec.rest_world import EDITOR, WRITER, World, open_world
 
 JOB = {"filmId": "SWA", "title": "Roto"}
@@ -299,6 +300,27 @@ async def test_who_may_not_read_what_they_write_learns_its_id(world: World) -> N
     assert diary.data == {"id": diary.headers["location"].rpartition("/")[2]}
     assert "etag" not in diary.headers
     assert (await writer.get(diary.headers["location"])).status == 404
+
+
+async def test_who_has_not_signed_in_is_asked_to_where_nothing_is_for_guests(world: World) -> None:
+    place = await job(world)
+    world.actor = ANONYMOUS
+    for method, target, body in [
+        ("GET", "/api/v1/workers", None),
+        ("GET", "/api/v1/workers/none", None),
+        ("GET", "/api/v1/workers?page=1", None),
+        ("POST", "/api/v1/jobs", JOB),
+        ("PATCH", place, {"title": "x"}),
+        ("DELETE", place, None),
+        ("DELETE", "/api/v1/jobs/none", None),
+        ("POST", f"{place}/finish", None),
+        ("POST", "/api/v1/jobs/count-open", None),
+    ]:
+        reply = await world.ask(method, target, body)
+        assert (reply.status, reply.error["code"]) == (401, "AUTHENTICATION_REQUIRED"), target
+        assert reply.headers["www-authenticate"].startswith("Bearer")
+    assert (await world.get("/api/v1/jobs")).data == []
+    assert (await world.get(place)).status == 404
 
 
 async def test_who_may_not_write_is_told_why(world: World) -> None:

@@ -56,10 +56,12 @@ class Engine:
     async def read(self, call: Call, query: Query) -> Answer:
         """Answer a query with what the caller may see, by one statement.
 
-        Raises Fault: RESOURCE_NOT_FOUND for one row that is not there or not visible, INSUFFICIENT_PERMISSIONS for
-        naming a field that may not be read, INVALID_CURSOR, QUERY_TOO_COMPLEX, DEADLINE_EXCEEDED, DATABASE_ERROR.
+        Raises Fault: RESOURCE_NOT_FOUND for one row that is not there or not visible, AUTHENTICATION_REQUIRED where
+        only those may read who have signed in, INSUFFICIENT_PERMISSIONS for naming a field that may not be read,
+        INVALID_CURSOR, QUERY_TOO_COMPLEX, DEADLINE_EXCEEDED, DATABASE_ERROR.
         """
         rules = self.guard.rules(call)
+        self._admit(call, rules, query.resource, "read")
         values: list[Any] = []
         key = (rules.number, shape(query, values))
         if query.key is not None:
@@ -192,7 +194,13 @@ class Engine:
 
         return await self._write(call, work)
 
+    def _admit(self, call: Call, rules: Rules, resource: str, verb: str) -> None:
+        """Ask those to sign in who have not, where no rule lets them do this to any row: it tells of no row."""
+        if not rules.signed_in and rules.rows(self.model.resources[resource], verb) == e.FALSE:
+            raise denied(call, self.model.resources[resource], verb)
+
     async def _perform(self, unit: Unit, command: Create | Update | Delete) -> Outcome:
+        self._admit(unit.call, unit.rules, command.resource, type(command).__name__.lower())
         match command:
             case Create():
                 return await self.writer.create(unit, command)
@@ -216,6 +224,7 @@ class Engine:
         resource = self.model.resources[command.resource]
         action = resource.actions[command.action]
         rules = self.guard.rules(call)
+        self._admit(call, rules, command.resource, command.action)
         arguments = dict(command.arguments)
         if action.on == "collection":
             if rules.rows(resource, action.name) == e.FALSE:
