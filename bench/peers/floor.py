@@ -1,7 +1,7 @@
 """The floor: raw ASGI, the driver itself, SQL by hand and msgspec; no layers, no checks beyond the rows' own.
 
 It answers with the same JSON as Headwater, which the database makes, since that was measured to cost least. It
-verifies no token, knows no rules but those of the small member, and writes no log entry and no access log.
+verifies no token, knows no rules but those of the small member, and writes no access log.
 """
 
 import asyncio
@@ -10,17 +10,32 @@ import datetime as dt
 import os
 import secrets
 import unicodedata
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import apsw
 import asyncpg
 import msgspec
 
-from bench.peers.floor_sql import CREATE, FIRST, MINE, NEXT, ONE, POSTGRES, PROJECTS, UPDATE, URL
+from bench.peers.floor_sql import CREATE, FIRST, LOG, MINE, NEXT, OLD, ONE, POSTGRES, PROJECTS, UPDATE, URL
 
 MEMBER = os.environ["BENCH_MEMBER"]
 CONNECTIONS = 10
+
+
+class Write(NamedTuple):
+    """A statement that writes one row, and what the log keeps of it."""
+
+    sql: str
+    values: tuple[Any, ...]
+    updates: bool
+
+    def entry(self, row: Any, old: Any) -> tuple[Any, ...]:
+        what, at = ("updated", self.values[2]) if self.updates else ("created", self.values[5])
+        before = encode({"priority": old}).decode() if self.updates else None
+        request = "req_" + secrets.token_hex(12)
+        return at, f"task.{what}", "Task", self.values[0], 1, MEMBER, request, before, row[0]
+
 
 # -- stores ---------------------------------------------------------------------------------------------
 
@@ -40,37 +55,43 @@ class SQLite:
             "wal_autocheckpoint = 10000",
         ):
             self.connection.execute(f"PRAGMA {pragma}").fetchall()
-        self.waiting: list[tuple[str, tuple[Any, ...], asyncio.Future[Any]]] = []
+        self.waiting: list[tuple[Write, asyncio.Future[Any]]] = []
 
     async def read(self, sql: str, *values: Any) -> list[Any]:
         return self.connection.execute(sql, values).fetchall()
 
-    async def write(self, sql: str, *values: Any) -> Any:
+    async def write(self, write: Write) -> Any:
         loop = asyncio.get_running_loop()
         if not self.waiting:
             loop.call_soon(self._commit)
         future: asyncio.Future[Any] = loop.create_future()
-        self.waiting.append((sql, values, future))
+        self.waiting.append((write, future))
         return await future
 
     def _commit(self) -> None:
         waiting, self.waiting = self.waiting, []
         try:
             self.connection.execute("BEGIN IMMEDIATE")
-            rows = [self.connection.execute(sql, values).fetchall()[0] for sql, values, _ in waiting]
+            rows = [self._run(write) for write, _ in waiting]
             self.connection.execute("COMMIT")
         except apsw.Error as error:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-            for _, _, future in waiting:
+            for _, future in waiting:
                 future.set_exception(error)
             return
-        for (_, _, future), row in zip(waiting, rows, strict=True):
+        for (_, future), row in zip(waiting, rows, strict=True):
             future.set_result(row)
+
+    def _run(self, write: Write) -> Any:
+        old = self.connection.execute(OLD, write.values[:1]).fetchall()[0] if write.updates else (None,)
+        row = self.connection.execute(write.sql, write.values).fetchall()[0]
+        self.connection.execute(LOG, write.entry(row, old[0])).fetchall()
+        return row
 
 
 class Postgres:
-    """Connections that each keep their prepared statements. One statement is one transaction."""
+    """Connections that each keep their prepared statements."""
 
     async def open(self) -> None:
         settings = {"TimeZone": "UTC", "jit": "off"}
@@ -88,8 +109,19 @@ class Postgres:
         finally:
             self.free.put_nowait(session)
 
-    async def write(self, sql: str, *values: Any) -> Any:
-        return (await self.read(sql, *values))[0]
+    async def write(self, write: Write) -> Any:
+        connection, prepared = session = await self.free.get()
+        try:
+            if not prepared.get(write.sql):
+                prepared[write.sql] = await connection.prepare(write.sql)
+                prepared[LOG] = await connection.prepare(LOG)
+            await connection.execute("BEGIN")
+            (row,) = await prepared[write.sql].fetch(*write.values)
+            await prepared[LOG].fetch(*write.entry(row, row[1] if write.updates else None))
+            await connection.execute("COMMIT")
+            return row
+        finally:
+            self.free.put_nowait(session)
 
 
 store: SQLite | Postgres = Postgres() if POSTGRES else SQLite()
@@ -153,13 +185,12 @@ async def write(receive: Any, method: str, path: str) -> bytes:
         more = message.get("more_body", False)
     values = decode(body)
     if method == "PATCH":
-        return single(await store.write(UPDATE, path[14:], values["priority"], now()))
+        return single(await store.write(Write(UPDATE, (path[14:], values["priority"], now()), True)))
     title = values["title"]
     folded = unicodedata.normalize("NFKC", title).casefold()
     key = "task_" + secrets.token_hex(13)
-    return single(
-        await store.write(CREATE, key, values["projectId"], title, folded, values["department"], now())
-    )
+    row = (key, values["projectId"], title, folded, values["department"], now())
+    return single(await store.write(Write(CREATE, row, False)))
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

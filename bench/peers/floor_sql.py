@@ -158,8 +158,12 @@ def statement(sql: str) -> str:
     return sql if POSTGRES else sql.replace("$", "?")
 
 
-def written(sql: str) -> str:
-    """A statement that writes one row and answers with it."""
+def written(sql: str, old: str = "") -> str:
+    """A statement that writes one row and answers with it; on PostgreSQL with the old value too, if any."""
+    if POSTGRES and old:
+        select = "SELECT id, priority FROM tasks WHERE id = $1 FOR NO KEY UPDATE"
+        changed = sql.replace("WHERE id = $1", "FROM o WHERE tasks.id = o.id")
+        return f"WITH o AS ({select}), t AS ({changed} tasks.*) {records(TASK, 'FROM t', old)}"
     if POSTGRES:
         return f"WITH t AS ({sql} *) {records(TASK, 'FROM t')}"
     return f"{sql} {record(task('tasks'))}"
@@ -178,4 +182,9 @@ PROJECTS = records(
     "(SELECT count(*) FROM (SELECT 1 FROM projects LIMIT 21) n)",
 )
 CREATE = statement(written(INSERT))
-UPDATE = statement(written(SET))
+UPDATE = statement(written(SET, "(SELECT priority FROM o)"))
+OLD = statement("SELECT priority FROM tasks WHERE id = $1")
+LOG = statement(
+    "INSERT INTO hw_log (at, type, resource, row_id, version, actor, request_id, before, after) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING position"
+)
