@@ -57,7 +57,7 @@ def total_order(compiler: Compiler, resource: Resource, sort: Sequence[Sort]) ->
 
 def key_columns(compiler: Compiler, scope: Scope, keys: Sequence[Key]) -> list[sa.Label[Any]]:
     """The keys' values in a row."""
-    return [compiler.scalar(key.sort.column, scope)[0].label(f"k{i}") for i, key in enumerate(keys)]
+    return [compiler.scalar(key.sort.column, scope)[0].label(f"_k{i}") for i, key in enumerate(keys)]
 
 
 def order_by(columns: Sequence[Any], keys: Sequence[Key], backward: bool = False) -> list[Any]:

@@ -8,6 +8,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from headwater.ir.model import Kind, Resource, Type
 from headwater.ir.query import Numbered, Query, Select
 
 NUMBER = Type(Kind.INTEGER)
+Conditions = Callable[[Scope], Sequence[Element]]
 MANY_KEYS = 200
 
 
@@ -72,9 +74,8 @@ class Page:
             )
             if self.single_range:
                 return rows
-            if (
-                ranges
-            ):  # both limits: the database plans by the first, which is a constant, and stops at the second
+            if ranges:
+                # Both limits: the database plans by the first, which is a constant, and stops at the second.
                 rows = self._ordered(rows.subquery(self.compiler.statement.name("p")), left)
             ranges.append(rows.cte(self.compiler.statement.name("r")))
             left = left - sa.select(sa.func.count()).select_from(ranges[-1]).scalar_subquery()
@@ -82,25 +83,23 @@ class Page:
         return self._ordered(union.subquery(self.compiler.statement.name("u")), self.limit)
 
     def _ordered(self, rows: sa.Subquery, limit: Element) -> sa.Select[Any]:
-        columns = [rows.c[f"k{i}"] for i in range(len(self.keys))]
+        columns = [rows.c[f"_k{i}"] for i in range(len(self.keys))]
         return sa.select(rows).order_by(*order_by(columns, self.keys, self.backward)).limit(limit)
 
     def candidates(self) -> sa.Subquery:
-        """The ids and sort values of the page."""
-        return self._ordered_ids(lambda scope: self._conditions(scope))
+        """The places and sort values of the page's rows."""
+        return self._named(self._first(self._conditions), "c")
 
-    def _ordered_ids(self, conditions: Any, places: bool = False) -> sa.Subquery:
-        """Ids and sort values of the rows that meet conditions. With `places`, each row's rowid too, by which SQLite
-        finds it again in half of the time."""
+    def _first(self, conditions: Conditions, whole: bool = False) -> sa.Select[Any]:
+        """Places and sort values of the first rows that meet conditions; with `whole`, all columns."""
         parts = []
-        ranges = self._range_count()
-        for number in range(ranges):
+        for number in range(self._range_count()):
             scope = self._scope()
             columns = key_columns(self.compiler, scope, self.keys)
-            place = [_rowid(scope.table).label("place")] if places else []
+            shown = scope.table.c if whole else [self._place(scope).label("_place")]
             ranged = self._ranges(columns)[number] if self.after is not None else []
             part = (
-                sa.select(scope.table.c.id.label("id"), *columns, *place)
+                sa.select(*shown, *columns)
                 .where(*conditions(scope), *ranged)
                 .order_by(*order_by(columns, self.keys, self.backward))
                 .limit(self.limit)
@@ -110,55 +109,38 @@ class Page:
                 part = part.offset(self.compiler.bind(_value_at(self.values + 1), NUMBER))
             parts.append(part)
         if len(parts) == 1:
-            return parts[0].subquery(self.compiler.statement.name("c"))
-        wrapped = [sa.select(p.subquery(self.compiler.statement.name("r"))) for p in parts]
-        union = sa.union_all(*wrapped).subquery(self.compiler.statement.name("u"))
-        whole = self._ordered(union, self.limit)
-        return whole.subquery(self.compiler.statement.name("c"))
+            return parts[0]
+        union = sa.union_all(*(sa.select(self._named(part, "r")) for part in parts))
+        return self._ordered(union.subquery(self.compiler.statement.name("u")), self.limit)
 
     def by_keys(self, sets: Sequence[KeySet]) -> sa.Subquery:
-        """The page's ids, by one ordered scan for each of the actor's keys, merged."""
+        """The page's rows, by one ordered scan for each of the actor's keys, merged. PostgreSQL takes along all columns
+        of the rows where it can, which costs it less than to look them up again."""
         lateral = self.compiler.schema.dialect.features.lateral
+        whole = lateral and len(sets) == 1
         branches = []
         for key_set in sets:
-            if key_set.related is None:
-                found = self._ordered_ids(
-                    lambda scope, s=key_set: (
-                        self._field(scope, s.field) == self._actor(),
-                        self.compiler.rule(s.rest, scope),
-                        *self._filters(scope),
-                    )
-                )
-                branches.append(sa.select(found))
-                continue
-            mine = self.key_query(key_set).subquery(self.compiler.statement.name("m"))
-            found = self._ordered_ids(
-                lambda scope, s=key_set, mine=mine: (
-                    self._field(scope, s.field) == mine.c.key,
-                    self.compiler.rule(s.rest, scope),
-                    *self._filters(scope),
-                ),
-                places=not lateral,
-            )
-            if lateral:
-                each = sa.select(*found.c).lateral(self.compiler.statement.name("l"))
-                branches.append(sa.select(*each.c).select_from(mine.join(each, sa.true())))
+            mine = None if key_set.related is None else self._named(self.key_query(key_set), "m")
+            key = self._actor() if mine is None else mine.c.key
+            found = self._first(partial(self._of_key, key_set, key), whole)
+            if mine is None:
+                branches.append(sa.select(self._named(found, "c")))
+            elif lateral:
+                each = found.lateral(self.compiler.statement.name("l"))
+                branches.append(sa.select(each).select_from(mine.join(each, sa.true())))
             else:
                 scope = self._scope()
                 columns = key_columns(self.compiler, scope, self.keys)
-                its = _rowid(scope.table).in_(sa.select(found.c.place))
-                row = sa.select(scope.table.c.id.label("id"), *columns)
+                place = self._place(scope)
+                its = place.in_(found.with_only_columns(found.selected_columns[0]))
+                row = sa.select(place.label("_place"), *columns)
                 branches.append(row.select_from(mine.join(scope.table, its)))
-        merged = (sa.union(*branches) if len(branches) > 1 else branches[0]).subquery(
-            self.compiler.statement.name("i")
-        )
-        order = [merged.c[f"k{i}"] for i in range(len(self.keys))]
-        return (
-            sa.select(merged)
-            .order_by(*order_by(order, self.keys, self.backward))
-            .limit(self.limit)
-            .subquery(self.compiler.statement.name("c"))
-        )
+        merged: Any = sa.union(*branches) if len(branches) > 1 else branches[0]
+        return self._named(self._ordered(self._named(merged, "i"), self.limit), "c")
+
+    def _of_key(self, key_set: KeySet, key: Element, scope: Scope) -> tuple[Element, ...]:
+        rest = self.compiler.rule(key_set.rest, scope)
+        return (self._field(scope, key_set.field) == key, rest, *self._filters(scope))
 
     def key_query(self, key_set: KeySet) -> sa.Select[Any]:
         """The actor's keys of one branch."""
@@ -173,12 +155,16 @@ class Page:
         return sa.select(key.label("key")).where(inner, key.is_not(None)).distinct()
 
     def late(self, found: sa.Subquery) -> sa.Select[Any]:
-        """The rows of a page whose ids are found."""
-        scope = self._scope()
-        columns = [found.c[f"k{i}"] for i in range(len(self.keys))]
+        """The rows of a page whose places are found, or all of whose columns are."""
+        columns = [found.c[f"_k{i}"] for i in range(len(self.keys))]
+        rows: Any = found
+        scope = Scope(self.resource, found)
+        if "_place" in found.c:
+            scope = self._scope()
+            rows = found.join(scope.table, self._place(scope) == found.c._place)
         return (
             sa.select(self._row(scope), *columns)
-            .select_from(found.join(scope.table, scope.table.c.id == found.c.id))
+            .select_from(rows)
             .order_by(*order_by(columns, self.keys, self.backward))
         )
 
@@ -212,6 +198,16 @@ class Page:
 
     def _scope(self) -> Scope:
         return Scope(self.resource, self.compiler.alias(self.resource))
+
+    def _named(self, query: Any, prefix: str) -> sa.Subquery:
+        found: sa.Subquery = query.subquery(self.compiler.statement.name(prefix))
+        return found
+
+    def _place(self, scope: Scope) -> Element:
+        """What a row is found by again: its id; on SQLite its rowid, which takes half of the time."""
+        if self.compiler.schema.dialect.features.lateral:
+            return scope.table.c.id  # type: ignore[no-any-return]
+        return sa.literal_column(f"{scope.table.name}.rowid")
 
     def _row(self, scope: Scope) -> Element:
         return self.render(self.compiler, scope, self.query.select).label("row")
@@ -317,10 +313,6 @@ def _key_set(resource: Resource, item: e.Predicate, rest: e.Predicate) -> KeySet
             )
             return None if foreign else KeySet(name, item, rest)
     return None
-
-
-def _rowid(table: Any) -> Element:
-    return sa.literal_column(f"{table.name}.rowid")
 
 
 def _value_at(index: int) -> Source:

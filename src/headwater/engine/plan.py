@@ -190,7 +190,7 @@ class Planner:
             )
         head = sa.select(*labelled).subquery("head")
         inner = rows.subquery("page")
-        values = [inner.c[f"k{i}"] for i in range(len(keys))]
+        values = [inner.c[f"_k{i}"] for i in range(len(keys))]
         on = head.c.within if "within" in head.c else sa.true()
         statement = (
             sa.select(inner.c.row, *self._marks(values, keys), *head.c)
