@@ -52,11 +52,16 @@ class Scope:
 
 @dataclass(eq=False, slots=True)
 class Statement:
-    """What one statement collects while it is compiled: its parameters' sources, and names not yet taken."""
+    """What one statement collects while it is compiled: its parameters' sources, and names not yet taken.
+
+    `few_keys`: for a resource, paths to rows that the actor is known to have few of, so that all their keys are
+    gathered once, rather than asked for with each row.
+    """
 
     sources: dict[str, Source] = field(default_factory=dict)
     uses_now: bool = False
     names: int = 0
+    few_keys: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
 
     def name(self, prefix: str) -> str:
         self.names += 1
@@ -194,12 +199,34 @@ class Compiler:
         return self.schema.dialect.has_element(column, parameter, type)
 
     def _related(self, node: e.Related, scope: Scope) -> Element:
+        if node.path in self.statement.few_keys.get(scope.resource.name, ()) and is_free(
+            node, scope.resource
+        ):
+            key = self.raw(scope.resource.fields[node.path[0]], scope)
+            return key.in_(self.keys_of(node, scope.resource))
         where = e.negate(node.where) if node.quantifier == "every" else node.where
         subquery, inner = self.rows_behind(node.path, node.root, scope)
         exists = (
             subquery.where(self.predicate(where, inner)).with_only_columns(sa.literal_column("1")).exists()
         )
         return exists if node.quantifier == "any" else sa.not_(exists)
+
+    def keys_of(self, node: e.Related, resource: Resource) -> sa.Select[Any]:
+        """The keys from which a relation leads to a row that meets a condition of its own (`is_free`)."""
+        model = self.schema.model
+        relation = model.target(resource, node.path[:-1]).relations[node.path[-1]]
+        many = model.resources[relation.target]
+        table = self.alias(many)
+        rows: Any = table
+        key = table.c[_column_of(many, relation.field)] if relation.kind == "many" else None
+        if relation.kind == "through":
+            link = model.resources[str(relation.through)]
+            linked = self.alias(link)
+            key = linked.c[_column_of(link, relation.field)]
+            rows = linked.join(table, table.c.id == linked.c[_column_of(link, str(relation.far))])
+        assert key is not None
+        holds = self.unruled().predicate(node.where, Scope(many, table))
+        return sa.select(key.label("key")).select_from(rows).where(holds, key.is_not(None)).distinct()
 
     # -- rows behind a relation -----------------------------------------------------------------------------
 
@@ -400,6 +427,14 @@ class Compiler:
 
 
 _LIST = Type(Kind.LIST, item=Kind.TEXT)
+
+
+def is_free(node: e.Related, resource: Resource) -> bool:
+    """Whether what is asked of the rows behind a relation of `resource` depends on them and the actor alone."""
+    if node.quantifier != "any" or len(node.path) != 2 or node.root not in (None, resource.name):
+        return False
+    named = (e.Column, e.Related, e.Aggregate)
+    return not any(isinstance(n, named) and n.root == resource.name for n in e.walk(node.where))
 
 
 def unreadable(resource: Resource, found: Field) -> Fault:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.db.base import Element
-from headwater.engine.compile import Compiler, Scope, Source
+from headwater.engine.compile import Compiler, Scope, Source, is_free
 from headwater.engine.order import After, Key, key_columns, order_by
 from headwater.ir import expr as e
 from headwater.ir.model import Kind, Resource, Type
@@ -120,7 +120,11 @@ class Page:
         whole = lateral and len(sets) == 1
         branches = []
         for key_set in sets:
-            mine = None if key_set.related is None else self._named(self.key_query(key_set), "m")
+            mine = None
+            if key_set.related is not None:
+                mine = self._named(self.compiler.keys_of(key_set.related, self.resource), "m")
+                few = self.compiler.statement.few_keys.setdefault(self.resource.name, set())
+                few.add(key_set.related.path)
             key = self._actor() if mine is None else mine.c.key
             found = self._first(partial(self._of_key, key_set, key), whole)
             if mine is None:
@@ -141,18 +145,6 @@ class Page:
     def _of_key(self, key_set: KeySet, key: Element, scope: Scope) -> tuple[Element, ...]:
         rest = self.compiler.rule(key_set.rest, scope)
         return (self._field(scope, key_set.field) == key, rest, *self._filters(scope))
-
-    def key_query(self, key_set: KeySet) -> sa.Select[Any]:
-        """The actor's keys of one branch."""
-        related = key_set.related
-        assert related is not None
-        target = self.compiler.schema.model.target(self.resource, related.path[:-1])
-        relation = target.relations[related.path[-1]]
-        many = self.compiler.schema.model.resources[relation.target]
-        table = self.compiler.alias(many)
-        inner = self.compiler.unruled().predicate(related.where, Scope(many, table))
-        key = table.c[str(many.fields[relation.field].column)]
-        return sa.select(key.label("key")).where(inner, key.is_not(None)).distinct()
 
     def late(self, found: sa.Subquery) -> sa.Select[Any]:
         """The rows of a page whose places are found, or all of whose columns are."""
@@ -187,7 +179,8 @@ class Page:
             counts = []
             for key_set in key_sets(self.resource, rule) or ():
                 if key_set.related is not None:
-                    some = self.key_query(key_set).limit(sa.literal_column(str(MANY_KEYS + 1)))
+                    keys = self.compiler.keys_of(key_set.related, self.resource)
+                    some = keys.limit(sa.literal_column(str(MANY_KEYS + 1)))
                     some_keys = some.subquery(self.compiler.statement.name("n"))
                     counts.append(sa.select(sa.func.count()).select_from(some_keys).scalar_subquery())
             if counts:
@@ -306,12 +299,8 @@ def _key_set(resource: Resource, item: e.Predicate, rest: e.Predicate) -> KeySet
             "eq", e.ActorValue(), e.Column((name,))
         ):
             return KeySet(name, None, rest)
-        case e.Related("any", (name, _), where, root) if root in (None, resource.name):
-            foreign = any(
-                (isinstance(n, e.Column | e.Related | e.Aggregate) and n.root == resource.name)
-                for n in e.walk(where)
-            )
-            return None if foreign else KeySet(name, item, rest)
+        case e.Related(path=(name, _)) if is_free(item, resource):
+            return KeySet(name, item, rest)
     return None
 
 

@@ -1,4 +1,4 @@
-"""First."""
+"""first."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -200,8 +200,7 @@ def upgrade() -> None:
     )
     op.create_index("uq_accounts_login", "accounts", ["login"], unique=True)
     op.create_index("ix_hw_log_row", "hw_log", ["resource", "row_id", "position"], unique=False)
-    op.create_index("uq_people_login", "people", ["login"], unique=True)
-    op.create_index("uq_signing_keys_turn", "signing_keys", ["turn"], unique=True)
+    op.create_index("ix_memberships_person_id", "memberships", ["person_id", "id"], unique=False)
     op.create_index(
         "ix_memberships_person_id_created_at", "memberships", ["person_id", "created_at", "id"], unique=False
     )
@@ -218,6 +217,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_memberships_project_id_person_id", "memberships", ["project_id", "person_id"], unique=True
     )
+    op.create_index("uq_people_login", "people", ["login"], unique=True)
     op.create_index("ix_sequences_project_id", "sequences", ["project_id", "id"], unique=False)
     op.create_index(
         "ix_sequences_project_id_created_at", "sequences", ["project_id", "created_at", "id"], unique=False
@@ -230,6 +230,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_shots_sequence_id_code", "shots", ["sequence_id", "code", "id"], unique=False)
     op.create_index("uq_shots_project_id_code", "shots", ["project_id", "code"], unique=True)
+    op.create_index("uq_signing_keys_turn", "signing_keys", ["turn"], unique=True)
     op.create_index(
         "ix_tasks_artist_id_status_created_at_desc_created_at",
         "tasks",
@@ -242,8 +243,12 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        "ix_tasks_project_id_created_at", "tasks", ["project_id", "created_at", "id"], unique=False
+        "ix_tasks_created_at_desc_created_at",
+        "tasks",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
+    op.create_index("ix_tasks_project_id", "tasks", ["project_id", "id"], unique=False)
     op.create_index(
         "ix_tasks_project_id_created_at_desc_created_at",
         "tasks",
@@ -263,22 +268,20 @@ def upgrade() -> None:
         "ix_tasks_shot_id", "tasks", [sa.literal_column("shot_id NULLS FIRST"), "id"], unique=False
     )
     op.create_index("ix_time_logs_person_id_date", "time_logs", ["person_id", "date", "id"], unique=False)
-    op.create_index(
-        "ix_time_logs_task_id_created_at", "time_logs", ["task_id", "created_at", "id"], unique=False
-    )
     op.create_index("ix_time_logs_task_id_date", "time_logs", ["task_id", "date", "id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_index("ix_time_logs_task_id_date", table_name="time_logs")
-    op.drop_index("ix_time_logs_task_id_created_at", table_name="time_logs")
     op.drop_index("ix_time_logs_person_id_date", table_name="time_logs")
     op.drop_index("ix_tasks_shot_id", table_name="tasks")
     op.drop_index("ix_tasks_reviewer_id", table_name="tasks")
     op.drop_index("ix_tasks_project_id_status_created_at_desc_created_at", table_name="tasks")
     op.drop_index("ix_tasks_project_id_created_at_desc_created_at", table_name="tasks")
-    op.drop_index("ix_tasks_project_id_created_at", table_name="tasks")
+    op.drop_index("ix_tasks_project_id", table_name="tasks")
+    op.drop_index("ix_tasks_created_at_desc_created_at", table_name="tasks")
     op.drop_index("ix_tasks_artist_id_status_created_at_desc_created_at", table_name="tasks")
+    op.drop_index("uq_signing_keys_turn", table_name="signing_keys")
     op.drop_index("uq_shots_project_id_code", table_name="shots")
     op.drop_index("ix_shots_sequence_id_code", table_name="shots")
     op.drop_index("ix_shots_project_id_created_at", table_name="shots")
@@ -287,13 +290,13 @@ def downgrade() -> None:
     op.drop_index("uq_sequences_project_id_code", table_name="sequences")
     op.drop_index("ix_sequences_project_id_created_at", table_name="sequences")
     op.drop_index("ix_sequences_project_id", table_name="sequences")
+    op.drop_index("uq_people_login", table_name="people")
     op.drop_index("uq_memberships_project_id_person_id", table_name="memberships")
     op.drop_index("ix_memberships_project_id_created_at", table_name="memberships")
     op.drop_index("ix_memberships_project_id", table_name="memberships")
     op.drop_index("ix_memberships_person_id_project_id", table_name="memberships")
     op.drop_index("ix_memberships_person_id_created_at", table_name="memberships")
-    op.drop_index("uq_signing_keys_turn", table_name="signing_keys")
-    op.drop_index("uq_people_login", table_name="people")
+    op.drop_index("ix_memberships_person_id", table_name="memberships")
     op.drop_index("ix_hw_log_row", table_name="hw_log")
     op.drop_index("uq_accounts_login", table_name="accounts")
     op.drop_table("time_logs")
