@@ -1,0 +1,68 @@
+"""Rules that lead through a link between two resources, in one row, in lists and in what is masked."""
+
+from __future__ import annotations
+
+from headwater import App, Field, Many, Ref, Resource, Role, allow, field, many, mask, ref, through
+from headwater.testing import client
+
+
+class Person(Resource):
+    """Somebody."""
+
+    name: Field[str] = field(max_length=40)
+    login: Field[str] = field(max_length=40)
+
+
+class Team(Resource):
+    """Some people."""
+
+    name: Field[str] = field(max_length=40)
+    seats: Many[Seat] = many(lambda: Seat.team)
+    people: Many[Person] = through(lambda: Seat.team, lambda: Seat.person)
+
+
+class Seat(Resource):
+    """That somebody is in a team."""
+
+    team: Ref[Team] = ref(on_delete="cascade")
+    person: Ref[Person] = ref(on_delete="cascade")
+
+
+class Job(Resource):
+    """What a team has to do."""
+
+    team: Ref[Team] = ref(on_delete="cascade")
+    title: Field[str] = field(max_length=40)
+    pay: Field[int] = field(default=0)
+
+
+for resource in (Person, Team, Seat, Job):
+    allow(resource, "read", "create", to="warden")
+allow(Job, "read", when=lambda actor: Job.team.people.any(Person.id == actor.id))
+mask(Job.pay, unless=lambda actor: Job.team.people.any((Person.id == actor.id) & (Person.name == "Ada")))
+
+
+async def test_a_rule_may_lead_through_a_link(store_url: str) -> None:
+    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
+    async with client(app, database_url=store_url) as nobody:
+        warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
+
+        async def create(path: str, **values: object) -> str:
+            reply = await warden.post(f"/api/v1/{path}", values)
+            assert reply.status == 201, reply.body
+            return str(reply.data["id"])
+
+        jobs = {}
+        for name in ("Red", "Blue", "Green"):
+            team = await create("teams", name=name)
+            jobs[name] = [await create("jobs", teamId=team, title=f"{name} {n}", pay=n) for n in range(3)]
+            if name != "Green":
+                await create("seats", teamId=team, personId=ada.id)
+        listed = (await ada.get("/api/v1/jobs?sort=-title&fields=title,pay")).data
+        assert [row["title"] for row in listed] == ["Red 2", "Red 1", "Red 0", "Blue 2", "Blue 1", "Blue 0"]
+        assert [row["pay"] for row in listed] == [2, 1, 0, 2, 1, 0]
+        first = await ada.get("/api/v1/jobs?sort=title&fields=title&limit=4")
+        rest = await ada.get(first.json()["links"]["next"])
+        assert [row["title"] for row in (*first.data, *rest.data)] == sorted(row["title"] for row in listed)
+        assert (await ada.get(f"/api/v1/jobs/{jobs['Red'][1]}")).data["pay"] == 1
+        assert (await ada.get(f"/api/v1/jobs/{jobs['Green'][1]}")).status == 404
