@@ -23,8 +23,9 @@ from headwater.engine.page import MANY_KEYS
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import expect, new_id
 from headwater.engine.schema import Schema
+from headwater.engine.statements import Unit
 from headwater.engine.tx import Tx, changes
-from headwater.engine.write import Unit, Writer
+from headwater.engine.write import Writer
 from headwater.ir import expr as e
 from headwater.ir.body import settle
 from headwater.ir.command import Act, Command, Create, Delete, Outcome, Update
@@ -323,7 +324,10 @@ class Engine:
             if known.__dict__["_loaded"] is not None:
                 read.setdefault(name, {})[key] = known.__dict__["_loaded"]["version"]
         for name in sorted(read):
-            if await self.writer.versions(unit, self.model.resources[name], sorted(read[name])) != read[name]:
+            if (
+                await self.writer.statements.versions(unit, self.model.resources[name], sorted(read[name]))
+                != read[name]
+            ):
                 raise _Stale
 
     async def _result(
@@ -369,7 +373,7 @@ class Engine:
         values: list[Any] = []
         key = ("rows", shape(query, values))
         plan = self._plan(key, lambda: self.planner.rows(slotted(query), self.guard.product))
-        return self.writer.decode_rows(query.resource, await self._fetch(call, plan, values))
+        return self.writer.statements.decode_rows(query.resource, await self._fetch(call, plan, values))
 
     def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
         """The id of a new row: its natural key, or a new TypeID."""

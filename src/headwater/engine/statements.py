@@ -1,0 +1,272 @@
+"""The statements that read and write stored rows within a transaction, each planned once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.base.call import Call
+from headwater.base.errors import Fault
+from headwater.db.base import Connection, Dialect, Encode, ReferenceViolation, Row, UniqueViolation
+from headwater.engine.compile import Compiler, Scope
+from headwater.engine.guard import Rules
+from headwater.engine.plan import Plan, Planner
+from headwater.engine.rows import dangling_reference, entry, logged, raise_duplicate
+from headwater.engine.schema import stored_fields
+from headwater.ir import expr as e
+from headwater.ir.model import Field, Kind, Resource, Type
+from headwater.ir.scalars import fold_text
+from headwater.ir.shape import Slot
+from headwater.log.log import Entry
+
+ID = Type(Kind.ID)
+PLANS = 2000
+_ALL = Slot(0, many=True)
+
+
+@dataclass(eq=False, slots=True)
+class Unit:
+    """One transaction in progress: who acts, by which rules, and what is to be logged."""
+
+    connection: Connection
+    call: Call
+    rules: Rules
+    entries: list[Entry] = field(default_factory=list)
+
+    def has_deleted(self, resource: str, key: str) -> bool:
+        """Whether a row has gone in this unit, by itself or with another."""
+        return any(e.after is None and e.row_id == key and e.resource == resource for e in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A resource's stored fields, in the order in which statements name them, with their forms."""
+
+    fields: tuple[Field, ...]
+    encoders: tuple[Encode | None, ...]
+    decoders: tuple[Encode | None, ...]
+
+    key: str
+
+    def decode(self, row: Sequence[Any]) -> dict[str, Any]:
+        values = {
+            f.name: value if value is None or decode is None else decode(value)
+            for f, decode, value in zip(self.fields, self.decoders, row, strict=False)
+        }
+        values[self.key] = values["id"]
+        return values
+
+
+class Statements:
+    """Reads and writes rows as they are stored, with the rights of the product."""
+
+    def __init__(self, planner: Planner) -> None:
+        self.planner, self.schema, self.model = planner, planner.schema, planner.model
+        self.dialect: Dialect = planner.dialect
+        self._plans: dict[Any, Plan] = {}
+        self._logged = {r.name: logged(r) for r in self.model.resources.values()}
+        self.columns = {r.name: self._columns_of(r) for r in self.model.resources.values()}
+
+    def _columns_of(self, resource: Resource) -> Columns:
+        dialect = self.dialect
+        fields = tuple(stored_fields(resource))
+        return Columns(
+            fields,
+            tuple(dialect.encoder(f.type) for f in fields),
+            tuple(dialect.decoder(f.type) for f in fields),
+            resource.key,
+        )
+
+    def plan(self, key: Any, make: Callable[[], Plan]) -> Plan:
+        """The plan of a key, made once."""
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            plan = self._plans[key] = make()
+        return plan
+
+    def note(
+        self,
+        unit: Unit,
+        resource: Resource,
+        what: str,
+        old: Mapping[str, Any] | None,
+        new: Mapping[str, Any] | None,
+    ) -> None:
+        """Keep what the log is to tell of a row when the unit is finished."""
+        unit.entries.append(entry(unit.call, resource, self._logged[resource.name], what, old, new))
+
+    def locked(self, statement: sa.Select[Any], table: Any, *, goes: bool = False) -> sa.Select[Any]:
+        """Lock the rows that are found. Only a row that `goes` is locked against new references to it: with those,
+        a change of what both refer to would deadlock, since an insert locks its targets in an order of its own."""
+        if not self.dialect.features.row_locks:
+            return statement
+        return statement.with_for_update(of=table, key_share=not goes)
+
+    async def versions(self, unit: Unit, resource: Resource, keys: list[str]) -> dict[str, int]:
+        """The current versions of rows, locked so that they stay so."""
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = compiler.alias(resource)
+            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), Scope(resource, table))
+            statement = sa.select(table.c.id, table.c.version).where(member).order_by(table.c.id)
+            return self.planner.finish(self.locked(statement, table), compiler)
+
+        plan = self.plan(("versions", resource.name), make)
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [keys]))
+        return {row[0]: row[1] for row in rows}
+
+    async def referring(
+        self, unit: Unit, child: Resource, found: Field, ids: list[str]
+    ) -> list[dict[str, Any]]:
+        """The rows that refer to any of these, locked."""
+        columns = self.columns[child.name]
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = compiler.alias(child)
+            member = compiler.predicate(e.OneOf(e.Column((found.name,)), (_ALL,)), Scope(child, table))
+            stored = [table.c[str(f.column)] for f in columns.fields]
+            statement = sa.select(*stored).where(member).order_by(table.c.id)
+            statement = self.locked(statement, table, goes=found.on_delete == "cascade")
+            return self.planner.finish(statement, compiler)
+
+        plan = self.plan(("referring", child.name, found.name), make)
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))
+        return [columns.decode(row) for row in rows]
+
+    def decode_rows(self, resource: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Rows of `Planner.rows`: stored fields, then computed ones."""
+        columns = self.columns[resource]
+        count = len(columns.fields)
+        computed = [
+            (f.name, self.dialect.decoder(f.type))
+            for f in self.model.resources[resource].fields.values()
+            if f.computed is not None
+        ]
+        found = []
+        for row in rows:
+            values = columns.decode(row)
+            for (name, decode), raw in zip(computed, row[count:], strict=True):
+                values[name] = raw if raw is None or decode is None else decode(raw)
+            found.append(values)
+        return found
+
+    async def exists(self, unit: Unit, found: Field, key: str) -> bool:
+        target = self.model.resources[str(found.target)]
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = compiler.alias(target)
+            where = table.c.id == compiler.bind(_value_at(0), ID)
+            return self.planner.finish(sa.select(table.c.id).where(where), compiler)
+
+        plan = self.plan(("exists", target.name), make)
+        return bool(await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key])))
+
+    async def insert(self, unit: Unit, resource: Resource, values: Mapping[str, Any]) -> None:
+        columns = self.columns[resource.name]
+        table = self.schema[resource.name]
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            named = {}
+            for i, f in enumerate(columns.fields):
+                named[str(f.column)] = compiler.bind(_value_at(i), f.type)
+            for f in columns.fields:
+                if f.folded:
+                    named[f.folded] = compiler.bind(_value_at(len(named)), ID)
+            return self.planner.finish(sa.insert(table).values(named), compiler)
+
+        plan = self.plan(("insert", resource.name), make)
+        row = [
+            value if (value := values.get(f.name)) is None or encode is None else encode(value)
+            for f, encode in zip(columns.fields, columns.encoders, strict=True)
+        ]
+        row += [_folded(values.get(f.name)) for f in columns.fields if f.folded]
+        await self._guarded(unit, resource, values, plan.sql, plan.parameters(unit.call, row))
+
+    async def update(
+        self, unit: Unit, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> None:
+        columns = self.columns[resource.name]
+        table = self.schema[resource.name]
+        chosen = tuple(i for i, f in enumerate(columns.fields) if values[f.name] != old[f.name])
+        folded = tuple(columns.fields[i] for i in chosen if columns.fields[i].folded)
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            named = {str(columns.fields[i].column): compiler.bind(_value_at(n), columns.fields[i].type)
+                     for n, i in enumerate(chosen)}  # fmt: skip
+            for n, f in enumerate(folded):
+                named[str(f.folded)] = compiler.bind(_value_at(len(chosen) + n), ID)
+            key = compiler.bind(_value_at(len(chosen) + len(folded)), ID)
+            return self.planner.finish(sa.update(table).where(table.c.id == key).values(named), compiler)
+
+        plan = self.plan(("update", resource.name, chosen), make)
+        row = []
+        for i in chosen:
+            value, encode = values[columns.fields[i].name], columns.encoders[i]
+            row.append(value if value is None or encode is None else encode(value))
+        row += [_folded(values[f.name]) for f in folded]
+        row.append(values["id"])
+        await self._guarded(unit, resource, values, plan.sql, plan.parameters(unit.call, row))
+
+    async def clear(self, unit: Unit, resource: Resource, found: Field, ids: list[str]) -> None:
+        """Clear a reference in rows that are about to be deleted: the database would refuse rows that refer to each
+        other. Nobody sees it, so it is no change of theirs."""
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = self.schema[resource.name]
+            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), Scope(resource, table))
+            cleared = sa.update(table).where(member).values({str(found.column): sa.null()})
+            return self.planner.finish(cleared, compiler)
+
+        plan = self.plan(("clear", resource.name, found.name), make)
+        await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))
+
+    async def delete(self, unit: Unit, resource: Resource, ids: list[str]) -> None:
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = self.schema[resource.name]
+            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), Scope(resource, table))
+            return self.planner.finish(sa.delete(table).where(member), compiler)
+
+        plan = self.plan(("delete", resource.name), make)
+        try:
+            await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))
+        except ReferenceViolation:
+            raise Fault(
+                "RESOURCE_CONFLICT", f"Other rows began to refer to this {resource.singular}."
+            ) from None
+
+    async def _guarded(
+        self, unit: Unit, resource: Resource, values: Mapping[str, Any], sql: str, parameters: list[Any]
+    ) -> None:
+        """Run a statement and say in the client's words which constraint it broke."""
+        try:
+            await unit.connection.fetch(sql, parameters)
+        except UniqueViolation as error:
+            raise_duplicate(resource, error.name)
+        except ReferenceViolation as error:
+            named = [
+                f.name
+                for f in resource.fields.values()
+                if f.target and values.get(f.name) is not None
+                and (error.name is None or error.name == f"fk_{resource.table}_{f.column}")
+            ]  # fmt: skip
+            if error.name is None and len(named) > 1:
+                named = [n for n in named if not await self.exists(unit, resource.fields[n], values[n])]
+            raise dangling_reference(resource, named) from None
+
+
+def _value_at(index: int) -> Any:
+    return lambda call, values: values[index]
+
+
+def _folded(value: Any) -> str | None:
+    return None if value is None else fold_text(value)
