@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from headwater.base import config, errors
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\S[^\n]*)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -42,3 +44,10 @@ def test_examples_run_and_print_what_the_page_says(page: Path, monkeypatch: pyte
 def test_links_lead_somewhere(page: Path) -> None:
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize(
+    ("page", "table"), [("errors.md", errors.reference()), ("settings.md", config.reference())]
+)
+def test_the_catalogues_are_complete(page: str, table: str) -> None:
+    assert table in (ROOT / "docs" / page).read_text()

@@ -81,7 +81,7 @@ class Config:
     )
     redis_url: str | None = _setting(
         None,
-        "A Redis to share signals and counters through.",
+        "A Redis to share signals and counters through. Nothing needs one yet: its form is checked.",
         url_value("redis", "rediss", "unix"),
         secret=True,
     )

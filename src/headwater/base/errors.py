@@ -93,6 +93,15 @@ REGISTRY: Final = _registry(
 )  # fmt: skip
 
 
+def reference() -> str:
+    """The registry as a Markdown table, for the documentation."""
+    lines = ["| Code | Number | Status | Meaning | What to do |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{c.name}` | {c.number} | {c.status} | {c.meaning} | {c.remedy} |" for c in REGISTRY.values()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One problem within a request.
