@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headwater.engine.engine import Engine
 from tests.spec.rest_world import Reply, World, open_world
 
 JOBS = [
@@ -332,6 +333,16 @@ async def test_a_cursor_belongs_to_its_query(studio: World) -> None:
     ):
         reply = await studio.get(f"/api/v1/jobs?{query}")
         assert (reply.status, reply.error["code"]) == (400, "INVALID_CURSOR")
+
+
+async def test_a_cursor_does_not_depend_on_who_asked_before(studio: World) -> None:
+    """A plan is made for whatever request of its shape comes first, in each process."""
+    await studio.get("/api/v1/films/BEE/jobs?limit=1")
+    first = await studio.get("/api/v1/films/SWA/jobs?limit=1")
+    for world in (studio, World(Engine(studio.engine.model, studio.engine.store, secret=b"s" * 32))):
+        rest = await world.get(first.json["links"]["next"])
+        assert rest.status == 200, rest.body
+        assert rest.data[0]["id"] != first.data[0]["id"]
 
 
 async def test_links_hold_nothing_that_could_break_out_of_them(studio: World) -> None:

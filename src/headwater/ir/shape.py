@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater.ir import expr as e
-from headwater.ir.query import Cursor, Include, Query, Select, Sort
+from headwater.ir.query import Cursor, Include, Query, Select, Sort, Within
 
 # What clients cannot write is part of the shape with its values: in it a constant need not stand beside a column
 # that tells its type.
@@ -93,8 +93,10 @@ def slotted(query: Query) -> Query:
     if query.key is not None:
         next(counter)
         return Query(query.resource, key="", select=_slot_select(query.select, counter))
-    if query.within is not None:
+    within = query.within
+    if within is not None:
         next(counter)
+        within = Within(within.resource, "", within.relation)
     where = None if query.where is None else slot_expr(query.where, counter)
     return Query(
         query.resource,
@@ -102,7 +104,7 @@ def slotted(query: Query) -> Query:
         where=where,
         sort=query.sort,
         page=query.page,
-        within=query.within,
+        within=within,
     )
 
 
