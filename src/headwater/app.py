@@ -30,7 +30,7 @@ from headwater.http.routes import Route
 from headwater.identity import RESOURCES, Identity, Settings
 from headwater.identity import routes as identity_routes
 from headwater.ir.model import Model
-from headwater.surfaces import health, rest
+from headwater.surfaces import errors, health, rest
 
 Seed = Callable[[int, int | None], Iterator[list[Resource]]]
 
@@ -140,6 +140,7 @@ class Running:
             *rest.routes(self.app.model, self.engine, title=self.app.title, description=self.app.description),
             *identity_routes(self.identity),
             *health.routes(self.engine, self.revisions),
+            *errors.routes(),
         ]
 
     def application(self) -> Application:

@@ -64,7 +64,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, fault: Fault) -> None:
         request_id = f"req_{uuid4().hex[:24]}"
-        response = error_response(fault, request_id)
+        accept = b", ".join(value for name, value in self.headers or () if name == b"accept") or None
+        response = error_response(fault, request_id, accept)
         headers = [
             *self.server_state.default_headers,
             *response.headers,

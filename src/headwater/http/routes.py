@@ -13,6 +13,9 @@ from urllib.parse import unquote
 from headwater.base.errors import DeclarationError, DeclarationErrors, Fault
 from headwater.http.exchange import Exchange, Handler, Response
 
+ACCEPT_HEADERS: Final = {"POST": "Accept-Post", "PATCH": "Accept-Patch", "QUERY": "Accept-Query"}
+"""The headers that tell which media types a method takes (W3C LDP, 7.1; RFC 5789, 3.1; RFC 10008)."""
+
 _METHODS: Final[Sequence[str]] = ("GET", "HEAD", "QUERY", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -21,7 +24,7 @@ class Route:
     """One method on one path. `template` is like `/api/v1/tasks/{id}`.
 
     `permission` is what a caller needs, for listings: it is the engine that asks for it. `accepts` are the
-    media types of a request body (told as `Accept-Post` or `Accept-Patch`). Where `authenticates` is false,
+    media types of a request body (told in the method's one of `ACCEPT_HEADERS`). Where `authenticates` is false,
     the `Authorization` header is not looked at, so that a stale token does not stop anybody from signing in.
     `facts` is what else a surface knows of the operation, for its documentation.
     """
@@ -52,7 +55,7 @@ class _Leaf:
         allowed += sorted(self.methods.keys() - set(_METHODS))
         allow = ", ".join(allowed)
         headers = {"Allow": allow}
-        for method, header in (("POST", "Accept-Post"), ("PATCH", "Accept-Patch")):
+        for method, header in ACCEPT_HEADERS.items():
             if method in self.methods and self.methods[method][0].accepts:
                 headers[header] = ", ".join(self.methods[method][0].accepts)
         template = next(iter(self.methods.values()))[0].template

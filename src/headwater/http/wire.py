@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -18,6 +19,7 @@ from headwater.base.errors import Detail, Fault
 from headwater.http.decode import decode_json as decode_json
 from headwater.http.decode import decode_query as decode_query
 from headwater.http.exchange import Exchange, Headers, Response
+from headwater.http.routes import ACCEPT_HEADERS
 
 encode_json: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -39,6 +41,7 @@ FORMATS: Final = (JSON,)
 DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "application/json": decode_json,
     "application/merge-patch+json": decode_json,
+    "application/json-patch+json": decode_json,
 }
 
 
@@ -133,8 +136,16 @@ async def read_body(exchange: Exchange, accepts: tuple[str, ...] = ()) -> Any:
     Raises: Fault UNSUPPORTED_MEDIA_TYPE, and what `Exchange.body` and the decoder raise.
     """
     accepts = accepts or exchange.route.accepts or (JSON.media_type,)
-    header = "Accept-Patch" if exchange.method == "PATCH" else "Accept-Post"
-    media_type = body_type(exchange.headers.get(b"content-type"), accepts, header)
+    header = ACCEPT_HEADERS.get(exchange.method, "Accept-Post")
+    content_type = exchange.headers.get(b"content-type")
+    if content_type is None and exchange.method == "QUERY":
+        # RFC 10008: what a query means is said by its media type alone, so it must not be guessed.
+        message = f"Say by Content-Type what the query is written in: {', '.join(accepts)}."
+        raise Fault(
+            "INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, parameter="Content-Type")],
+            headers={header: ", ".join(accepts)},
+        )  # fmt: skip
+    media_type = body_type(content_type, accepts, header)
     if exchange.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Fault("UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
     return DECODERS[media_type](await exchange.body())
@@ -164,10 +175,14 @@ def many(
     meta: Mapping[str, Any] | None = None,
     links: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The envelope of a list of resources, whose JSON texts are taken as they are."""
+    """The envelope of a list of resources, whose JSON texts are taken as they are.
+
+    A page without links says so with null: it was asked for in a body, and so are those beside it.
+    """
     if pagination is not None:
         meta = {**(meta or {}), "pagination": pagination}
-    return f'{{"data":[{",".join(rows)}],"meta":{_meta(request_id, meta)}{_links(links)}}}'.encode()
+    related = ',"links":null' if links is None and pagination is not None else _links(links)
+    return f'{{"data":[{",".join(rows)}],"meta":{_meta(request_id, meta)}{related}}}'.encode()
 
 
 def _meta(request_id: str, meta: Mapping[str, Any] | None) -> str:
@@ -194,23 +209,58 @@ def json_response(value: Any, status: int = 200, headers: Headers | None = None)
 
 # --- errors ---
 
+PROBLEM_TYPE: Final = "application/problem+json"
+
 
 def error_body(fault: Fault, request_id: str) -> bytes:
     """A refusal in the JSON envelope."""
-    error: dict[str, Any] = {
+    first = {"code": fault.code, "number": fault.entry.number, "message": fault.message}
+    return encode_json({"error": {**first, **_facts(fault, request_id)}})
+
+
+def problem_body(fault: Fault, request_id: str, path: str | None = None) -> bytes:
+    """A refusal as a problem (RFC 9457), with what the envelope tells as further members. `path` is where it
+    happened; the query string is left out, as it may hold what is nobody else's to see."""
+    problem = {
+        "type": f"/errors/{fault.code}",
+        "title": fault.entry.meaning,
+        "status": fault.status,
+        "detail": fault.message,
+    }
+    if path is not None:
+        problem["instance"] = quote(path, safe="-._~!$&'()*+,;=:@/%")
+    return encode_json({**problem, **_facts(fault, request_id), **problem})
+
+
+def _facts(fault: Fault, request_id: str) -> dict[str, Any]:
+    """What both forms of a refusal tell."""
+    facts: dict[str, Any] = {
         "code": fault.code,
         "number": fault.entry.number,
-        "message": fault.message,
         "requestId": request_id,
         "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "details": [_detail(detail) for detail in fault.details],
     }
     if fault.hint:
-        error["hint"] = fault.hint
+        facts["hint"] = fault.hint
     retry_after = fault.headers.get("Retry-After", "")
     if retry_after.isdigit():
-        error["retryAfter"] = int(retry_after)
-    return encode_json({"error": {**error, **fault.facts}})
+        facts["retryAfter"] = int(retry_after)
+    return {**facts, **fault.facts}
+
+
+@lru_cache(1024)
+def prefers_problems(accept: bytes | None) -> bool:
+    """Whether an `Accept` header names `application/problem+json` and gives it no less than `application/json`.
+
+    Ranges such as `*/*` do not ask for it: who sends them gets the envelope of all answers.
+    """
+    if accept is None or b"problem+json" not in accept.lower():
+        return False
+    ranges = [_media_range(part) for part in accept.decode("latin-1").split(",") if part.strip()]
+    wanted = max((quality for name, quality in ranges if name == PROBLEM_TYPE), default=0.0)
+    plain = max((quality for name, quality in ranges if name == JSON.media_type), default=0.0)
+    return wanted > 0 and wanted >= plain
 
 
 def _detail(detail: Detail) -> dict[str, Any]:
@@ -225,17 +275,31 @@ def _detail(detail: Detail) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None or name in detail.facts}
 
 
-def error_response(fault: Fault, request_id: str) -> Response:
-    """A refusal as a response: 401 challenges (RFC 6750, 3), 429 and 503 say when to come back."""
+def error_response(
+    fault: Fault, request_id: str, accept: bytes | None = None, path: str | None = None
+) -> Response:
+    """A refusal as a response, in the form that the client's `Accept` header asks for, of what was asked at a path.
+
+    401 challenges (RFC 6750, 3), 429 and 503 say when to come back.
+    """
     headers = dict(fault.headers)
     if fault.status == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="headwater"')
     elif fault.status in (429, 503):
         fault.headers.setdefault("Retry-After", str(fault.facts.get("retryAfter", 1)))
         headers.setdefault("Retry-After", fault.headers["Retry-After"])
-    encoded = [JSON_TYPE, (b"cache-control", b"no-store")]
+    if prefers_problems(accept):
+        media_type, body = PROBLEM_TYPE.encode(), problem_body(fault, request_id, path)
+    else:
+        media_type, body = JSON_TYPE[1], error_body(fault, request_id)
+    encoded = [(b"content-type", media_type), (b"cache-control", b"no-store"), (b"vary", b"Accept")]
     encoded += [(name.lower().encode(), _header_value(value)) for name, value in headers.items()]
-    return Response(fault.status, encoded, error_body(fault, request_id))
+    return Response(fault.status, encoded, body)
+
+
+def refusal(fault: Fault, exchange: Exchange) -> Response:
+    """The response that refuses a request."""
+    return error_response(fault, exchange.request_id, exchange.headers.get(b"accept"), exchange.path)
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -1,7 +1,8 @@
-r"""The operators of filters in query strings: `status=active`, `deadline[gte]=2026-01-01`.
+r"""The operators of filters: `status=active` and `deadline[gte]=2026-01-01` in query strings, and
+`{"deadline": {"gte": "2026-01-01"}}` in JSON.
 
-- `in`, `nin` and `between` take values separated by commas. Within a value a comma is written `\,`, and a
-  backslash before a comma or another backslash is written `\\`.
+- `in`, `nin` and `between` take a JSON array, or values separated by commas. Within such a value a comma is written
+  `\,`, and a backslash before a comma or another backslash is written `\\`.
 - `ne` and `nin` include the rows where the field is null. `between` includes both ends.
 - Text operators ignore case on text fields. `contains` on a list field asks for an element.
 - Money is compared by its amount. A date stands for its beginning, in UTC, where a field holds moments.
@@ -9,7 +10,8 @@ r"""The operators of filters in query strings: `status=active`, `deadline[gte]=2
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from headwater.base.errors import nearest
 from headwater.ir.expr import (
@@ -24,12 +26,13 @@ from headwater.ir.expr import (
     Predicate,
     Value,
 )
-from headwater.ir.model import Kind
+from headwater.ir.model import Kind, Type
 from headwater.ir.names import Place, UnknownName
-from headwater.ir.scalars import boolean_text, malformed
-from headwater.ir.values import query_decoder
+from headwater.ir.scalars import BadValue, beyond, boolean_text, boolean_value, json_name, malformed
+from headwater.ir.values import MAX_ELEMENTS, filter_decoder, query_decoder
 
 Build = Callable[[str], Predicate]
+BuildJson = Callable[[Any], Predicate]
 
 _EQUAL = ("eq", "ne", "in", "nin", "isNull")
 _ORDER = ("lt", "lte", "gt", "gte", "between")
@@ -52,8 +55,19 @@ OPERATORS: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 UNSORTED: Final = frozenset({Kind.LIST, Kind.JSON})
 
+_SEVERAL: Final = frozenset({"in", "nin", "between"})
 _SNAKE: Final = {"starts_with": "startsWith", "is_null": "isNull"}
-_ALL: Final = (*_EQUAL, *_ORDER, *_TEXT)
+ALL: Final = (*_EQUAL, *_ORDER, *_TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """How values are read: a truth value, one of a type, and several. `two` asks for a pair of them."""
+
+    flag: Callable[[Any], bool]
+    decoder: Callable[[Type], Callable[[Any], Any]]
+    parts: Callable[[Any], list[Any]]
+    two: str
 
 
 def builder(place: Place, operator: str) -> Build:
@@ -61,51 +75,67 @@ def builder(place: Place, operator: str) -> Build:
 
     Raises: UnknownName, where the field does not have the operator.
     """
+    return _reader(place, operator, _TEXTS)
+
+
+def json_builder(place: Place, operator: str) -> BuildJson:
+    """The function from a decoded JSON value to its predicate; nothing is coerced. Raises as `builder` does."""
+    return _reader(place, operator, _JSON)
+
+
+def _reader(place: Place, operator: str, spelling: _Spelling) -> Callable[[Any], Predicate]:
     name = _SNAKE.get(operator, operator)
     allowed = OPERATORS[place.field.type.kind]
     if name not in allowed:
         raise _no_operator(place, operator, allowed)
-    build = _build(place, name)
-    return (lambda text: place.holds(build(text))) if place.many else build
+    make = _predicate(place, name)
+    if name == "isNull":
+        return lambda sent: place.holds(make(spelling.flag(sent)))
+    decode = spelling.decoder(place.field.type)
+    if name not in _SEVERAL:
+        return lambda sent: place.holds(make(decode(sent)))
+
+    def several(sent: Any) -> Predicate:
+        parts = spelling.parts(sent)
+        if name == "between" and len(parts) != 2:
+            raise malformed(spelling.two)
+        values = []
+        for index, part in enumerate(parts):
+            try:
+                values.append(decode(part))
+            except BadValue as bad:
+                bad.path = f"[{index}]{bad.path}"
+                raise
+        return place.holds(make(values))
+
+    return several
 
 
-def _build(place: Place, operator: str) -> Build:
+def _predicate(place: Place, operator: str) -> Callable[[Any], Predicate]:
+    """The function from a decoded value, or from a list of them, to a predicate over the place's column."""
     column = place.column
-    if operator == "isNull":
-        return lambda text: IsNull(column) if boolean_text(text) else Not(IsNull(column))
-    decode = query_decoder(place.field.type)
     match operator:
+        case "isNull":
+            return lambda null: IsNull(column) if null else Not(IsNull(column))
         case "in":
-            return lambda text: OneOf(column, tuple(decode(part) for part in split(text)))
+            return lambda values: OneOf(column, tuple(values))
         case "nin":
-            return lambda text: Not(OneOf(column, tuple(decode(part) for part in split(text))))
+            return lambda values: Not(OneOf(column, tuple(values)))
         case "between":
-
-            def between(text: str) -> Predicate:
-                ends = split(text)
-                if len(ends) != 2:
-                    raise malformed("Must be two values, separated by a comma.")
-                low, high = (Value(decode(end)) for end in ends)
-                return And((Compare("gte", column, low), Compare("lte", column, high)))
-
-            return between
+            return lambda ends: And(
+                (Compare("gte", column, Value(ends[0])), Compare("lte", column, Value(ends[1])))
+            )
         case "contains" if place.field.type.kind is Kind.LIST:
-            return lambda text: HasElement(column, Value(decode(text)))
+            return lambda value: HasElement(column, Value(value))
         case "contains":
-            return lambda text: Matches("contains", column, Value(decode(text)))
+            return lambda value: Matches("contains", column, Value(value))
         case "startsWith":
-            return lambda text: Matches("startsWith", column, Value(decode(text)))
-        case _:
-            return _comparison(place, operator)
-
-
-def _comparison(place: Place, operator: str) -> Build:
-    column, decode = place.column, query_decoder(place.field.type)
+            return lambda value: Matches("startsWith", column, Value(value))
     comparisons: dict[str, Comparison] = {
         "eq": "eq", "ne": "ne", "lt": "lt", "lte": "lte", "gt": "gt", "gte": "gte"
     }  # fmt: skip
     comparison = comparisons[operator]
-    return lambda text: Compare(comparison, column, Value(decode(text)))
+    return lambda value: Compare(comparison, column, Value(value))
 
 
 def _no_operator(place: Place, operator: str, allowed: tuple[str, ...]) -> UnknownName:
@@ -113,7 +143,7 @@ def _no_operator(place: Place, operator: str, allowed: tuple[str, ...]) -> Unkno
     if operator == "eq" and kind in UNSORTED:
         what = "a JSON object" if kind is Kind.JSON else "a list"
         return UnknownName(f"`{wire}` is {what}; it can be filtered by {_listed(allowed)} only.")
-    if _SNAKE.get(operator, operator) in _ALL:
+    if _SNAKE.get(operator, operator) in ALL:
         return UnknownName(
             f"`{wire}` cannot be filtered by `{operator}`; its operators are {_listed(allowed)}."
         )
@@ -142,3 +172,15 @@ def split(text: str) -> list[str]:
         place = found.end()
         if not found[2]:
             return parts
+
+
+def _elements(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise malformed(f"Must be an array, not {json_name(value)}.")
+    if len(value) > MAX_ELEMENTS:
+        raise beyond(f"Must have at most {MAX_ELEMENTS} elements, not {len(value)}.")
+    return value
+
+
+_TEXTS: Final = _Spelling(boolean_text, query_decoder, split, "Must be two values, separated by a comma.")
+_JSON: Final = _Spelling(boolean_value, filter_decoder, _elements, "Must be an array of two values.")

@@ -5,9 +5,9 @@ unknown name, a value that its field cannot hold and a parameter given twice are
 a request are told together. What the caller may see is the engine's concern.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from headwater.base.errors import Detail, Fault
 from headwater.ir.expr import Predicate
@@ -201,22 +201,7 @@ class _Reading:
 
     def page(self) -> Cursor | Numbered:
         """Paging by cursor, or by number where `page` or `perPage` says so."""
-        singles = self.singles
-        if "page" in singles or "perPage" in singles:
-            for name in ("limit", "cursor"):
-                if name in singles:
-                    self.problem(name, f"`{name}` pages by cursor; it cannot go with `page` and `perPage`.")
-            number, size = singles.get("page"), singles.get("perPage")
-            return Numbered(
-                1 if number is None else self.number("page", number, MAX_PAGE),
-                DEFAULT_SIZE if size is None else self.number("perPage", size, MAX_LIMIT),
-            )
-        limit, token = singles.get("limit"), singles.get("cursor")
-        if token == "":
-            self.problem("cursor", "`cursor` must not be empty; leave it out to begin.")
-        if limit is None:
-            return _START if token is None else Cursor(DEFAULT_LIMIT, token)
-        return Cursor(self.number("limit", limit, MAX_LIMIT), token)
+        return paging(self.singles, self.number, self.problem)
 
     def sort(self) -> tuple[Sort, ...]:
         """The order that `sort` and `order` ask for; empty if none."""
@@ -249,6 +234,31 @@ class _Reading:
                     name = options.parameter.partition("[")[0]
                     self.problem(options.parameter, f"`{name}` is not included; add `include={name}`.")
         return select
+
+
+def paging(
+    given: Mapping[str, Any],
+    count: Callable[[str, Any, int], int],
+    problem: Callable[[str, str], None],
+) -> Cursor | Numbered:
+    """The page that `limit` and `cursor`, or `page` and `perPage`, ask for.
+
+    `count` reads a number from 1 to a most; `problem` notes what is wrong with a member.
+    """
+    if "page" in given or "perPage" in given:
+        for name in ("limit", "cursor"):
+            if name in given:
+                problem(name, f"`{name}` pages by cursor; it cannot go with `page` and `perPage`.")
+        return Numbered(
+            count("page", given["page"], MAX_PAGE) if "page" in given else 1,
+            count("perPage", given["perPage"], MAX_LIMIT) if "perPage" in given else DEFAULT_SIZE,
+        )
+    token = given.get("cursor")
+    if token == "":
+        problem("cursor", "`cursor` must not be empty; leave it out to begin.")
+    if "limit" not in given:
+        return _START if token is None else Cursor(DEFAULT_LIMIT, token)
+    return Cursor(count("limit", given["limit"], MAX_LIMIT), token)
 
 
 def sentence(name: str, message: str) -> str:

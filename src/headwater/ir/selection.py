@@ -25,9 +25,11 @@ class Options:
 
 @dataclass(slots=True)
 class Node:
-    """A resource shown somewhere in the answer. `named` are the fields asked for, None if none was."""
+    """A resource shown somewhere in the answer. `named` are the fields asked for, None if none was; `path` are the
+    relations that lead there."""
 
     resource: Resource
+    path: tuple[str, ...] = ()
     named: set[str] | None = None
     whole: bool = False
     children: dict[str, "Node"] = field(default_factory=dict)
@@ -50,25 +52,23 @@ class Selector:
         self.root = Node(resource)
         self._nodes = [self.root]
 
-    def field(self, text: str) -> None:
+    def field(self, text: str, within: Node | None = None) -> None:
         """One name of `fields=id,title,artist.name`. Raises: UnknownName."""
         *hops, last = text.split(".")
-        self._check_depth(len(hops))
-        node = self.root
+        node = within or self.root
         node.named = node.named or set()
         for hop in hops:
             node = self._child(node, hop)
             node.named = node.named or set()
         self._name(node, last)
 
-    def include(self, text: str) -> None:
+    def include(self, text: str, within: Node | None = None) -> Node:
         """One path of `include=project,tasks.artist`, the relations on the way too. Raises: UnknownName."""
-        hops = text.split(".")
-        self._check_depth(len(hops))
-        node = self.root
-        for hop in hops:
+        node = within or self.root
+        for hop in text.split("."):
             node = self._child(node, hop)
             node.whole = True
+        return node
 
     def field_of(self, target: Resource, text: str) -> None:
         """One name of `fields[people]=name`, for every place where it is shown. Raises: UnknownName."""
@@ -92,15 +92,15 @@ class Selector:
         relation = self.namer.relation(node.resource, text)
         child = node.children.get(relation.name)
         if child is None:
+            if len(node.path) >= MAX_INCLUDE_DEPTH:
+                message = f"At most {MAX_INCLUDE_DEPTH} relations can be nested."
+                raise UnknownName(message, "QUERY_TOO_COMPLEX")
             if len(self._nodes) > MAX_INCLUDES:
                 raise UnknownName(f"At most {MAX_INCLUDES} relations can be included.", "QUERY_TOO_COMPLEX")
-            child = node.children[relation.name] = Node(self.model.resources[relation.target])
+            target = self.model.resources[relation.target]
+            child = node.children[relation.name] = Node(target, (*node.path, relation.name))
             self._nodes.append(child)
         return child
-
-    def _check_depth(self, depth: int) -> None:
-        if depth > MAX_INCLUDE_DEPTH:
-            raise UnknownName(f"At most {MAX_INCLUDE_DEPTH} relations can be nested.", "QUERY_TOO_COMPLEX")
 
 
 def apply(select: Select, options: Mapping[tuple[str, ...], Options]) -> tuple[Select, set[tuple[str, ...]]]:

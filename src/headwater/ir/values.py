@@ -61,6 +61,23 @@ def query_decoder(type: Type) -> Callable[[str], Any]:
 
 
 @lru_cache(1024)
+def filter_decoder(type: Type) -> Decode:
+    """The function that reads what a field is filtered by from decoded JSON: an amount for money, one element for a
+    list, and a date too for a moment."""
+    match type.kind:
+        case Kind.MONEY:
+            return scalars.decimal_value(type.places)
+        case Kind.DATETIME:
+            return lambda value: scalars.datetime_text(scalars.text_value(value))
+        case Kind.LIST:
+            return filter_decoder(item_type(type))
+        case Kind.JSON:
+            raise TypeError("JSON objects are not compared")
+        case _:
+            return wire_decoder(type)
+
+
+@lru_cache(1024)
 def wire_decoder(type: Type) -> Decode:
     """The function that reads a field's non-null value from decoded JSON."""
     match type.kind:

@@ -7,7 +7,7 @@ from typing import Final
 from headwater.http.exchange import Exchange, Handler, Middleware, Response
 
 _LOCAL: Final = re.compile(rb"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?").fullmatch
-_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_METHODS: Final = b"GET, HEAD, QUERY, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT: Final = [
     (
         b"access-control-allow-headers",
@@ -19,7 +19,7 @@ _PREFLIGHT: Final = [
 _EXPOSED: Final = (
     b"access-control-expose-headers",
     b"X-Request-Id, ETag, Location, Link, X-Total-Count, X-Pagination-Pages, "
-    b"Allow, Retry-After, WWW-Authenticate",
+    b"Allow, Accept-Query, Accept-Post, Accept-Patch, Preference-Applied, Retry-After, WWW-Authenticate",
 )
 
 

@@ -6,7 +6,7 @@ from headwater.base.errors import Fault
 from headwater.base.observe import Observers, UnexpectedFailure
 from headwater.db.base import Contended, Interrupted, Unavailable
 from headwater.http.exchange import Disconnected, Exchange, Handler, Middleware, Response
-from headwater.http.wire import error_response
+from headwater.http.wire import refusal
 
 
 def errors(observers: Observers) -> Middleware:
@@ -17,7 +17,7 @@ def errors(observers: Observers) -> Middleware:
             try:
                 return await handler(exchange)
             except Fault as fault:
-                return error_response(fault, exchange.request_id)
+                return refusal(fault, exchange)
             except Disconnected:
                 raise
             except Exception as error:
@@ -40,7 +40,7 @@ def failure(error: Exception, exchange: Exchange, observers: Observers) -> Respo
         else:
             logging.getLogger("headwater").error("failure in %s", exchange.request_id, exc_info=error)
         fault = Fault("INTERNAL_ERROR")
-    return error_response(fault, exchange.request_id)
+    return refusal(fault, exchange)
 
 
 def _database_fault(error: Exception) -> Fault | None:

@@ -11,11 +11,11 @@ from headwater.http.routes import Route
 from headwater.http.wire import encode_json, negotiate, one
 from headwater.ir.model import Action, Model, Resource
 from headwater.ir.parse import Parser
-from headwater.surfaces.rest.reads import Reads
+from headwater.surfaces.rest.reads import QUERIES, Reads
 from headwater.surfaces.rest.writes import Writes
 
 JSON = ("application/json",)
-PATCHES = ("application/merge-patch+json", "application/json")
+PATCHES = ("application/merge-patch+json", "application/json", "application/json-patch+json")
 
 
 def routes(
@@ -65,8 +65,12 @@ class _Page:
 
 def _reading(model: Model, resource: Resource, reads: Reads, path: str) -> Iterator[Route]:
     permission, facts = resource.permission("read"), {"resource": resource.name}
+    search = reads.search()
     yield Route("GET", path, reads.many(), f"{resource.path}.list", resource.doc, permission,
                 facts={**facts, "operation": "list"})  # fmt: skip
+    for method, where in (("QUERY", path), ("POST", path + "/search")):  # the latter for tools that know no QUERY
+        yield Route(method, where, search, f"{resource.path}.search", resource.doc, permission, QUERIES,
+                    facts={**facts, "operation": "search"})  # fmt: skip
     yield Route("GET", path + "/{id}", reads.one(), f"{resource.path}.read", resource.doc, permission,
                 facts={**facts, "operation": "read"})  # fmt: skip
     for relation in resource.relations.values():
@@ -74,9 +78,13 @@ def _reading(model: Model, resource: Resource, reads: Reads, path: str) -> Itera
         if relation.kind == "one" or not target.exposed:
             continue
         segment = relation.name.replace("_", "-")
-        yield Route("GET", f"{path}/{{id}}/{segment}", reads.related(relation, target),
-                    f"{resource.path}.{segment}", relation.doc or target.doc, target.permission("read"),
-                    facts={**facts, "operation": "related", "relation": relation.name})  # fmt: skip
+        for method, handler, accepts in (
+            ("GET", reads.related(relation, target), ()),
+            ("QUERY", reads.related_search(relation, target), QUERIES),
+        ):
+            yield Route(method, f"{path}/{{id}}/{segment}", handler, f"{resource.path}.{segment}",
+                        relation.doc or target.doc, target.permission("read"), accepts,
+                        facts={**facts, "operation": "related", "relation": relation.name})  # fmt: skip
 
 
 def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:

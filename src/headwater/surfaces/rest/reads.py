@@ -1,21 +1,25 @@
-"""GET: one row, many rows, and the rows behind a relation."""
+"""GET and QUERY: one row, many rows, and the rows behind a relation."""
 
 from functools import lru_cache
 from typing import Final
 
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
-from headwater.http.wire import decode_query, etag, link_header, many, negotiate, one, tagged
+from headwater.http.wire import decode_query, etag, link_header, many, negotiate, one, read_body, tagged
+from headwater.ir.document import query_of
 from headwater.ir.model import Relation, Resource
 from headwater.ir.parse import Parser
-from headwater.ir.query import Numbered, Query, Select, Within
-from headwater.surfaces.rest.paging import links, pagination
+from headwater.ir.query import Answer, Numbered, Query, Select, Within
+from headwater.surfaces.rest.paging import Links, links, pagination
 
 # An answer depends on who asks, so it is kept by nobody but the client, who asks each time whether it still holds.
 HEADERS: Final[Headers] = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"private, no-cache"),
 ]
+# Collections can be asked in a body too (RFC 10008), in these media types.
+QUERIES: Final = ("application/json",)
+_COLLECTION: Final[Headers] = [*HEADERS, (b"accept-query", ", ".join(QUERIES).encode())]
 _KEPT: Final = 512  # bytes of a query string up to which its translation is worth keeping
 
 
@@ -50,12 +54,20 @@ class Reads:
         """A page of the collection."""
         return self._page(self.resource, None)
 
+    def search(self) -> Handler:
+        """A page of the collection that a body asks for."""
+        return self._search(self.resource, None)
+
     def related(self, relation: Relation, target: Resource) -> Handler:
         """A page of the rows behind a to-many relation of one row."""
         return self._page(target, relation)
 
+    def related_search(self, relation: Relation, target: Resource) -> Handler:
+        """A page of the rows behind a to-many relation that a body asks for."""
+        return self._search(target, relation)
+
     def _page(self, resource: Resource, relation: Relation | None) -> Handler:
-        engine, parser, owner = self.engine, self.parser, self.resource
+        engine, parser = self.engine, self.parser
 
         def parse(query: bytes, within: Within | None = None) -> Query:
             return parser.list(resource, decode_query(query), within=within)
@@ -66,18 +78,39 @@ class Reads:
             negotiate(exchange.header(b"accept"))
             raw = exchange.query
             if relation is not None:
-                within = Within(owner.name, exchange.path_parameters["id"], relation.name)
-                query = parse(raw, within)
+                query = parse(raw, self._within(exchange, relation))
             else:
                 query = kept(raw) if len(raw) < _KEPT else parse(raw)
             answer = await engine.read(exchange.call, query)
-            facts = pagination(query.page, answer)
             related = links(exchange.path, raw, query.page, answer)
-            headers = [*HEADERS, (b"link", link_header(related))]
-            if isinstance(query.page, Numbered):
-                headers.append((b"x-total-count", b"%d" % facts["total"]))
-                headers.append((b"x-pagination-pages", b"%d" % facts["pages"]))
-            body = many(answer.rows, exchange.request_id, pagination=facts, links=related)
-            return Response(200, headers, body)
+            return _answer(exchange, query, answer, related)
 
         return page
+
+    def _search(self, resource: Resource, relation: Relation | None) -> Handler:
+        engine, parser = self.engine, self.parser
+
+        async def search(exchange: Exchange) -> Response:
+            negotiate(exchange.header(b"accept"))
+            parser.nothing(decode_query(exchange.query))
+            within = None if relation is None else self._within(exchange, relation)
+            query = query_of(parser, resource, await read_body(exchange), within=within)
+            # Other pages have the same address and another body, so there are no links: `nextCursor` leads on.
+            return _answer(exchange, query, await engine.read(exchange.call, query), None)
+
+        return search
+
+    def _within(self, exchange: Exchange, relation: Relation) -> Within:
+        return Within(self.resource.name, exchange.path_parameters["id"], relation.name)
+
+
+def _answer(exchange: Exchange, query: Query, answer: Answer, related: Links | None) -> Response:
+    """A page in its envelope."""
+    facts = pagination(query.page, answer)
+    headers = _COLLECTION.copy()
+    if related is not None:
+        headers.append((b"link", link_header(related)))
+    if isinstance(query.page, Numbered):
+        headers.append((b"x-total-count", b"%d" % facts["total"]))
+        headers.append((b"x-pagination-pages", b"%d" % facts["pages"]))
+    return Response(200, headers, many(answer.rows, exchange.request_id, pagination=facts, links=related))
