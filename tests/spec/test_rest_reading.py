@@ -9,6 +9,7 @@ import pytest
 from headwater.engine.engine import Engine
 from tests.spec.rest_world import Reply, World, open_world
 
+PATCHES = "application/merge-patch+json, application/json, application/json-patch+json"
 JOBS = [
     # title, film, status, priority, hours, start, worker
     ("Roto Äpfel", "SWA", "open", 1, "1.50", "2026-01-01", "ada"),
@@ -264,11 +265,16 @@ async def test_head_and_options(studio: World) -> None:
     options = await studio.ask("OPTIONS", "/api/v1/jobs/x")
     assert options.status == 204
     assert options.headers["allow"] == "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
-    assert options.headers["accept-patch"] == "application/merge-patch+json, application/json"
-    assert (await studio.ask("OPTIONS", "/api/v1/jobs")).headers["allow"] == "GET, HEAD, POST, OPTIONS"
+    assert options.headers["accept-patch"] == PATCHES
+    options = await studio.ask("OPTIONS", "/api/v1/jobs")
+    assert options.headers["allow"] == "GET, HEAD, QUERY, POST, OPTIONS"
+    assert options.headers["accept-query"] == options.headers["accept-post"] == "application/json"
+    assert (await studio.get("/api/v1/jobs")).headers["accept-query"] == "application/json"
     refused = await studio.ask("PUT", "/api/v1/jobs", {})
     assert refused.status == 405
-    assert refused.headers["allow"] == "GET, HEAD, POST, OPTIONS"
+    assert refused.headers["allow"] == "GET, HEAD, QUERY, POST, OPTIONS"
+    search = await studio.ask("OPTIONS", "/api/v1/jobs/search")
+    assert search.headers["allow"] == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 async def test_trailing_slashes_are_accepted(studio: World) -> None:

@@ -111,9 +111,11 @@ async def test_media_types(world: World) -> None:
     assert (reply.status, reply.error["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert reply.headers["accept-post"] == "application/json"
     place = await job(world)
-    reply = await world.ask("PATCH", place, [], {"content-type": "application/json-patch+json"})
+    reply = await world.ask("PATCH", place, [], {"content-type": "text/plain"})
     assert reply.status == 415
-    assert reply.headers["accept-patch"] == "application/merge-patch+json, application/json"
+    assert reply.headers["accept-patch"] == (
+        "application/merge-patch+json, application/json, application/json-patch+json"
+    )
     for kind in ("application/merge-patch+json", "application/json", "application/json; charset=utf-8"):
         assert (await world.ask("PATCH", place, {"priority": 6}, {"content-type": kind})).status == 200
     for method, target in (("POST", "/api/v1/jobs"), ("PATCH", place), ("PUT", place)):
@@ -331,3 +333,37 @@ async def test_who_may_not_write_is_told_why(world: World) -> None:
     reply = await world.as_nobody().ask("PATCH", "/api/v1/films/SWA", {"name": "x"})
     assert reply.status == 401
     assert reply.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_an_answer_without_a_body_for_who_prefers_it(world: World) -> None:
+    made = await world.post("/api/v1/jobs", JOB, prefer="respond-async, return=minimal; x=1")
+    assert (made.status, made.body, made.headers["content-length"]) == (201, b"", "0")
+    assert made.headers["preference-applied"] == "return=minimal"
+    assert made.headers["vary"] == "Prefer"
+    assert "content-type" not in made.headers
+    place, row = made.headers["location"], (await world.get(made.headers["location"])).data
+    for method, body, version in (("PATCH", {"priority": 6}, 2), ("PUT", JOB, 3)):
+        reply = await world.ask(method, place, body, {"prefer": 'Return="minimal"'})
+        assert (reply.status, reply.body) == (204, b"")
+        assert reply.headers["preference-applied"] == "return=minimal"
+        assert reply.headers["etag"].startswith(f'"{version}.')
+    assert row["version"] == 1
+    assert (await world.post(f"{place}/finish", prefer="return=minimal")).status == 204
+    assert (await world.get(place)).data["status"] == "done"
+
+
+async def test_only_preferences_that_were_met_are_acknowledged(world: World) -> None:
+    reply = await world.post("/api/v1/jobs", JOB, prefer="return=representation, return=minimal")
+    assert (reply.status, reply.headers["preference-applied"]) == (201, "return=representation")
+    assert reply.data["title"] == JOB["title"]
+    for preference in ("", "return=nothing", "handling=lenient", 'note="return=minimal"', "x, ,;", '"'):
+        reply = await world.post("/api/v1/jobs", JOB, prefer=preference)
+        assert reply.data["title"] == JOB["title"]
+        assert "preference-applied" not in reply.headers
+    blind = await world.as_writer().post("/api/v1/notes", {"text": "x"}, prefer="return=representation")
+    assert list(blind.data) == ["id"]
+    assert "preference-applied" not in blind.headers
+    gone = await world.ask("DELETE", f"/api/v1/jobs/{reply.data['id']}", None, {"prefer": "return=minimal"})
+    assert (gone.status, "preference-applied" in gone.headers) == (204, False)
+    refused = await world.post("/api/v1/jobs", {}, prefer="return=minimal")
+    assert (refused.status, "preference-applied" in refused.headers) == (400, False)

@@ -278,6 +278,22 @@ class TestErrors:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["access-control-allow-origin"] == "https://a.example"
 
+    def test_refusals_of_the_router_and_of_bugs_are_problems_for_those_who_name_them(self) -> None:
+        async def broken(exchange: Exchange) -> Response:
+            raise RuntimeError("oops")
+
+        client = Client(task(broken))
+        for method, path, status in (("GET", "/no", 404), ("PUT", "/tasks/1", 405), ("GET", "/tasks/1", 500)):
+            answer = client(method, path, {"Accept": "application/json, application/problem+json"})
+            assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+            problem = msgspec.json.decode(answer.body)
+            assert (problem["status"], problem["instance"]) == (status, path)
+            assert problem["requestId"] == answer.headers["x-request-id"]
+            assert answer.headers["vary"] == "Accept"
+            plain = client(method, path, {"Accept": "*/*"})
+            assert (plain.status, plain.headers["content-type"]) == (status, "application/json")
+            assert plain.headers["vary"] == "Accept"
+
 
 class TestBodies:
     def post(

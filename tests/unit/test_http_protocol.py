@@ -107,6 +107,16 @@ async def test_headers_are_bounded() -> None:
         assert b"The headers may have 65536 bytes at most." in answer
 
 
+async def test_what_is_not_http_is_a_problem_for_those_who_named_it_before() -> None:
+    async with serving(hello) as port:
+        head = b"GET / HTTP/1.1\r\nAccept: application/problem+json\r\nHost: a\r\n"
+        answer = await exchange(port, head + b"bad header\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"content-type: application/problem+json\r\n" in answer
+        assert b'"type":"/errors/INVALID_FORMAT"' in answer
+        assert b"content-type: application/json\r\n" in await exchange(port, b"nonsense\r\n\r\n")
+
+
 async def test_requests_leave_nothing_for_the_garbage_collector() -> None:
     async with serving(hello) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -178,6 +178,7 @@ class TestEnvelopes:
         assert json.loads(body) == {
             "data": [{"a": 1}, {"a": 2}],
             "meta": {"requestId": "req_1", "pagination": {"limit": 2, "nextCursor": None}},
+            "links": None,
         }
         assert json.loads(wire.many([], "req_1"))["data"] == []
 
@@ -216,6 +217,54 @@ class TestErrors:
             ],
         }
         assert response.header(b"cache-control") == b"no-store"
+
+    def test_a_problem_holds_what_the_envelope_does(self) -> None:
+        fault = Fault(
+            "RATE_LIMIT_EXCEEDED",
+            "Slow down.",
+            [Detail("INVALID_PARAMETER", "Bad.", parameter="limit")],
+            headers={"Retry-After": "7"},
+            facts={"tier": "free", "status": "theirs"},
+        )
+        response = wire.error_response(fault, "req_7", b"application/problem+json", '/api/v1/a "b"/%20é')
+        assert response.header(b"content-type") == b"application/problem+json"
+        assert (response.header(b"vary"), response.header(b"retry-after")) == (b"Accept", b"7")
+        problem = msgspec.json.decode(response.body)
+        assert problem.pop("timestamp").endswith("Z")
+        assert problem == {
+            "type": "/errors/RATE_LIMIT_EXCEEDED",
+            "title": "Too many requests.",
+            "status": 429,
+            "detail": "Slow down.",
+            "instance": "/api/v1/a%20%22b%22/%20%C3%A9",
+            "code": "RATE_LIMIT_EXCEEDED",
+            "number": 4001,
+            "requestId": "req_7",
+            "retryAfter": 7,
+            "tier": "free",
+            "details": [{"parameter": "limit", "code": "INVALID_PARAMETER", "message": "Bad."}],
+        }
+
+    @pytest.mark.parametrize(
+        ("accept", "problem"),
+        [
+            (None, False),
+            (b"*/*", False),
+            (b"application/*", False),
+            (b"application/json", False),
+            (b"application/problem+json", True),
+            (b"Application/Problem+JSON ; q=0.5, */*", True),
+            (b"application/json, application/problem+json", True),
+            (b"application/json, application/problem+json;q=0.9", False),
+            (b"application/json;q=0.5, application/problem+json;q=0.9", True),
+            (b"application/problem+json;q=0", False),
+            (b"application/problem+json;q=nonsense", False),
+        ],
+    )
+    def test_problems_are_for_those_who_name_them(self, accept: bytes | None, problem: bool) -> None:
+        response = wire.error_response(Fault("RESOURCE_NOT_FOUND"), "r", accept)
+        assert (response.header(b"content-type") == b"application/problem+json") is problem
+        assert ("error" in msgspec.json.decode(response.body)) is not problem
 
     def test_401_challenges_and_503_says_when_to_come_back(self) -> None:
         assert wire.error_response(Fault("AUTHENTICATION_REQUIRED"), "r").header(b"www-authenticate") == (

@@ -93,12 +93,12 @@ def test_a_merge_patch_changes_what_it_names() -> None:
 
 def test_a_replacement_is_the_whole_row() -> None:
     with pytest.raises(Fault) as caught:
-        TASKS.update({"title": "Paint", "version": "3"}, replace=True)
+        TASKS.replace({"title": "Paint", "version": "3"})
     assert problems(caught.value) == {"projectId": "REQUIRED_FIELD", "version": "INVALID_FORMAT"}
-    values, expected = TASKS.update({"title": "a", "projectId": "SWA", "meta": {"a": 1}}, replace=True)
+    values, expected, _ = TASKS.replace({"title": "a", "projectId": "SWA", "meta": {"a": 1}})
     assert values == {"title": "a", "project": "SWA", "meta": {"a": 1}}
     assert expected is None
-    assert PROJECTS.update({"name": "Swan"}, replace=True) == ({"name": "Swan"}, None)
+    assert PROJECTS.replace({"name": "Swan"}) == ({"name": "Swan"}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_reading_bodies_is_total(body: Any) -> None:
     for read in (
         TASKS.create,
         TASKS.update,
-        lambda b: TASKS.update(b, replace=True),
+        TASKS.replace,
         lambda b: arguments(ACTION, b),
     ):
         try:

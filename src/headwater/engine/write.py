@@ -8,6 +8,7 @@ since a position is drawn only when every lock is held.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from headwater.base.call import Call
@@ -80,8 +81,15 @@ class Writer:
         given = dict(command.values)
         if command.replace:
             given = replacement(resource, given)
-        old = await self.load(unit, resource, command.key, "update", tuple(given))
-        expect(resource, old, command.expected)
+        rewrite = command.rewrite
+        if rewrite is None:
+            old = await self.load(unit, resource, command.key, "update", tuple(given))
+            expect(resource, old, command.expected)
+        else:
+            writing = (*given, *(name for name in rewrite.writes if name not in given))
+            old, row = await self._load(unit, resource, command.key, "update", writing, rewrite.shows)
+            expect(resource, old, command.expected)
+            given |= rewrite.apply(row)
         values = dict(old)
         for name, value in given.items():
             values[name] = value.apply(old[name]) if isinstance(value, Merge) else value
@@ -124,17 +132,36 @@ class Writer:
 
         Raises Fault: RESOURCE_NOT_FOUND, INSUFFICIENT_PERMISSIONS.
         """
+        return (await self._load(unit, resource, key, verb, writing))[0]
+
+    async def _load(
+        self,
+        unit: Unit,
+        resource: Resource,
+        key: str,
+        verb: str,
+        writing: tuple[str, ...],
+        shows: tuple[str, ...] = (),
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The old row, and the JSON form of some of its fields as the caller may see them. Raises as `load` does."""
         locked = tuple(n for n in writing if unit.rules.unlocked(resource, n) != e.TRUE)
-        plan = self.load_plan(resource, unit.rules, verb, locked, lock=True)
+        plan = self.load_plan(resource, unit.rules, verb, locked, lock=True, shows=shows)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
         old = self.judge(unit.call, resource, key, verb, locked, rows)
         self.stage("checked")
-        return old
+        return old, msgspec.json.decode(rows[0][-1]) if shows else {}
 
     def load_plan(
-        self, resource: Resource, rules: Rules, verb: str, locked: tuple[str, ...] = (), lock: bool = False
+        self,
+        resource: Resource,
+        rules: Rules,
+        verb: str,
+        locked: tuple[str, ...] = (),
+        lock: bool = False,
+        shows: tuple[str, ...] = (),
     ) -> Plan:
-        """All stored columns of one row, then: may be read, may be done, each locked field may be written."""
+        """All stored columns of one row, then: may be read, may be done, each locked field may be written; last, if
+        any are to be shown, the JSON of some fields as the caller may see them."""
 
         def make() -> Plan:
             compiler = Compiler(self.schema, rules)
@@ -145,12 +172,13 @@ class Writer:
             judged += [rules.unlocked(resource, name) for name in locked]
             flags = [self._flag(compiler, rule, scope).label(f"f{i}") for i, rule in enumerate(judged)]
             key = compiler.bind(lambda call, values: values[0], ID, "key")
-            statement = sa.select(*stored, *flags).where(table.c.id == key)
+            shown = [self.planner.object(compiler, scope, Select(shows)).label("shown")] if shows else []
+            statement = sa.select(*stored, *flags, *shown).where(table.c.id == key)
             if lock:
                 statement = self.statements.locked(statement, table, goes=verb == "delete")
             return self.planner.finish(statement, compiler)
 
-        return self.statements.plan(("load", resource.name, rules.number, verb, locked, lock), make)
+        return self.statements.plan(("load", resource.name, rules.number, verb, locked, lock, shows), make)
 
     def _flag(self, compiler: Compiler, rule: e.Predicate, scope: Scope) -> Any:
         return sa.case((compiler.rule(rule, scope), sa.literal_column("1")), else_=sa.literal_column("0"))
@@ -164,7 +192,8 @@ class Writer:
             raise not_found(resource, key)
         if not rows[0][count + 1]:
             raise denied(call, resource, verb)
-        forbidden = [n for n, allowed in zip(locked, rows[0][count + 2 :], strict=True) if not allowed]
+        flags = rows[0][count + 2 : count + 2 + len(locked)]
+        forbidden = [n for n, allowed in zip(locked, flags, strict=True) if not allowed]
         old = self.statements.columns[resource.name].decode(rows[0])
         if forbidden:
             raise denied(call, resource, verb, tuple(resource.fields[n].wire for n in forbidden))

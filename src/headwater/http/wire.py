@@ -130,10 +130,10 @@ def body_type(content_type: bytes | None, accepts: tuple[str, ...], header: str 
     )
 
 
-async def read_body(exchange: Exchange, accepts: tuple[str, ...] = ()) -> Any:
-    """The decoded body of a request, in one of the given media types, or else of those its route accepts.
+def sent_type(exchange: Exchange, accepts: tuple[str, ...] = ()) -> str:
+    """The media type of a request's body: one of those given, or else of those that its route accepts.
 
-    Raises: Fault UNSUPPORTED_MEDIA_TYPE, and what `Exchange.body` and the decoder raise.
+    Raises: Fault UNSUPPORTED_MEDIA_TYPE; Fault INVALID_FORMAT where a query does not tell.
     """
     accepts = accepts or exchange.route.accepts or (JSON.media_type,)
     header = ACCEPT_HEADERS.get(exchange.method, "Accept-Post")
@@ -141,11 +141,17 @@ async def read_body(exchange: Exchange, accepts: tuple[str, ...] = ()) -> Any:
     if content_type is None and exchange.method == "QUERY":
         # RFC 10008: what a query means is said by its media type alone, so it must not be guessed.
         message = f"Say by Content-Type what the query is written in: {', '.join(accepts)}."
-        raise Fault(
-            "INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, parameter="Content-Type")],
-            headers={header: ", ".join(accepts)},
-        )  # fmt: skip
-    media_type = body_type(content_type, accepts, header)
+        detail = Detail("INVALID_FORMAT", message, parameter="Content-Type")
+        raise Fault("INVALID_FORMAT", message, [detail], headers={header: ", ".join(accepts)})
+    return body_type(content_type, accepts, header)
+
+
+async def read_body(exchange: Exchange, accepts: tuple[str, ...] = ()) -> Any:
+    """The decoded body of a request, in one of the given media types, or else of those its route accepts.
+
+    Raises: Fault UNSUPPORTED_MEDIA_TYPE, and what `Exchange.body` and the decoder raise.
+    """
+    media_type = sent_type(exchange, accepts)
     if exchange.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Fault("UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
     return DECODERS[media_type](await exchange.body())

@@ -61,36 +61,49 @@ class BodyParser:
                 self._writers[field.wire] = _Writer(field, wire_decoder(field.type), check)
         self._required = tuple(w.field for w in self._writers.values() if w.field.required)
         self._versioned = "version" in self._fixed
+        self.writable = frozenset(self._writers)
+        self.readable = tuple(f.wire for f in resource.fields.values() if not f.internal)
 
     def create(self, body: Any) -> dict[str, Any]:
         """The values of a new row. Raises: Fault."""
         problems: list[Detail] = []
-        values = self._values(_object(body), problems)
+        values = self.values(_object(body), problems)
         problems += [_missing(field) for field in self._required if field.wire not in body]
         settle(problems)
         return values
 
-    def update(self, body: Any, *, replace: bool = False) -> tuple[dict[str, Any], Expected | None]:
-        """The changes to a row, and the version that they are meant for, if the body has one.
-
-        By default the body is a merge patch (RFC 7396): a null clears a field, and the members of a JSON
-        object are merged into the old one. With `replace` the body is the whole row: fields that it lacks
-        return to their defaults, so those without a default are demanded, except where they can never change.
+    def update(self, body: Any) -> tuple[dict[str, Any], Expected | None]:
+        """The changes that a merge patch (RFC 7396) makes, and the version that they are meant for, if it has one: a
+        null clears a field, and the members of a JSON object are merged into the old one.
 
         Raises: Fault.
         """
         problems: list[Detail] = []
         body = dict(_object(body))
         expected = self._expected(body, problems)
-        values = self._values(body, problems)
-        if replace:
-            problems += [_missing(f) for f in self._required if f.wire not in body and not f.immutable]
-        else:
-            for name, value in values.items():
-                if value is not None and self.resource.fields[name].type.kind is Kind.JSON:
-                    values[name] = Merge(value)
+        values = self.values(body, problems)
+        for name, value in values.items():
+            if value is not None and self.resource.fields[name].type.kind is Kind.JSON:
+                values[name] = Merge(value)
         settle(problems)
         return values, expected
+
+    def replace(self, body: Any) -> "tuple[dict[str, Any], Expected | None, Unchanged | None]":
+        """The values of the whole row, and the version that they are meant for, if the body has one. Fields that it
+        lacks return to their defaults, so those without a default are demanded, except where they can never change.
+
+        A body that was read before may hold what the server sets and computes: that must still be as it is.
+
+        Raises: Fault.
+        """
+        problems: list[Detail] = []
+        body = dict(_object(body))
+        expected = self._expected(body, problems)
+        fixed = {name: body.pop(name) for name in tuple(body) if name in self._fixed}
+        values = self.values(body, problems)
+        problems += [_missing(f) for f in self._required if f.wire not in body and not f.immutable]
+        settle(problems)
+        return values, expected, Unchanged(self, fixed) if fixed else None
 
     def _expected(self, body: dict[str, Any], problems: list[Detail]) -> Expected | None:
         if not self._versioned or "version" not in body:
@@ -101,12 +114,13 @@ class BodyParser:
             problems.append(_detail("version", bad))
             return None
 
-    def _values(self, body: Mapping[str, Any], problems: list[Detail]) -> dict[str, Any]:
+    def values(self, body: Mapping[str, Any], problems: list[Detail]) -> dict[str, Any]:
+        """The values of some members. What is wrong with them is added to `problems`."""
         values: dict[str, Any] = {}
         for name, value in body.items():
             writer = self._writers.get(name)
             if writer is None:
-                problems.append(self._no_field(name))
+                problems.append(self.no_field(name))
             elif value is None:
                 if writer.field.nullable:
                     values[writer.field.name] = None
@@ -121,7 +135,8 @@ class BodyParser:
                     problems += [_detail(name, bad) for bad in writer.check(decoded)]
         return values
 
-    def _no_field(self, name: str) -> Detail:
+    def no_field(self, name: str) -> Detail:
+        """Why a member cannot be written."""
         fixed = self._fixed.get(name)
         if fixed is None:
             return _unknown(name, self.resource.path, self._writers)
@@ -131,6 +146,34 @@ class BodyParser:
             key = self.resource.fields[self.resource.key].wire
             return Detail("READ_ONLY_FIELD", f"`id` is set through `{key}`; leave it out.", name)
         return Detail("READ_ONLY_FIELD", f"`{name}` is set by the server; leave it out.", name)
+
+
+class Unchanged:
+    """A `Rewrite` that only sees to it that members which nobody writes are as the row has them."""
+
+    writes: tuple[str, ...] = ()
+
+    def __init__(self, bodies: BodyParser, given: Mapping[str, Any]) -> None:
+        self.bodies, self.given = bodies, given
+        self.shows = tuple(bodies.resource.by_wire[name].name for name in given)
+
+    def apply(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing to write. Raises: Fault READ_ONLY_FIELD, for each member that differs."""
+        settle(
+            [self.bodies.no_field(name) for name, value in self.given.items() if not same(row[name], value)]
+        )
+        return {}
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two JSON values are equal (RFC 6902, 4.6): numbers by value, and true is no number."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(value, right[name]) for name, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
 
 
 def arguments(action: Action, body: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ against its own field (`ir/parse`). What needs the row or other rows is checked 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from headwater.ir.query import Select
 
@@ -39,6 +39,24 @@ class Merge:
         return merged
 
 
+class Rewrite(Protocol):
+    """A part of an update that depends on the row as it is, and so is worked out inside the transaction, on the locked
+    row. It sees the fields that it names in `shows` as the caller may see them, and may change those of `writes`."""
+
+    @property
+    def shows(self) -> tuple[str, ...]: ...
+
+    @property
+    def writes(self) -> tuple[str, ...]: ...
+
+    def apply(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values by the author's names, from the JSON form of the fields shown. May run again on a newer row.
+
+        Raises: Fault, and then nothing is written.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Create:
     resource: str
@@ -48,7 +66,8 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Changes some fields of a row; with `replace`, fields that are not given return to their defaults."""
+    """Changes some fields of a row; with `replace`, fields that are not given return to their defaults. A `rewrite`
+    adds to the values."""
 
     resource: str
     key: str
@@ -56,6 +75,7 @@ class Update:
     expected: Expected | None = None
     replace: bool = False
     select: Select = Select()
+    rewrite: Rewrite | None = None
 
 
 @dataclass(frozen=True, slots=True)

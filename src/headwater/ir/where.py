@@ -24,9 +24,7 @@ MAX_CONDITIONS: Final = 200
 _WORDS: Final = ("and", "or", "not")
 
 
-def where(
-    namer: Namer, resource: Resource, sent: Any, at: str, problems: list[Detail]
-) -> list[Predicate]:
+def where(namer: Namer, resource: Resource, sent: Any, at: str, problems: list[Detail]) -> list[Predicate]:
     """The predicates of a filter, which hold together. What is wrong with it is added to `problems`, each with its
     place below `at`; then the result means nothing."""
     if sent == {}:

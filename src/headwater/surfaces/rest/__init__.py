@@ -12,10 +12,10 @@ from headwater.http.wire import encode_json, negotiate, one
 from headwater.ir.model import Action, Model, Resource
 from headwater.ir.parse import Parser
 from headwater.surfaces.rest.reads import QUERIES, Reads
-from headwater.surfaces.rest.writes import Writes
+from headwater.surfaces.rest.writes import JSON_PATCH, Writes
 
 JSON = ("application/json",)
-PATCHES = ("application/merge-patch+json", "application/json", "application/json-patch+json")
+PATCHES = ("application/merge-patch+json", "application/json", JSON_PATCH)
 
 
 def routes(
@@ -68,7 +68,10 @@ def _reading(model: Model, resource: Resource, reads: Reads, path: str) -> Itera
     search = reads.search()
     yield Route("GET", path, reads.many(), f"{resource.path}.list", resource.doc, permission,
                 facts={**facts, "operation": "list"})  # fmt: skip
-    for method, where in (("QUERY", path), ("POST", path + "/search")):  # the latter for tools that know no QUERY
+    for method, where in (
+        ("QUERY", path),
+        ("POST", path + "/search"),
+    ):  # the latter for tools that know no QUERY
         yield Route(method, where, search, f"{resource.path}.search", resource.doc, permission, QUERIES,
                     facts={**facts, "operation": "search"})  # fmt: skip
     yield Route("GET", path + "/{id}", reads.one(), f"{resource.path}.read", resource.doc, permission,

@@ -6,13 +6,26 @@ from urllib.parse import quote
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
-from headwater.http.wire import decode_query, encode_json, etag, if_match, many, negotiate, one, read_body
+from headwater.http.prefer import wanted_return
+from headwater.http.wire import (
+    decode_query,
+    encode_json,
+    etag,
+    if_match,
+    many,
+    negotiate,
+    one,
+    read_body,
+    sent_type,
+)
 from headwater.ir.body import BodyParser, arguments
-from headwater.ir.command import Act, Create, Delete, Expected, Outcome, Update
+from headwater.ir.command import Act, Create, Delete, Expected, Outcome, Rewrite, Update
 from headwater.ir.model import Action, Resource
 from headwater.ir.parse import Parser
+from headwater.ir.patch import read_patch
 from headwater.ir.query import Query, Select
 
+JSON_PATCH: Final = "application/json-patch+json"
 JSON: Final[Headers] = [(b"content-type", b"application/json")]
 
 
@@ -28,24 +41,30 @@ class Writes:
         select = self._select(exchange)
         values = self.bodies.create(await read_body(exchange))
         outcome = await self.engine.run(exchange.call, Create(self.resource.name, values, select))
-        headers = [*JSON, (b"location", self._place(outcome.key))]
-        return self._row(exchange, outcome, 201, headers)
+        return self._row(exchange, outcome, 201, [(b"location", self._place(outcome.key))])
 
     async def update(self, exchange: Exchange) -> Response:
-        """Some fields of a row."""
-        return await self._update(exchange, replace=False)
+        """Some fields of a row, by a merge patch or a JSON Patch."""
+        select = self._select(exchange)
+        key, body = exchange.path_parameters["id"], await read_body(exchange)
+        rewrite: Rewrite | None = None
+        values: dict[str, Any] = {}
+        if sent_type(exchange) == JSON_PATCH:
+            rewrite, named = read_patch(self.bodies, body)
+        else:
+            values, named = self.bodies.update(body)
+        expected = await self._expected(exchange, key, named)
+        command = Update(self.resource.name, key, values, expected, False, select, rewrite)
+        return self._row(exchange, await self.engine.run(exchange.call, command), 200, [])
 
     async def replace(self, exchange: Exchange) -> Response:
         """The whole row."""
-        return await self._update(exchange, replace=True)
-
-    async def _update(self, exchange: Exchange, replace: bool) -> Response:
         select = self._select(exchange)
         key = exchange.path_parameters["id"]
-        values, named = self.bodies.update(await read_body(exchange), replace=replace)
+        values, named, unchanged = self.bodies.replace(await read_body(exchange))
         expected = await self._expected(exchange, key, named)
-        command = Update(self.resource.name, key, values, expected, replace, select)
-        return self._row(exchange, await self.engine.run(exchange.call, command), 200, JSON.copy())
+        command = Update(self.resource.name, key, values, expected, True, select, unchanged)
+        return self._row(exchange, await self.engine.run(exchange.call, command), 200, [])
 
     async def delete(self, exchange: Exchange) -> Response:
         """The row goes; 204."""
@@ -73,7 +92,7 @@ class Writes:
     def _result(self, exchange: Exchange, key: str | None, outcome: Outcome) -> Response:
         """What an action answers: a row, rows, what else it returned, or nothing."""
         if outcome.row is not None and outcome.key == key and key is not None:
-            return self._row(exchange, outcome, 200, [*JSON, (b"content-location", self._place(key))])
+            return self._row(exchange, outcome, 200, [(b"content-location", self._place(key))])
         if outcome.row is not None:
             return Response(200, JSON.copy(), one(outcome.row, exchange.request_id))
         if outcome.rows is not None:
@@ -87,13 +106,17 @@ class Writes:
         return Response(200, JSON.copy(), one(value, exchange.request_id))
 
     def _row(self, exchange: Exchange, outcome: Outcome, status: int, headers: Headers) -> Response:
-        """The row that was written; its id alone where the caller may not read it."""
-        row = outcome.row
-        if row is None:
-            row = _only_id(str(outcome.key))
-        else:
+        """The row that was written; its id alone where the caller may not read it; nothing where they prefer that."""
+        row, preferred = outcome.row, wanted_return(exchange)
+        headers.append((b"vary", b"Prefer"))
+        if row is not None:
             headers.append((b"etag", etag(row.encode(), outcome.version)))
-        return Response(status, headers, one(row, exchange.request_id))
+        if preferred is not None and (preferred == b"minimal" or row is not None):
+            headers.append((b"preference-applied", b"return=" + preferred))
+        if preferred == b"minimal":
+            return Response(204 if status == 200 else status, headers)
+        body = one(_only_id(str(outcome.key)) if row is None else row, exchange.request_id)
+        return Response(status, JSON + headers, body)
 
     def _place(self, key: str | None) -> bytes:
         return f"{self.path}/{quote(str(key), safe='')}".encode()
