@@ -8,6 +8,7 @@ import pytest
 
 from headwater import App, Computed, Field, Resource, allow, computed, field, mask
 from headwater.testing import client
+from headwater_products.demo import app as demo
 from tests.spec.rest_world import Reply, World, open_world
 
 PATCH = {"content-type": "application/json-patch+json"}
@@ -219,6 +220,27 @@ async def test_what_was_read_can_be_put_back(world: World) -> None:
     assert (stale.status, stale.error["code"]) == (409, "RESOURCE_CONFLICT")
     film = (await world.get("/api/v1/films/SWA")).data
     assert (await world.ask("PUT", "/api/v1/films/SWA", {**film, "name": "Swans"})).data["name"] == "Swans"
+
+
+async def test_what_is_computed_from_other_rows_can_be_tested_and_put_back(database_url: str) -> None:
+    async with client(demo, database_url=database_url) as visitor:
+        admin = await visitor.sign_up("grace", role="admin")
+        await admin.post("/api/v1/projects", {"code": "SWA", "name": "Swan"})
+        made = await admin.post(
+            "/api/v1/tasks", {"projectId": "SWA", "title": "Roto", "department": "lighting"}
+        )
+        place, row = made.headers["location"], made.data
+        operations = [
+            checked("/spent", row["spent"]),
+            checked("/isLate", row["isLate"]),
+            add("/title", "Paint"),
+        ]
+        reply = await admin.patch(place, operations, content_type=PATCH["content-type"])
+        assert (reply.status, reply.data["title"]) == (200, "Paint")
+        again = await admin.put(place, {**reply.data, "title": "Comp"})
+        assert (again.status, again.data["title"]) == (200, "Comp")
+        wrong = await admin.put(place, {**again.data, "spent": "99.00"})
+        assert [detail["field"] for detail in wrong.json()["error"]["details"]] == ["spent"]
 
 
 async def test_what_nobody_writes_must_be_as_it_is(world: World) -> None:

@@ -19,7 +19,7 @@ from headwater.http.wire import json_response
 
 @asynccontextmanager
 async def serving(handler: Callable[[Exchange], Awaitable[Response]]) -> AsyncIterator[int]:
-    application = Application([Route("GET", "/", handler, "root")])
+    application = Application([Route(method, "/", handler, "root") for method in ("GET", "QUERY")])
     config = uvicorn.Config(application, ws="none", lifespan="off", log_config=None, access_log=False)
     config.load()
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -65,6 +65,17 @@ async def test_an_answer_is_whole() -> None:
         answer = await exchange(port, GET.replace(b"GET", b"HEAD") + b"Connection: close\r\n\r\n")
         assert answer.endswith(b"content-length: 7\r\nconnection: close\r\n\r\n")
         assert (await exchange(port, b"GET / HTTP/1.0\r\n\r\n")).endswith(b'connection: close\r\n\r\n"hello"')
+
+
+async def test_a_query_arrives_with_its_body() -> None:
+    async def echo(exchange: Exchange) -> Response:
+        return json_response([exchange.method, await exchange.body()])
+
+    async with serving(echo) as port:
+        head = b"QUERY / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"
+        answer = await exchange(port, head, b"{}")
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert answer.endswith(b'["QUERY","e30="]')
 
 
 async def test_a_large_answer_to_a_slow_reader_is_whole() -> None:

@@ -59,7 +59,7 @@ REGISTRY: Final = _registry(
     ErrorCode("PAYLOAD_TOO_LARGE", 2011, 413, "The body is larger than the server accepts.",
               "Send less, or send it in several requests."),
     ErrorCode("UNSUPPORTED_MEDIA_TYPE", 2012, 415, "The body's media type is not understood here.",
-              "Use one of the types in the `Accept-Post` or `Accept-Patch` header."),
+              "Use one of the types in the `Accept-Post`, `Accept-Patch` or `Accept-Query` header."),
     ErrorCode("NOT_ACCEPTABLE", 2013, 406, "No representation matches the `Accept` header.",
               "Accept `application/json`."),
     ErrorCode("QUERY_TOO_COMPLEX", 2014, 400, "The request nests or includes more than the server accepts.",
