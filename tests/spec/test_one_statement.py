@@ -26,6 +26,7 @@ from headwater.ir.values import to_wire
 from tests.driver import Driver, watched_drivers
 from tests.spec.production import ACTORS, MODEL, START, Row, Studio, new_studio, shown
 from tests.spec.rest_world import Reply, World, open_world
+from tests.spec.summaries import Wanted, summaries
 
 EXAMPLES = 600 if os.environ.get("HEADWATER_TEST_LONG") else 60
 
@@ -293,6 +294,7 @@ class Question:
     way: int
     number: int
     size: int
+    summary: Wanted
 
 
 @st.composite
@@ -302,11 +304,12 @@ def questions(draw: st.DrawFn) -> Question:
         draw(st.sampled_from(sorted(ACTORS))),
         node,
         draw(typed_fields(node)),
-        draw(st.sampled_from(["cursor", "numbered", "one", "within"])),
+        draw(st.sampled_from(["cursor", "numbered", "one", "within", "summary", "summary within"])),
         draw(st.integers(0, 99)),
         draw(st.integers(0, 9)),
         draw(st.integers(1, 3)),
         draw(st.sampled_from([1, 4, 100])),
+        draw(summaries(MODEL, node.resource)),
     )
 
 
@@ -347,14 +350,18 @@ async def _ask_many(watched: Watched, asked: Question) -> None:
     name = node.resource.name
     seen = [row for row in studio.rows[name].values() if studio.visible(actor, name, row)]
     base = f"/api/v1/{node.resource.path}"
-    parameters = _asked(node, typed, True)
+    if asked.kind.startswith("summary"):
+        parameters = [_filter_text(f, node.resource, False) for f in node.filters]
+        parameters += asked.summary.parameters(MODEL, node.resource)
+    else:
+        parameters = _asked(node, typed, True)
     ways = [
         (owner, relation)
         for owner in MODEL.resources.values()
         for relation in owner.relations.values()
         if relation.kind == "many" and relation.target == name
     ]
-    if asked.kind == "within" and ways:
+    if asked.kind.endswith("within") and ways:
         owner, relation = ways[asked.way % len(ways)]
         of = _pick(studio.rows[owner.name], asked.chosen)
         base = f"/api/v1/{owner.path}/{of['id']}/{relation.name.replace('_', '-')}"
@@ -362,6 +369,11 @@ async def _ask_many(watched: Watched, asked: Question) -> None:
             assert (await watched.get(actor, f"{base}?{'&'.join(parameters)}")).status == 404
             return
         seen = [row for row in seen if row[relation.field] == of["id"]]
+    if asked.kind.startswith("summary"):
+        await _check_summary(
+            watched, asked, f"{base}?{'&'.join(parameters)}", node.chosen(studio, actor, seen)
+        )
+        return
     expected = [node.shows(studio, actor, row, typed) for row in node.chosen(studio, actor, seen)]
     if asked.kind == "numbered":
         page = [f"page={asked.number}", f"perPage={asked.size}"]
@@ -381,11 +393,26 @@ async def _ask_many(watched: Watched, asked: Question) -> None:
             return
 
 
+async def _check_summary(watched: Watched, asked: Question, target: str, rows: list[Row]) -> None:
+    actor, node, studio = ACTORS[asked.actor], asked.node, watched.studio
+
+    def reach(row: Row, path: tuple[str, ...]) -> Any:
+        return next(studio.reach(actor, node.name, row, path))
+
+    expected, more = asked.summary.answer(MODEL, node.resource, rows, reach)
+    reply = await watched.get(actor, target)
+    assert reply.status == 200, reply.body
+    assert reply.data == expected
+    if asked.summary.groups:
+        pagination = {"limit": asked.summary.limit, "hasMore": more}
+        assert reply.json["meta"]["pagination"] == pagination
+
+
 @settings(max_examples=EXAMPLES)
 @given(asked=questions())
 async def test_every_read_is_one_statement_and_right(watched: Watched, asked: Question) -> None:
     """Flat and nested lists, rows by id, to-one and to-many to depth 3, with filters, orders and limits at each level,
-    numbered pages with their total, for each kind of person."""
+    numbered pages with their total, summaries with and without groups, for each kind of person."""
     await (_ask_one if asked.kind == "one" else _ask_many)(watched, asked)
 
 

@@ -23,6 +23,7 @@ from headwater.ir import expr as e
 from headwater.ir.command import Create, Delete, Update
 from headwater.ir.model import Grant, Model
 from headwater.ir.query import Cursor, Include, Numbered, Query, Select, Sort, Within
+from tests.spec.summaries import Wanted
 from tests.stores import open_store
 
 WORLDS = 100 if os.environ.get("HEADWATER_TEST_LONG") else 10
@@ -229,9 +230,32 @@ def question(draw: random.Random, ids: list[str]) -> Query:
         name = draw.choice([(), (Sort(column("name"), True),)])
         return Query("Project", select=Select(None, (tasks,)), sort=name, page=page)
     within = Within("Project", draw.choice(["AA", "BB", "CC"]), "tasks") if draw.random() < 0.2 else None
+    if draw.random() < 0.2:
+        return summary(draw).query("Task", where=where, within=within)
     deep = (Include("project", Select(None, (tasks,))), Include("artist"))
     select = Select(None, deep if draw.random() < 0.4 else ())
     return Query("Task", select=select, where=where, sort=sort, page=page, within=within)
+
+
+MEASURES: list[tuple[str, tuple[str, ...] | None]] = [
+    ("count", None),
+    ("count", ("bid",)),
+    ("countDistinct", ("project", "name")),
+    ("sum", ("bid",)),
+    ("avg", ("bid",)),
+    ("min", ("title",)),
+    ("max", ("artist", "name")),
+    ("avg", ("priority",)),
+]
+
+
+def summary(draw: random.Random) -> Wanted:
+    measures = tuple(draw.sample(MEASURES, draw.choice([1, 2, 3])))
+    groups = tuple(tuple(name.split(".")) for name in draw.sample(SORTS, draw.choice([0, 1, 1, 2])))
+    sort: Any = (
+        tuple((by, draw.random() < 0.5) for by in (0, *groups) if draw.random() < 0.5) if groups else ()
+    )
+    return Wanted(measures, groups, sort, draw.choice([1, 3, 100]))
 
 
 async def answer(engine: Engine, call: Call, query: Query) -> Any:
@@ -239,7 +263,7 @@ async def answer(engine: Engine, call: Call, query: Query) -> Any:
         found = await engine.read(call, query)
     except Fault as fault:
         return (fault.code, fault.message)
-    return (found.rows, found.next, found.prev, found.total)
+    return (found.rows, found.next, found.prev, found.total, found.more)
 
 
 async def disturb(engine: Engine, ruled: Ruled, rows: Rows, actor: str, draw: random.Random) -> int:

@@ -123,6 +123,18 @@ class Dialect(Protocol):
     def starts_with(self, item: Element, text: Element) -> Element:
         """`item` starts with `text`, compared by code point."""
 
+    def sum(self, item: Element) -> Element:
+        """The sum of a column of whole numbers over some rows, zero of none; null where 64 bits cannot hold it."""
+
+    def wide_sum(self, item: Element) -> Element:
+        """The same however large, in a form that `decode_sum` reads."""
+
+    def decode_sum(self, raw: Any) -> int:
+        """From a raw `wide_sum` to its number."""
+
+    def sum_order(self, item: Element) -> tuple[Element, ...]:
+        """Keys that order rows as their `wide_sum` would, none of them ever null."""
+
     def mean(self, item: Element) -> Element:
         """The mean of a column of whole numbers over some rows, rounded half away from zero."""
 

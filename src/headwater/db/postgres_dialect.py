@@ -125,6 +125,18 @@ class PostgresDialect:
     def starts_with(self, item: Element, text: Element) -> Element:
         return Condition("({0} ^@ {1})", item, sa.type_coerce(text, types.Text()))
 
+    def sum(self, item: Element) -> Element:
+        return Template(_SUM, item, type=types.Integer())
+
+    def wide_sum(self, item: Element) -> Element:
+        return Template("coalesce(sum({0}), 0)", item)
+
+    def decode_sum(self, raw: Any) -> int:
+        return int(raw)
+
+    def sum_order(self, item: Element) -> tuple[Element, ...]:
+        return (self.wide_sum(item),)
+
     def mean(self, item: Element) -> Element:
         return Template("round(avg({0}))::BIGINT", item, type=types.Integer())
 
@@ -137,6 +149,13 @@ class PostgresDialect:
             f"AND locktype = 'relation' AND relation = '{table}'::regclass "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
+
+
+# Its sum of 64 bits is a numeric, which holds any.
+_SUM = (
+    "(CASE WHEN coalesce(sum({0}), 0) BETWEEN -9223372036854775808 AND 9223372036854775807"
+    " THEN coalesce(sum({0}), 0)::BIGINT END)"
+)
 
 
 def _decimal(places: int) -> str:

@@ -140,6 +140,20 @@ class SQLiteDialect:
         # A range, so that an index serves it: no character's UTF-8 begins with the byte FF.
         return Condition("({0} >= {1} AND {0} < {1} || CAST(x'ff' AS TEXT))", item, text)
 
+    def sum(self, item: Element) -> Element:
+        fits = Condition(f"({_HIGH} BETWEEN -2147483648 AND 2147483647)", item)
+        return sa.case((fits, Template(f"(({_HIGH} << 32) | {_LOW})", item, type=types.Integer())))
+
+    def wide_sum(self, item: Element) -> Element:
+        return Template(f"({_HIGH} || ' ' || {_LOW})", item, type=types.Text())
+
+    def decode_sum(self, raw: Any) -> int:
+        high, low = raw.split()
+        return (int(high) << 32) + int(low)
+
+    def sum_order(self, item: Element) -> tuple[Element, ...]:
+        return Template(_HIGH, item), Template(_LOW, item)
+
     def mean(self, item: Element) -> Element:
         return Template(_MEAN, item, type=types.Integer())
 
@@ -150,10 +164,19 @@ class SQLiteDialect:
         return None
 
 
-# In whole numbers, since `avg` is in floating point, which loses digits.
+# SQLite's `sum` fails where 64 bits cannot hold it, and its `avg` is in floating point, which loses digits. So the
+# upper and lower 32 bits are added apart, which is safe for two thousand million rows.
+_HIGHS, _LOWS = "coalesce(sum({0} >> 32), 0)", "coalesce(sum({0} & 4294967295), 0)"
+_HIGH, _LOW = f"({_HIGHS} + ({_LOWS} >> 32))", f"({_LOWS} & 4294967295)"
+
+# The mean's whole part, and the rest, of which as many make one as there are values.
+_COUNT = "nullif(count({0}), 0)"
+_PARTS = f"(({_HIGHS} % {_COUNT}) * 4294967296 + {_LOWS})"
+_WHOLE, _REST = f"({_HIGHS} / {_COUNT} * 4294967296 + {_PARTS} / {_COUNT})", f"({_PARTS} % {_COUNT})"
 _MEAN = (
-    "(sum({0}) / nullif(count({0}), 0) +"
-    " CASE WHEN 2 * abs(sum({0}) % count({0})) < count({0}) THEN 0 WHEN sum({0}) < 0 THEN -1 ELSE 1 END)"
+    f"({_WHOLE} + CASE WHEN 2 * abs({_REST}) < {_COUNT} THEN 0"
+    f" WHEN {_REST} > 0 THEN 2 * {_REST} > {_COUNT} OR {_WHOLE} >= 0"
+    f" ELSE -(-2 * {_REST} > {_COUNT} OR {_WHOLE} <= 0) END)"
 )
 
 _DURATION = (

@@ -339,8 +339,12 @@ class Compiler:
         if want.kind not in SCALED:
             return element
         gap = want.places - _places(have)
-        if gap >= 0:
-            return self._scale(element, Type(Kind.DECIMAL, _places(have)), want.places)
+        if gap == 0:
+            return element
+        if gap > 0:  # null where the number has more digits than 64 bits hold then
+            most = (2**63 - 1) // 10**gap
+            text = f"(CASE WHEN {{0}} BETWEEN -{most} AND {most} THEN {{0}} * {10**gap} END)"
+            return Template(text, element, type=self.schema.dialect.column_type(INTEGER))
         unit = 10**-gap  # as text, since SQLAlchemy's division of whole numbers is not one of whole numbers
         rounded = f"(({{0}} + CASE WHEN {{0}} < 0 THEN -{unit // 2} ELSE {unit // 2} END) / {unit})"
         return Template(rounded, element, type=self.schema.dialect.column_type(INTEGER))
@@ -361,14 +365,13 @@ class Compiler:
             value = sa.func.count()
         else:
             element, type = self.scalar(node.value, inner)
-            integer = self.schema.dialect.column_type(INTEGER)
             match node.function:
                 case "count":
                     value, type = sa.func.count(element), INTEGER
+                case "sum" if type.kind != Kind.FLOAT:
+                    value = self.schema.dialect.sum(element)
                 case "sum":
                     value = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
-                    if type.kind != Kind.FLOAT:
-                        value = sa.cast(value, integer)
                 case "avg" if type.kind in SCALED:
                     value = self.schema.dialect.mean(element)
                 case "avg":
@@ -438,10 +441,10 @@ def is_free(node: e.Related, resource: Resource) -> bool:
 
 
 def unreadable(resource: Resource, found: Field) -> Fault:
-    """The refusal to filter or sort by a field that no row would show to this caller."""
+    """The refusal to filter, sort or aggregate by a field that no row would show to this caller."""
     detail = Detail(
         "INSUFFICIENT_PERMISSIONS",
-        f"You may not filter or sort by {found.wire}, since you may not read it.",
+        f"You may not filter, sort or aggregate by {found.wire}, since you may not read it.",
         parameter=found.wire,
         facts={"requiredPermission": resource.permission("read")},
     )

@@ -30,7 +30,7 @@ from headwater.ir import expr as e
 from headwater.ir.body import settle
 from headwater.ir.command import Act, Command, Create, Delete, Outcome, Update
 from headwater.ir.model import Model, Resource
-from headwater.ir.query import Answer, Cursor, Numbered, Query, Select
+from headwater.ir.query import Answer, Cursor, Numbered, Query, Select, Summary
 from headwater.ir.shape import shape, slotted
 from headwater.log.log import Log
 
@@ -71,6 +71,8 @@ class Engine:
             if not rows:
                 raise self._missing(query.resource, query.key)
             return Answer([rows[0][0]], version=rows[0][1])
+        if query.summary is not None:
+            return await self._summary(call, query, query.summary, rules, key, values)
         if isinstance(query.page, Numbered):
             return await self._numbered(call, query, query.page, rules, key, values)
         return await self._page(call, query, query.page, rules, key, values)
@@ -121,6 +123,17 @@ class Engine:
         rows = await self._fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
         rows, total = self._heads(call, query, plan, rows, None)
         return Answer([row[0] for row in rows], total=total)
+
+    async def _summary(
+        self, call: Call, query: Query, summary: Summary, rules: Rules, key: Any, values: list[Any]
+    ) -> Answer:
+        plan = self._plan(key, lambda: self.planner.summary(slotted(query), rules, len(values)))
+        assert plan.write is not None
+        rows = await self._fetch(call, plan, values)
+        if query.within is not None and not rows[0][-1]:
+            raise self._missing(query.within.resource, query.within.key)
+        groups = [plan.write(row) for row in rows if row[0] is not None]
+        return Answer(groups[: summary.limit], more=len(groups) > summary.limit)
 
     def _list_plan(
         self, key: Any, query: Query, rules: Rules, values: int, after: After | None, by_keys: bool

@@ -160,6 +160,11 @@ class Page:
             .order_by(*order_by(columns, self.keys, self.backward))
         )
 
+    def chosen(self, values: Callable[[Scope], Sequence[Element]]) -> sa.Select[Any]:
+        """Some values of every row that the query asks for, in no order."""
+        scope = self._scope()
+        return sa.select(*values(scope)).select_from(scope.table).where(*self._conditions(scope))
+
     def heads(self, alternative: bool) -> list[tuple[str, Element]]:
         """What is asked once a page: the total, whether the row that it lies within is visible, and how many keys the
         actor has."""

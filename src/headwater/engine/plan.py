@@ -1,6 +1,6 @@
 """From a query's shape to one finished statement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -11,6 +11,7 @@ from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.db.base import Dialect, Element
 from headwater.engine.compile import Compiler, Scope, Source
+from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
 from headwater.engine.order import After, Key, fixed_fields, is_served, key_columns, order_by, total_order
 from headwater.engine.page import NUMBER, Page, key_sets
@@ -25,7 +26,7 @@ class Plan:
     """Finished SQL text, where its parameters come from, and what its columns mean.
 
     Columns of a list: the row's JSON, its sort values, then `heads`. `alternative`: there is also a plan that scans
-    without the actor's keys, for actors with many.
+    without the actor's keys, for actors with many. `write` makes the JSON of a group from its row.
     """
 
     sql: str
@@ -35,6 +36,7 @@ class Plan:
     heads: tuple[str, ...] = ()
     uses_now: bool = False
     alternative: bool = False
+    write: Callable[[Sequence[Any]], str] | None = None
 
     def parameters(self, call: Call, values: list[Any]) -> list[Any]:
         return [source(call, values) for source in self.sources]
@@ -169,6 +171,18 @@ class Planner:
         else:
             found = page.candidates()
         return self._finish_list(page, page.late(found), usable)
+
+    # -- summaries ------------------------------------------------------------------------------------------
+
+    def summary(self, query: Query, rules: Rules, values: int) -> Plan:
+        """Groups of rows. `values` is the number of the query's values; the last is how many groups to look for."""
+        resource = self.model.resources[query.resource]
+        compiler = Compiler(self.schema, rules)
+        limit = compiler.bind(lambda call, vs: vs[values - 1], NUMBER)
+        groups = Groups(Page(self.object, compiler, resource, query, (), None, False, limit, values))
+        return self.finish(groups.statement(), compiler, write=groups.writer())
+
+    # -- parts of lists -------------------------------------------------------------------------------------
 
     def _finish_list(self, page: Page, rows: sa.Select[Any], alternative: bool) -> Plan:
         compiler, keys = page.compiler, page.keys

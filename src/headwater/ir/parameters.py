@@ -11,11 +11,13 @@ from headwater.ir.filters import Build, builder
 from headwater.ir.model import Model, Resource
 from headwater.ir.names import Namer, UnknownName, snake
 
-LIST_PARAMETERS: Final = ("limit", "cursor", "page", "perPage", "sort", "order", "fields", "include")
+LIST_PARAMETERS: Final = (
+    "limit", "cursor", "page", "perPage", "sort", "order", "fields", "include", "aggregate", "groupBy"
+)  # fmt: skip
 ROW_PARAMETERS: Final = ("fields", "include")
 MAX_NAME: Final = 300
 
-_SPELLINGS: Final = {**{name: name for name in LIST_PARAMETERS}, "per_page": "perPage"}
+_SPELLINGS: Final = {**{name: name for name in LIST_PARAMETERS}, "per_page": "perPage", "group_by": "groupBy"}
 _OPTIONS: Final = ("limit", "sort", "filter")
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]+\]){0,3})")
 

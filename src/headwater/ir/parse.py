@@ -6,6 +6,7 @@ a request are told together. What the caller may see is the engine's concern.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
@@ -15,9 +16,21 @@ from headwater.ir.filters import UNSORTED
 from headwater.ir.model import Model, Resource
 from headwater.ir.names import Namer, UnknownName
 from headwater.ir.parameters import ROW_PARAMETERS, FieldsOf, Filter, Glossary, Option, Single, Unknown
-from headwater.ir.query import DEFAULT_LIMIT, MAX_LIMIT, Cursor, Numbered, Query, Select, Sort, Within
+from headwater.ir.query import (
+    DEFAULT_LIMIT,
+    MAX_GROUPS,
+    MAX_LIMIT,
+    Cursor,
+    Numbered,
+    Query,
+    Select,
+    Sort,
+    Summary,
+    Within,
+)
 from headwater.ir.scalars import BadValue
 from headwater.ir.selection import Options, Selector, apply, conjunction
+from headwater.ir.summaries import Problem, Summarizer
 
 Parameters = Sequence[tuple[str, str]]
 Typed = tuple[tuple[str, str], ...]
@@ -39,6 +52,7 @@ class Parser:
         self.glossary = Glossary(model, self.namer)
         self.sorts = lru_cache(2048)(self._sorts)
         self.selects = lru_cache(2048)(self._selects)
+        self.summaries = lru_cache(2048)(self._summaries)
 
     def list(self, resource: Resource, parameters: Parameters, *, within: Within | None = None) -> Query:
         """A question about many rows. Raises: Fault."""
@@ -46,6 +60,10 @@ class Parser:
             return Query(resource.name, within=within)
         reading = _Reading(self, resource)
         reading.take(parameters)
+        if "aggregate" in reading.singles or "groupBy" in reading.singles:
+            summary = reading.summary()
+            reading.finish()
+            return Query(resource.name, where=conjunction(reading.where), within=within, summary=summary)
         page, sort, select = reading.page(), reading.sort(), reading.select()
         reading.finish()
         return Query(resource.name, None, select, conjunction(reading.where), sort, page, within)
@@ -120,6 +138,14 @@ class Parser:
                 spelt = f"fields[{target.path}]" if target else parameter
                 problems.append(Detail(unknown.code, unknown.message, parameter=spelt))
         return selector.root.freeze(), tuple(problems)
+
+    def _summaries(
+        self, name: str, aggregate: str, group_by: str | None, sort: str | None, order: str | None
+    ) -> tuple[Summary, tuple[Problem, ...]]:
+        """The summary, and what is wrong with it."""
+        summarizer = Summarizer(self.namer, self.model.resources[name])
+        summary = summarizer.read(aggregate, group_by, sort, order)
+        return summary, tuple(summarizer.problems)
 
 
 class _Reading:
@@ -205,18 +231,54 @@ class _Reading:
 
     def sort(self) -> tuple[Sort, ...]:
         """The order that `sort` and `order` ask for; empty if none."""
-        text, order = self.singles.get("sort"), self.singles.get("order")
-        if order is not None:
-            if text is None:
-                self.problem("order", "`order` needs `sort` to say by what.")
-            if order not in ("asc", "desc"):
-                self.problem("order", "`order` must be `asc` or `desc`.")
+        text, order = self._order()
         if text is None:
             return ()
         sort, problems = self.parser.sorts(self.resource.name, text, order)
         for message in problems:
             self.problem("sort", message)
         return sort
+
+    def _order(self) -> tuple[str | None, str | None]:
+        """`sort` and `order` as they are given."""
+        text, order = self.singles.get("sort"), self.singles.get("order")
+        if order is not None:
+            if text is None:
+                self.problem("order", "`order` needs `sort` to say by what.")
+            if order not in ("asc", "desc"):
+                self.problem("order", "`order` must be `asc` or `desc`.")
+        return text, order
+
+    def summary(self) -> Summary:
+        """What is asked of many rows together."""
+        singles = self.singles
+        for name in ("fields", "include", "cursor", "page", "perPage"):
+            if name in singles:
+                self.problem(
+                    name, f"`{name}` is for rows; with `aggregate` there are none. Leave one of them out."
+                )
+        for target in self.typed:
+            spelt = f"fields[{self.parser.model.resources[target].path}]"
+            self.problem(
+                spelt, f"`{spelt}` is for rows; with `aggregate` there are none. Leave one of them out."
+            )
+        for options in self.options.values():
+            self.problem(
+                options.parameter, f"`{options.parameter}` is for rows that are included; leave it out."
+            )
+        text, order = self._order()
+        aggregate, group_by, limit = singles.get("aggregate"), singles.get("groupBy"), singles.get("limit")
+        if aggregate is None:
+            self.problem("groupBy", "`groupBy` needs `aggregate` to say what of each group, such as `count`.")
+            aggregate = "count"
+        summary, problems = self.parser.summaries(self.resource.name, aggregate, group_by, text, order)
+        for parameter, message, code in problems:
+            self.problem(parameter, message, code)
+        if limit is None:
+            return summary
+        if group_by is None:
+            self.problem("limit", "Without `groupBy` there is one answer; leave `limit` out.")
+        return replace(summary, limit=self.number("limit", limit, MAX_GROUPS))
 
     def select(self) -> Select:
         """What each row shows."""

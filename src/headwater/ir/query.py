@@ -1,6 +1,7 @@
 """A read, as data. Every surface builds one of these, and hands it to `engine.read`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from headwater.ir.expr import Column, Predicate
 
@@ -8,6 +9,10 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 DEFAULT_NESTED_LIMIT = 50
 MAX_INCLUDE_DEPTH = 6
+DEFAULT_GROUPS = 100
+MAX_GROUPS = 1000
+
+Function = Literal["count", "countDistinct", "sum", "avg", "min", "max"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,38 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """A function over the values that a column has in some rows, nulls left out; `count` without one counts rows."""
+
+    function: Function
+    column: Column | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSort:
+    """One key of an order of groups: what they are made by, or a measure. Null counts as the smallest value."""
+
+    by: Column | Measure
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is asked of many rows together: measures of each group of rows that are alike in `groups`, or of all.
+
+    Groups come in the order of `sort`, and where that leaves it open in the order of what they are made by.
+    """
+
+    measures: tuple[Measure, ...]
+    groups: tuple[Column, ...] = ()
+    sort: tuple[GroupSort, ...] = ()
+    limit: int = DEFAULT_GROUPS
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A question about one resource. With `key`, about one row; else a list in a total order."""
+    """A question about one resource. With `key`, about one row; with `summary`, about groups of rows, of which
+    `select`, `sort` and `page` say nothing; else a list in a total order."""
 
     resource: str
     key: str | None = None
@@ -73,6 +108,7 @@ class Query:
     sort: tuple[Sort, ...] = ()
     page: Cursor | Numbered = Cursor()
     within: Within | None = None
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +117,7 @@ class Answer:
 
     `rows` are JSON texts in their final form, in order. `cursors` mark the places after the last and before the
     first row; None where nothing lies beyond. `total` belongs to numbered pages. `versions` are the rows' versions
-    (None for resources without).
+    (None for resources without). Of a summary the rows are groups; `more`: there are more than were asked for.
     """
 
     rows: list[str]
@@ -89,3 +125,4 @@ class Answer:
     prev: str | None = None
     total: int | None = None
     version: int | None = None
+    more: bool = False

@@ -277,7 +277,11 @@ def datetime_wire(value: datetime) -> str:
 
 def duration_wire(value: timedelta) -> str:
     """`PT5400S`, `PT0.25S`, `-PT5S`."""
-    microseconds = value // timedelta(microseconds=1)
+    return microseconds_wire(value // timedelta(microseconds=1))
+
+
+def microseconds_wire(microseconds: int) -> str:
+    """The same of a whole number, which may be larger than any timedelta."""
     seconds, rest = divmod(abs(microseconds), 1_000_000)
     fraction = f".{rest:06d}".rstrip("0") if rest else ""
     return f"{'-' if microseconds < 0 else ''}PT{seconds}{fraction}S"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater.ir import expr as e
-from headwater.ir.query import Cursor, Include, Query, Select, Sort, Within
+from headwater.ir.query import Cursor, Include, Query, Select, Sort, Summary, Within
 
 # What clients cannot write is part of the shape with its values: in it a constant need not stand beside a column
 # that tells its type.
@@ -33,6 +33,8 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
         return (query.resource, True, _select(query.select, values))
     if within is not None:
         values.append(within.key)
+    if query.summary is not None:
+        return _summary(query, query.summary, values)
     return (
         query.resource,
         None if within is None else (within.resource, within.relation),
@@ -40,6 +42,21 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
         tuple([(s.column.path, s.descending) for s in query.sort]),
         _select(query.select, values),
         (page.limit, page.token is not None) if type(page) is Cursor else None,
+    )
+
+
+def _summary(query: Query, summary: Summary, values: list[Any]) -> tuple[Any, ...]:
+    within = query.within
+    where = None if query.where is None else _expr(query.where, values)
+    values.append(summary.limit + 1)
+    return (
+        query.resource,
+        None if within is None else (within.resource, within.relation),
+        where,
+        "summary",
+        summary.measures,
+        summary.groups,
+        summary.sort,
     )
 
 
@@ -105,6 +122,7 @@ def slotted(query: Query) -> Query:
         sort=query.sort,
         page=query.page,
         within=within,
+        summary=query.summary,
     )
 
 

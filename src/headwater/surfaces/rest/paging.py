@@ -58,6 +58,11 @@ def links(path: str, query: bytes, page: Cursor | Numbered, answer: Answer) -> L
     }
 
 
+def alone(path: str, query: bytes) -> Links:
+    """The link of what has no other pages."""
+    return {"self": f"{_plain(path.encode('latin-1', 'replace'))}?{_plain(query)}"}
+
+
 def _pages(page: Numbered, total: int) -> int:
     return -(-total // page.size)
 

@@ -9,8 +9,8 @@ from headwater.http.wire import decode_query, etag, link_header, many, negotiate
 from headwater.ir.document import query_of
 from headwater.ir.model import Relation, Resource
 from headwater.ir.parse import Parser
-from headwater.ir.query import Answer, Numbered, Query, Select, Within
-from headwater.surfaces.rest.paging import Links, links, pagination
+from headwater.ir.query import Answer, Numbered, Query, Select, Summary, Within
+from headwater.surfaces.rest.paging import Links, alone, links, pagination
 
 # An answer depends on who asks, so it is kept by nobody but the client, who asks each time whether it still holds.
 HEADERS: Final[Headers] = [
@@ -82,6 +82,8 @@ class Reads:
             else:
                 query = kept(raw) if len(raw) < _KEPT else parse(raw)
             answer = await engine.read(exchange.call, query)
+            if query.summary is not None:
+                return _summary(exchange, query.summary, answer)
             related = links(exchange.path, raw, query.page, answer)
             return _answer(exchange, query, answer, related)
 
@@ -114,3 +116,12 @@ def _answer(exchange: Exchange, query: Query, answer: Answer, related: Links | N
         headers.append((b"x-total-count", b"%d" % facts["total"]))
         headers.append((b"x-pagination-pages", b"%d" % facts["pages"]))
     return Response(200, headers, many(answer.rows, exchange.request_id, pagination=facts, links=related))
+
+
+def _summary(exchange: Exchange, summary: Summary, answer: Answer) -> Response:
+    """Groups as a list, of which `meta.pagination` tells whether it is cut off; without groups one object."""
+    here = alone(exchange.path, exchange.query)
+    if not summary.groups:
+        return Response(200, HEADERS.copy(), one(answer.rows[0], exchange.request_id, links=here))
+    facts = {"limit": summary.limit, "hasMore": answer.more}
+    return Response(200, HEADERS.copy(), many(answer.rows, exchange.request_id, pagination=facts, links=here))

@@ -1,0 +1,227 @@
+"""The statement for a summary: the rows that the caller may see, what of them is asked for, and their groups.
+
+The database counts and adds; here each group's few numbers become JSON, the same on both databases.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.db.base import Element
+from headwater.db.codec import json_encode, unscale
+from headwater.db.elements import Template
+from headwater.engine.compile import FLOAT, SCALED, Scope
+from headwater.engine.page import Page, key_sets
+from headwater.engine.schema import ordered
+from headwater.ir import expr as e
+from headwater.ir.model import Kind, Type
+from headwater.ir.query import Function, Measure, Summary
+from headwater.ir.scalars import microseconds_wire
+from headwater.ir.summaries import wire_path
+from headwater.ir.values import to_wire
+
+_SMALLER = 2.0**64
+
+Write = Callable[..., str]
+"""From the raw values of some columns to JSON."""
+
+_MEMBERS: dict[Function, str] = {
+    "count": "counts",
+    "countDistinct": "countDistinct",
+    "sum": "sum",
+    "avg": "avg",
+    "min": "min",
+    "max": "max",
+}
+
+
+@dataclass(eq=False, slots=True)
+class _Output:
+    """A group's key or measure: its columns, what rows are ordered by it with, and its JSON."""
+
+    columns: tuple[Element, ...]
+    write: Write
+    order: tuple[Element, ...] = ()
+    place: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class Groups:
+    """The parts of one summary's statement, and what makes JSON of a row of it."""
+
+    page: Page
+    _labels: dict[e.Column, str] = field(default_factory=dict)
+    _types: dict[e.Column, Type] = field(default_factory=dict)
+    _outputs: dict[e.Column | Measure, _Output] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> Summary:
+        summary = self.page.query.summary
+        assert summary is not None
+        return summary
+
+    def statement(self) -> sa.Select[Any]:
+        """Columns of a row: how many rows are in the group (null: there is no group), those of its keys and of its
+        measures, in order, and last whether the row that the question lies within is visible, if there is one."""
+        compiler, summary = self.page.compiler, self.summary
+        rule = compiler.rules.rows(self.page.resource, "read") if compiler.rules else e.TRUE
+        # All rows are gone through, so the actor's keys are better gathered once than asked for with each.
+        for key_set in key_sets(self.page.resource, rule) or ():
+            if key_set.related is not None:
+                compiler.statement.few_keys.setdefault(self.page.resource.name, set()).add(
+                    key_set.related.path
+                )
+        rows = self._rows()
+        for column in summary.groups:
+            value, type = rows.c[self._labels[column]], self._types[column]
+            self._outputs[column] = _Output((value,), self._plain(type), (value,))
+        for measure in summary.measures:
+            self._outputs[measure] = self._measure(measure, rows)
+        selected: list[Element] = [sa.func.count().label("n")]
+        for output in self._outputs.values():
+            output.place = len(selected)
+            selected += [c.label(f"c{len(selected) + i}") for i, c in enumerate(output.columns)]
+        keys = list(self._order())
+        keyed = [element.label(f"o{number}") for number, (element, _) in enumerate(keys)]
+        order = [ordered(key, descending, True) for key, (_, descending) in zip(keyed, keys, strict=True)]
+        groups = sa.select(*selected, *keyed).select_from(rows)
+        if summary.groups:
+            made_by = [rows.c[self._labels[column]] for column in summary.groups]
+            groups = groups.group_by(*made_by).order_by(*order).limit(self.page.limit)
+        heads = self.page.heads(False)
+        if not heads:
+            return groups
+        head = sa.select(*(element.label(name) for name, element in heads)).subquery("head")
+        found = groups.subquery("groups")
+        again = [
+            ordered(found.c[k.name], descending, True) for k, (_, descending) in zip(keyed, keys, strict=True)
+        ]
+        return (
+            sa.select(*found.c, head.c.within)
+            .select_from(head.outerjoin(found, head.c.within))
+            .order_by(*again)
+        )
+
+    def _rows(self) -> Any:
+        """The rows, with a column for each of their fields that is named."""
+        for column in (*self.summary.groups, *(m.column for m in self.summary.measures if m.column)):
+            self._labels.setdefault(column, f"v{len(self._labels)}")
+
+        def values(scope: Scope) -> list[Element]:
+            found: list[Element] = []
+            for column, label in self._labels.items():
+                element, self._types[column] = self.page.compiler.scalar(column, scope)
+                found.append(element.label(label))
+            return found or [sa.literal_column("1").label("one")]
+
+        rows = self.page.chosen(values)
+        if all(isinstance(c.element, sa.Column) for c in rows.selected_columns if isinstance(c, sa.Label)):
+            return rows.subquery("rows")
+        # SQLite would work out again what is named again, so it is told to keep it.
+        return rows.cte("rows").prefix_with("MATERIALIZED", dialect="sqlite")
+
+    def _measure(self, measure: Measure, rows: Any) -> _Output:
+        if measure.column is None:
+            return _same((sa.func.count(),), str)
+        dialect = self.page.compiler.schema.dialect
+        value, type = rows.c[self._labels[measure.column]], self._types[measure.column]
+        match measure.function:
+            case "count":
+                return _same((sa.func.count(value),), str)
+            case "countDistinct":
+                return _same((sa.func.count(value.distinct()),), str)
+            case "sum" if type.kind is Kind.FLOAT:
+                total = sa.func.coalesce(sa.func.sum(_smaller(value)), sa.literal_column("0.0"))
+                return _same((total,), _larger)
+            case "sum":
+                whole = _whole(type)
+                write = lambda raw: whole(dialect.decode_sum(raw))  # noqa: E731
+                return _Output((dialect.wide_sum(value),), write, dialect.sum_order(value))
+            case "avg" if type.kind is Kind.INTEGER:
+                mean = sa.cast(sa.func.avg(value), dialect.column_type(FLOAT))
+                return _Output((dialect.wide_sum(value), sa.func.count(value)), self._quotient, (mean,))
+            case "avg" if type.kind is Kind.FLOAT:
+                return _same((sa.func.avg(_smaller(value)),), _larger)
+            case "avg":
+                return _same((dialect.mean(value),), _whole(type))
+            case "min":
+                return _same((sa.func.min(value),), self._plain(type))
+            case "max":
+                return _same((sa.func.max(value),), self._plain(type))
+
+    def _quotient(self, total: Any, count: int) -> str:
+        """A mean of integers, which is the nearest float to the exact one."""
+        return json_encode(self.page.compiler.schema.dialect.decode_sum(total) / count) if count else "null"
+
+    def _plain(self, type: Type) -> Write:
+        """A field's own value."""
+        decode = self.page.compiler.schema.dialect.decoder(type)
+        return lambda raw: json_encode(to_wire(type, raw if raw is None or decode is None else decode(raw)))
+
+    def _order(self) -> Iterator[tuple[Element, bool]]:
+        """What groups are ordered by, and whether it descends; at the end all that they are made by."""
+        asked = {key.by: key.descending for key in self.summary.sort}
+        for by in (*asked, *(column for column in self.summary.groups if column not in asked)):
+            for element in self._outputs[by].order:
+                yield element, asked.get(by, False)
+
+    # -- JSON -------------------------------------------------------------------------------------------------
+
+    def writer(self) -> Callable[[Sequence[Any]], str]:
+        """What makes JSON of a row of `statement`, once that is made."""
+        members: list[str] = []
+        parts: list[tuple[Write, slice]] = []
+
+        def listed(named: Iterable[tuple[str, e.Column | Measure]]) -> str:
+            pairs = []
+            for name, key in named:
+                output = self._outputs[key]
+                parts.append((output.write, slice(output.place, output.place + len(output.columns))))
+                pairs.append(f'"{name}":%s')
+            return ",".join(pairs)
+
+        if self.summary.groups:
+            members.append(f'"group":{{{listed((self._wire(c), c) for c in self.summary.groups)}}}')
+        if Measure("count") in self.summary.measures:
+            members.append(listed([("count", Measure("count"))]))
+        for function, member in _MEMBERS.items():
+            of = [
+                (self._wire(m.column), m)
+                for m in self.summary.measures
+                if m.column and m.function == function
+            ]
+            if of:
+                members.append(f'"{member}":{{{listed(of)}}}')
+        text = f"{{{','.join(members)}}}"
+        return lambda row: text % tuple([write(*row[place]) for write, place in parts])
+
+    def _wire(self, column: e.Column) -> str:
+        return wire_path(self.page.compiler.schema.model, self.page.resource, column)
+
+
+def _same(columns: tuple[Element, ...], write: Write) -> _Output:
+    """An output that is ordered by what it shows."""
+    return _Output(columns, lambda raw: "null" if raw is None else write(raw), columns)
+
+
+def _smaller(value: Element) -> Element:
+    """Floats by a power of two smaller, so that no sum of them is too large for PostgreSQL; no digit is lost, but in
+    numbers below 1e-288."""
+    return Template(f"({{0}} * {1 / _SMALLER!r})", value, type=value.type)
+
+
+def _larger(value: float) -> str:
+    """The JSON of a float from `_smaller`; null where it is larger than any."""
+    return json_encode(value * _SMALLER)
+
+
+def _whole(type: Type) -> Write:
+    """From a whole number, however large, to what it means in a field of this type."""
+    if type.kind in SCALED:
+        decode = unscale(type.places)
+        return lambda number: json_encode(to_wire(type, decode(number)))
+    if type.kind is Kind.DURATION:
+        return lambda number: json_encode(microseconds_wire(number))
+    return str
