@@ -99,7 +99,13 @@ class Wanted:
             )
             member = "counts" if function == "count" else function
             of = answer.setdefault(member, {})
-            of[wire(path, model, resource)] = value if number else to_wire(type, value)
+            of[wire(path, model, resource)] = (
+                value
+                if number
+                else _duration(value)
+                if type.kind is Kind.DURATION and isinstance(value, int)
+                else to_wire(type, value)
+            )
         return answer
 
 
@@ -116,7 +122,9 @@ def _result(function: str, type: Type | None, rows: list[Any], path: Path | None
             return min(values, default=None)
         case "max":
             return max(values, default=None)
-    total: Any = timedelta(0) if type.kind is Kind.DURATION else 0.0 if type.kind is Kind.FLOAT else 0
+    if type.kind is Kind.DURATION:  # in microseconds, since a sum may be longer than any timedelta
+        values = [value // _MICROSECOND for value in values]
+    total: Any = 0.0 if type.kind is Kind.FLOAT else 0
     for value in values:
         total = _EXACT.add(total, value) if isinstance(value, Decimal) else total + value
     if function == "sum":
@@ -127,9 +135,13 @@ def _result(function: str, type: Type | None, rows: list[Any], path: Path | None
         case Kind.DECIMAL | Kind.MONEY:
             return _rounded(_EXACT.divide(total, len(values)), Decimal(1).scaleb(-type.places))
         case Kind.DURATION:
-            mean = _EXACT.divide(total // _MICROSECOND, len(values))
-            return int(_rounded(mean, Decimal(1))) * _MICROSECOND
+            return int(_rounded(_EXACT.divide(total, len(values)), Decimal(1)))
     return total / len(values)
+
+
+def _duration(microseconds: int) -> str:
+    seconds = f"{Decimal(abs(microseconds)).scaleb(-6, _EXACT):f}"
+    return f"{'-' if microseconds < 0 else ''}PT{seconds.rstrip('0').rstrip('.')}S"
 
 
 def _rounded(value: Decimal, unit: Decimal) -> Decimal:
