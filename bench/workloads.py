@@ -1,4 +1,4 @@
-"""The six workloads as requests to one server, and the check that all servers answer them alike."""
+"""The seven workloads as requests to one server, and the check that all servers answer them alike."""
 
 import datetime as dt
 import itertools
@@ -15,6 +15,7 @@ TITLES = {
     "b": "50 tasks, filtered",
     "c": "20 projects x 10 tasks",
     "f": "50 tasks, small member",
+    "g": "1,000 tasks in groups",
     "d": "create a task",
     "e": "update a task",
 }
@@ -23,6 +24,10 @@ TITLES = {
 LIST = "/api/v1/tasks?project=SWA&status=in_progress&sort=-createdAt&limit=50"
 NEST = "/api/v1/projects?limit=20&include=tasks.artist&tasks[limit]=10&tasks[sort]=-createdAt"
 SMALL = "/api/v1/tasks?sort=-createdAt&limit=50"
+GROUPS = (
+    "/api/v1/projects/SWA/tasks?groupBy=status,department"
+    "&aggregate=count,sum(bid),avg(bid),min(deadline),max(deadline)"
+)
 NEW = {"projectId": "SWA", "title": "Measured", "department": "fx"}
 DIFFERENT = frozenset({"id", "createdAt", "updatedAt", "version"})
 """What differs between rows that were written by one and the same request."""
@@ -57,6 +62,7 @@ class Workloads:
         ones = [request("GET", f"/api/v1/tasks/{id}", self.token) for id in rows[0]]
         small = [request("GET", SMALL, self.member)]
         nest = [request("GET", NEST, self.token)]
+        groups = [request("GET", GROUPS, self.token)]
         create = [request("POST", "/api/v1/tasks", self.token, json.dumps(NEW).encode())]
         # Each server updates rows of its own, and always to another value: an update to the same one has less to do.
         updates = [self._update(id, value) for value in range(10) for id in rows[1 + self.turn]]
@@ -66,6 +72,7 @@ class Workloads:
             "b": Workload(itertools.cycle(pages[1:3]), pages[:3]),
             "c": Workload(itertools.cycle(nest), nest),
             "f": Workload(itertools.cycle(small), small),
+            "g": Workload(itertools.cycle(groups), groups),
             "d": Workload(itertools.cycle(create), create, written=True),
             "e": Workload(itertools.cycle(updates), shared, written=True),
         }
@@ -99,6 +106,9 @@ async def check_alike(name: str, servers: dict[str, tuple[int, Workload]]) -> No
     if name == "c" and first is not None:
         shape = [len(project["tasks"]) for project in first[0]]
         assert shape == [10] * 20, f"workload c is not 20 projects of 10 tasks each: {shape}"
+    if name == "g" and first is not None:
+        counted = sum(group["count"] for group in first[0])
+        assert counted >= 1000, f"workload g is over {counted} tasks"
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ import os
 import secrets
 import unicodedata
 from collections.abc import AsyncIterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException
@@ -228,6 +228,33 @@ class Projects(Model):
     meta: Meta
 
 
+class Key(Model):
+    status: str
+    department: str
+
+
+class OfBid(Model):
+    bid: Decimal | None
+
+
+class OfDeadline(Model):
+    deadline: dt.datetime | None
+
+
+class Group(Model):
+    group: Key
+    count: int
+    sum: OfBid
+    avg: OfBid
+    min: OfDeadline
+    max: OfDeadline
+
+
+class Groups(Model):
+    data: list[Group]
+    meta: Meta
+
+
 class TaskIn(Model):
     project_id: str
     title: str
@@ -302,6 +329,40 @@ async def list_projects(db: Session, limit: int = 20) -> Projects:
         columns = {name: getattr(project, name) for name in ProjectOut.model_fields if name != "tasks"}
         data.append(ProjectOut(**columns, tasks=[TaskWithArtist.model_validate(task) for task in tasks]))
     return Projects(data=data, meta=meta(limit))
+
+
+@app.get("/api/v1/projects/{project_id}/tasks")
+async def group_tasks(project_id: str, db: Session, limit: int = 100) -> Groups:
+    query = (
+        select(
+            Task.status,
+            Task.department,
+            func.count().label("number"),
+            func.sum(Task.bid).label("total"),
+            func.min(Task.deadline).label("first"),
+            func.max(Task.deadline).label("last"),
+        )
+        .where(Task.project_id == project_id)
+        .group_by(Task.status, Task.department)
+        .order_by(Task.status, Task.department)
+        .limit(limit + 1)
+    )
+    data = [
+        Group(
+            group=Key(status=row.status, department=row.department),
+            count=row.number,
+            sum=OfBid(bid=row.total),
+            avg=OfBid(bid=(row.total / row.number).quantize(Decimal("0.01"), ROUND_HALF_UP)),
+            min=OfDeadline(deadline=row.first),
+            max=OfDeadline(deadline=row.last),
+        )
+        for row in (await db.execute(query)).all()
+    ]
+    page = Meta(
+        request_id="req_" + secrets.token_hex(12),
+        pagination=Pagination(limit=limit, next_cursor=None, has_more=len(data) > limit),
+    )
+    return Groups(data=data[:limit], meta=page)
 
 
 @app.post("/api/v1/tasks", status_code=201)

@@ -17,7 +17,20 @@ import apsw
 import asyncpg
 import msgspec
 
-from bench.peers.floor_sql import CREATE, FIRST, LOG, MINE, NEXT, OLD, ONE, POSTGRES, PROJECTS, UPDATE, URL
+from bench.peers.floor_sql import (
+    CREATE,
+    FIRST,
+    GROUPS,
+    LOG,
+    MINE,
+    NEXT,
+    OLD,
+    ONE,
+    POSTGRES,
+    PROJECTS,
+    UPDATE,
+    URL,
+)
 
 MEMBER = os.environ["BENCH_MEMBER"]
 CONNECTIONS = 10
@@ -173,6 +186,16 @@ async def projects(target: str) -> bytes:
     return page(target, rows, 20, rows[-1][1] if rows[-1][2] > 20 else None)
 
 
+async def groups(target: str, project: str) -> bytes:
+    rows = await store.read(GROUPS, project)
+    meta = {
+        "requestId": "req_" + secrets.token_hex(12),
+        "pagination": {"limit": 100, "hasMore": len(rows) > 100},
+    }
+    data = ",".join([row[0] for row in rows[:100]])
+    return b'{"data":[%b],"meta":%b,"links":%b}' % (data.encode(), encode(meta), encode({"self": target}))
+
+
 def single(row: Any) -> bytes:
     return b'{"data":%b,"meta":{"requestId":"req_%b"}}' % (row[0].encode(), secrets.token_hex(12).encode())
 
@@ -206,6 +229,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         body = await write(receive, method, path)
     elif path == "/api/v1/tasks":
         body = await tasks(f"{path}?{query}", query)
+    elif path.endswith("/tasks"):
+        body = await groups(f"{path}?{query}", path[17:-6])
     elif path == "/api/v1/projects":
         body = await projects(f"{path}?{query}")
     else:

@@ -30,6 +30,9 @@ if POSTGRES:
     def nested(record: str) -> str:
         return f"({record})"
 
+    def document(pairs: dict[str, str]) -> str:
+        return "json_build_object(" + ", ".join(f"'{name}', {value}" for name, value in pairs.items()) + ")"
+
     def array(rows: str) -> str:
         return f"(SELECT coalesce(json_agg(y.json), '[]') FROM ({rows}) y)"
 
@@ -61,6 +64,8 @@ else:
 
     def nested(record: str) -> str:
         return Document(f"coalesce(({record}), 'null')")
+
+    document = record
 
     def array(rows: str) -> str:
         return Document(f"(SELECT '[' || coalesce(group_concat(y.json), '') || ']' FROM ({rows}) y)")
@@ -128,6 +133,16 @@ PROJECT = {
         )
     ),
 }
+# The mean of whole numbers that are not negative, rounded half up.
+MEAN = "round(avg(t.bid))::BIGINT" if POSTGRES else "((2 * sum(t.bid) + count(*)) / (2 * count(*)))"
+GROUP = {
+    "group": document({"status": "t.status", "department": "t.department"}),
+    "count": "count(*)",
+    "sum": document({"bid": decimal("sum(t.bid)", 2)}),
+    "avg": document({"bid": decimal(MEAN, 2)}),
+    "min": document({"deadline": moment("min(t.deadline)")}),
+    "max": document({"deadline": moment("max(t.deadline)")}),
+}
 ROLE = "t.role" if POSTGRES else "m.role"
 MANAGES = f"{ROLE} IN ('supervisor', 'coordinator')"
 WORKS = f"{ROLE} IN ('supervisor', 'coordinator', 'artist')"
@@ -180,6 +195,13 @@ PROJECTS = records(
     "FROM projects p ORDER BY p.id LIMIT 20",
     PROJECT_CURSOR,
     "(SELECT count(*) FROM (SELECT 1 FROM projects LIMIT 21) n)",
+)
+GROUPS = statement(
+    records(
+        GROUP,
+        "FROM tasks t WHERE t.project_id = $1 GROUP BY t.status, t.department "
+        "ORDER BY t.status, t.department LIMIT 101",
+    )
 )
 CREATE = statement(written(INSERT))
 UPDATE = statement(written(SET, "(SELECT priority FROM o)"))

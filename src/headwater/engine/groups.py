@@ -5,14 +5,15 @@ The database counts and adds; here each group's few numbers become JSON, the sam
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from headwater.db.base import Element
-from headwater.db.codec import json_encode, unscale
+from headwater.db.codec import json_encode
 from headwater.db.elements import Template
-from headwater.engine.compile import FLOAT, SCALED, Scope
+from headwater.engine.compile import FLOAT, Scope
 from headwater.engine.page import Page, key_sets
 from headwater.engine.schema import ordered
 from headwater.ir import expr as e
@@ -20,8 +21,9 @@ from headwater.ir.model import Kind, Type
 from headwater.ir.query import Function, Measure, Summary
 from headwater.ir.scalars import microseconds_wire
 from headwater.ir.summaries import wire_path
-from headwater.ir.values import to_wire
+from headwater.ir.values import wire_encoder
 
+KEPT = 128
 _SMALLER = 2.0**64
 
 Write = Callable[..., str]
@@ -44,7 +46,22 @@ class _Output:
     columns: tuple[Element, ...]
     write: Write
     order: tuple[Element, ...] = ()
-    place: int = 0
+    places: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Columns:
+    """What is selected, each element once."""
+
+    labels: list[sa.Label[Any]]
+
+    def place(self, element: Element) -> int:
+        """Where an element is selected."""
+        for place, label in enumerate(self.labels):
+            if label.element is element:
+                return place
+        self.labels.append(element.label(f"c{len(self.labels)}"))
+        return len(self.labels) - 1
 
 
 @dataclass(eq=False, slots=True)
@@ -55,6 +72,7 @@ class Groups:
     _labels: dict[e.Column, str] = field(default_factory=dict)
     _types: dict[e.Column, Type] = field(default_factory=dict)
     _outputs: dict[e.Column | Measure, _Output] = field(default_factory=dict)
+    _number: Element = field(default_factory=sa.func.count)
 
     @property
     def summary(self) -> Summary:
@@ -79,14 +97,12 @@ class Groups:
             self._outputs[column] = _Output((value,), self._plain(type), (value,))
         for measure in summary.measures:
             self._outputs[measure] = self._measure(measure, rows)
-        selected: list[Element] = [sa.func.count().label("n")]
+        selected = _Columns([self._number.label("n")])
         for output in self._outputs.values():
-            output.place = len(selected)
-            selected += [c.label(f"c{len(selected) + i}") for i, c in enumerate(output.columns)]
-        keys = list(self._order())
-        keyed = [element.label(f"o{number}") for number, (element, _) in enumerate(keys)]
-        order = [ordered(key, descending, True) for key, (_, descending) in zip(keyed, keys, strict=True)]
-        groups = sa.select(*selected, *keyed).select_from(rows)
+            output.places = [selected.place(column) for column in output.columns]
+        keys = [(selected.labels[selected.place(by)], descending) for by, descending in self._order()]
+        order = [ordered(key, descending, True) for key, descending in keys]
+        groups = sa.select(*selected.labels).select_from(rows)
         if summary.groups:
             made_by = [rows.c[self._labels[column]] for column in summary.groups]
             groups = groups.group_by(*made_by).order_by(*order).limit(self.page.limit)
@@ -95,9 +111,7 @@ class Groups:
             return groups
         head = sa.select(*(element.label(name) for name, element in heads)).subquery("head")
         found = groups.subquery("groups")
-        again = [
-            ordered(found.c[k.name], descending, True) for k, (_, descending) in zip(keyed, keys, strict=True)
-        ]
+        again = [ordered(found.c[key.name], descending, True) for key, descending in keys]
         return (
             sa.select(*found.c, head.c.within)
             .select_from(head.outerjoin(found, head.c.within))
@@ -124,7 +138,7 @@ class Groups:
 
     def _measure(self, measure: Measure, rows: Any) -> _Output:
         if measure.column is None:
-            return _same((sa.func.count(),), str)
+            return _same((self._number,), str)
         dialect = self.page.compiler.schema.dialect
         value, type = rows.c[self._labels[measure.column]], self._types[measure.column]
         match measure.function:
@@ -157,8 +171,13 @@ class Groups:
 
     def _plain(self, type: Type) -> Write:
         """A field's own value."""
-        decode = self.page.compiler.schema.dialect.decoder(type)
-        return lambda raw: json_encode(to_wire(type, raw if raw is None or decode is None else decode(raw)))
+        decode, encode = self.page.compiler.schema.dialect.decoder(type), wire_encoder(type)
+
+        def write(raw: Any) -> str:
+            return "null" if raw is None else json_encode(encode(raw if decode is None else decode(raw)))
+
+        # Few values, which are the same in each answer; those that are not found cost little more than they would.
+        return lru_cache(KEPT)(write)
 
     def _order(self) -> Iterator[tuple[Element, bool]]:
         """What groups are ordered by, and whether it descends; at the end all that they are made by."""
@@ -172,13 +191,13 @@ class Groups:
     def writer(self) -> Callable[[Sequence[Any]], str]:
         """What makes JSON of a row of `statement`, once that is made."""
         members: list[str] = []
-        parts: list[tuple[Write, slice]] = []
+        parts: list[tuple[Write, list[int]]] = []
 
         def listed(named: Iterable[tuple[str, e.Column | Measure]]) -> str:
             pairs = []
             for name, key in named:
                 output = self._outputs[key]
-                parts.append((output.write, slice(output.place, output.place + len(output.columns))))
+                parts.append((output.write, output.places))
                 pairs.append(f'"{name}":%s')
             return ",".join(pairs)
 
@@ -195,7 +214,7 @@ class Groups:
             if of:
                 members.append(f'"{member}":{{{listed(of)}}}')
         text = f"{{{','.join(members)}}}"
-        return lambda row: text % tuple([write(*row[place]) for write, place in parts])
+        return lambda row: text % tuple([write(*[row[place] for place in places]) for write, places in parts])
 
     def _wire(self, column: e.Column) -> str:
         return wire_path(self.page.compiler.schema.model, self.page.resource, column)
@@ -219,9 +238,21 @@ def _larger(value: float) -> str:
 
 def _whole(type: Type) -> Write:
     """From a whole number, however large, to what it means in a field of this type."""
-    if type.kind in SCALED:
-        decode = unscale(type.places)
-        return lambda number: json_encode(to_wire(type, decode(number)))
-    if type.kind is Kind.DURATION:
-        return lambda number: json_encode(microseconds_wire(number))
-    return str
+    match type.kind:
+        case Kind.DECIMAL:
+            return lambda number: f'"{_decimal(number, type.places)}"'
+        case Kind.MONEY:
+            currency = json_encode(type.currency)
+            return lambda number: f'{{"amount":"{_decimal(number, type.places)}","currency":{currency}}}'
+        case Kind.DURATION:
+            return lambda number: json_encode(microseconds_wire(number))
+        case _:
+            return str
+
+
+def _decimal(number: int, places: int) -> str:
+    """The text of a scaled whole number."""
+    if not places:
+        return str(number)
+    digits = f"{abs(number):0{places + 1}}"
+    return f"{'-' if number < 0 else ''}{digits[:-places]}.{digits[-places:]}"
