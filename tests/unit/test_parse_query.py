@@ -11,9 +11,21 @@ from hypothesis import strategies as st
 from headwater.base.errors import Fault
 from headwater.ir import expr as e
 from headwater.ir.filters import OPERATORS, split
+from headwater.ir.model import Kind, Type
 from headwater.ir.parse import Parser
-from headwater.ir.query import Cursor, Include, Numbered, Query, Select, Sort, Within
-from tests.unit.films import FILMS, PROJECT, TASK
+from headwater.ir.query import (
+    Cursor,
+    GroupSort,
+    Include,
+    Measure,
+    Numbered,
+    Query,
+    Select,
+    Sort,
+    Summary,
+    Within,
+)
+from tests.unit.films import FILMS, PROJECT, TASK, field, model, with_field
 
 PARSER = Parser(FILMS)
 
@@ -305,12 +317,61 @@ def test_hidden_resources_have_no_name() -> None:
     assert parser.list(TASK, pairs("artist=person_1")).where == eq(("artist",), "person_1")
 
 
+# -- summaries --
+
+
+def test_a_summary_is_asked_for_in_any_spelling() -> None:
+    asked = tasks("aggregate=count,sum(bid),count_distinct(artist_id),max(project.name)&group_by=project,is_done"
+                  "&sort=-sum(bid),projectId&limit=7&status=approved")  # fmt: skip
+    total = Measure("sum", column("bid"))
+    distinct, greatest = Measure("countDistinct", column("artist")), Measure("max", column("project", "name"))
+    assert asked == Query(
+        "Task",
+        where=eq(("status",), "approved"),
+        summary=Summary(
+            (Measure("count"), total, distinct, greatest),
+            (column("project"), column("is_done")),
+            (GroupSort(total, True), GroupSort(column("project"))),
+            7,
+        ),
+    )
+    assert tasks("aggregate=count") == Query("Task", summary=Summary((Measure("count"),)))
+
+
+def test_a_field_that_is_called_as_a_parameter_is_filtered_in_brackets() -> None:
+    named = with_field(TASK, field("aggregate", Type(Kind.TEXT)))
+    parser = Parser(model(*(named if r is TASK else r for r in FILMS.resources.values())))
+    assert parser.list(named, pairs("filter[aggregate]=x")).where == eq(("aggregate",), "x")
+    assert parser.list(named, pairs("filter[aggregate]=x&aggregate=min(aggregate)")).summary is not None
+
+
+def test_each_function_takes_what_fits_it() -> None:
+    kinds = {"priority": "csamm", "bid": "csamm", "weight": "csamm", "effort": "csamm", "title": "cmm", "start": "cmm",
+             "seenAt": "cmm", "artist": "cmm", "status": "c", "urgent": "c", "tags": "", "meta": ""}  # fmt: skip
+    for name, letters in kinds.items():
+        for function in ("countDistinct", "sum", "avg", "min", "max"):
+            if function[0] in letters:
+                assert tasks(f"aggregate={function}({name})").summary is not None
+            else:
+                ((parameter, message),) = refused(f"aggregate={function}({name})")
+                assert (parameter, f"has no {function}; of it there are" in message) == ("aggregate", True)
+        assert tasks(f"aggregate=count({name})").summary is not None
+
+
+def test_rows_and_a_summary_are_not_asked_for_together() -> None:
+    for other in ("page=1", "perPage=5", "cursor=x", "fields=title", "include=project", "fields[tasks]=title",
+                  "timeLogs[limit]=2"):  # fmt: skip
+        ((parameter, _),) = refused(f"aggregate=count&groupBy=status&{other}")
+        assert parameter == other.partition("=")[0]
+    assert [parameter for parameter, _ in refused("aggregate=count", one=True)] == ["aggregate"]
+
+
 # -- properties --
 
 NAMES = st.sampled_from(
     ["status", "title", "priority", "deadline", "seenAt", "tags", "meta", "artist", "project", "timeLogs",
      "filter", "fields", "include", "sort", "order", "limit", "cursor", "page", "perPage", "bid", "effort",
-     "tasks", "people", "hours", "id", "", "x", "🎬"]
+     "tasks", "people", "hours", "id", "", "x", "🎬", "aggregate", "groupBy", "count"]
 )  # fmt: skip
 OPERATOR = st.sampled_from([*{o for ops in OPERATORS.values() for o in ops}, "limit", "sort", "filter", "x"])
 PARAMETER = st.builds(
@@ -321,7 +382,24 @@ PARAMETER = st.builds(
 TEXT = (
     st.text(st.characters(), max_size=20)
     | st.lists(NAMES, max_size=3).map(",".join)
-    | st.sampled_from(["5", "-1", "true", "2026-01-01", "approved", "1.5", "a,b", "\\,", "PT1H", "-title"])
+    | st.sampled_from(
+        [
+            "sum(bid)",
+            "count,avg(priority)",
+            "min(tags)",
+            "max(",
+            "5",
+            "-1",
+            "true",
+            "2026-01-01",
+            "approved",
+            "1.5",
+            "a,b",
+            "\\,",
+            "PT1H",
+            "-title",
+        ]
+    )
 )
 
 
@@ -340,6 +418,7 @@ def test_parsing_is_total(parameters: list[tuple[str, str]]) -> None:
 KNOWN = {
     *PARSER.namer.names(TASK).fields, *PARSER.namer.names(TASK).relations,
     "limit", "cursor", "page", "perPage", "per_page", "sort", "order", "fields", "include",
+    "aggregate", "groupBy", "group_by",
 }  # fmt: skip
 
 

@@ -368,10 +368,12 @@ class Compiler:
             match node.function:
                 case "count":
                     value, type = sa.func.count(element), INTEGER
-                case "sum" if type.kind != Kind.FLOAT:
+                case "sum" if type.kind != Kind.FLOAT and not self._is_small(node.value, inner):
                     value = self.schema.dialect.sum(element)
                 case "sum":
                     value = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
+                    if type.kind != Kind.FLOAT:
+                        value = sa.cast(value, self.schema.dialect.column_type(INTEGER))
                 case "avg" if type.kind in SCALED:
                     value = self.schema.dialect.mean(element)
                 case "avg":
@@ -382,6 +384,16 @@ class Compiler:
                 case _:
                     value = sa.func.max(element)
         return query.with_only_columns(value, maintain_column_froms=True).scalar_subquery(), type
+
+    def _is_small(self, node: e.Scalar, scope: Scope) -> bool:
+        """Whether a field's limits keep it within 32 bits, so that 64 hold any sum of it: to see to that costs."""
+        if not isinstance(node, e.Column) or len(node.path) > 1:
+            return False
+        found = scope.find(node.root).resource.fields[node.path[0]]
+        least = found.limits.gt if found.limits.ge is None else found.limits.ge
+        most = found.limits.lt if found.limits.le is None else found.limits.le
+        encode = self._encoded(found.type)
+        return None not in (least, most) and all(abs(encode(end)) < 2**31 for end in (least, most))
 
     # -- columns --------------------------------------------------------------------------------------------
 

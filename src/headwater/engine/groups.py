@@ -176,7 +176,7 @@ class Groups:
         def write(raw: Any) -> str:
             return "null" if raw is None else json_encode(encode(raw if decode is None else decode(raw)))
 
-        # Few values, which are the same in each answer; those that are not found cost little more than they would.
+        # Most groups are made by few values, which come again in each answer.
         return lru_cache(KEPT)(write)
 
     def _order(self) -> Iterator[tuple[Element, bool]]:
