@@ -306,7 +306,7 @@ def test_what_nests_too_deep_or_includes_too_much_is_refused(text: str) -> None:
 def test_hidden_resources_have_no_name() -> None:
     from dataclasses import replace
 
-    from tests.unit.films import PERSON, model
+    from tests.unit.films import PERSON
 
     parser = Parser(
         model(replace(PERSON, exposed=False), *[r for r in FILMS.resources.values() if r != PERSON])
