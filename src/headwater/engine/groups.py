@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headwater.db.base import Element
+from headwater.db.base import Dialect, Element
 from headwater.db.codec import json_encode
 from headwater.db.elements import Template
 from headwater.engine.compile import FLOAT, Scope
@@ -131,7 +131,9 @@ class Groups:
             return found or [sa.literal_column("1").label("one")]
 
         rows = self.page.chosen(values)
-        if all(isinstance(c.element, sa.Column) for c in rows.selected_columns if isinstance(c, sa.Label)):
+        if all(
+            isinstance(c.element, sa.ColumnClause) for c in rows.selected_columns if isinstance(c, sa.Label)
+        ):
             return rows.subquery("rows")
         # SQLite would work out again what is named again, so it is told to keep it.
         return rows.cte("rows").prefix_with("MATERIALIZED", dialect="sqlite")
@@ -155,7 +157,7 @@ class Groups:
                 return _Output((dialect.wide_sum(value),), write, dialect.sum_order(value))
             case "avg" if type.kind is Kind.INTEGER:
                 mean = sa.cast(sa.func.avg(value), dialect.column_type(FLOAT))
-                return _Output((dialect.wide_sum(value), sa.func.count(value)), self._quotient, (mean,))
+                return _Output((dialect.wide_sum(value), sa.func.count(value)), _quotient(dialect), (mean,))
             case "avg" if type.kind is Kind.FLOAT:
                 return _same((sa.func.avg(_smaller(value)),), _larger)
             case "avg":
@@ -164,10 +166,6 @@ class Groups:
                 return _same((sa.func.min(value),), self._plain(type))
             case "max":
                 return _same((sa.func.max(value),), self._plain(type))
-
-    def _quotient(self, total: Any, count: int) -> str:
-        """A mean of integers, which is the nearest float to the exact one."""
-        return json_encode(self.page.compiler.schema.dialect.decode_sum(total) / count) if count else "null"
 
     def _plain(self, type: Type) -> Write:
         """A field's own value."""
@@ -223,6 +221,11 @@ class Groups:
 def _same(columns: tuple[Element, ...], write: Write) -> _Output:
     """An output that is ordered by what it shows."""
     return _Output(columns, lambda raw: "null" if raw is None else write(raw), columns)
+
+
+def _quotient(dialect: Dialect) -> Write:
+    """From a sum of integers and their number to the float that is nearest to the exact mean."""
+    return lambda total, number: json_encode(dialect.decode_sum(total) / number) if number else "null"
 
 
 def _smaller(value: Element) -> Element:
