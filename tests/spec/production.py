@@ -108,17 +108,28 @@ class Studio:
         return [other for other in found if self.visible(actor, relation.target, other)]
 
     def reach(self, actor: Actor, name: str, row: Row, path: tuple[str, ...]) -> Iterator[Any]:
-        """What is at the end of a path: one value, or one for each row behind a to-many relation."""
+        """What is at the end of a path: one value, or one for each row behind a to-many relation, of which a row
+        without the reference that leads there has none."""
         hop, *rest = path
         if not rest:
             yield self.value(actor, name, row, hop)
             return
         relation = MODEL.resources[name].relations[hop]
         found = self.behind(actor, row, relation, name)
-        if not found and relation.kind == "one":
+        if not found and relation.kind == "one" and not leads_to_many(relation.target, rest):
             yield None
         for other in found:
             yield from self.reach(actor, relation.target, other, tuple(rest))
+
+
+def leads_to_many(name: str, path: Sequence[str]) -> bool:
+    """Whether a path from a resource passes a to-many relation."""
+    for hop in path[:-1]:
+        relation = MODEL.resources[name].relations[hop]
+        if relation.kind != "one":
+            return True
+        name = relation.target
+    return False
 
 
 def shown(resource: Resource) -> list[Field]:
