@@ -30,7 +30,7 @@ from headwater.http.routes import Route
 from headwater.identity import RESOURCES, Identity, Settings
 from headwater.identity import routes as identity_routes
 from headwater.ir.model import Model
-from headwater.surfaces import errors, health, rest
+from headwater.surfaces import describe, errors, health, rest
 
 Seed = Callable[[int, int | None], Iterator[list[Resource]]]
 
@@ -90,6 +90,12 @@ class App:
         """Every route that this application would serve."""
         return Running(self, self.config()).routes()
 
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document that this application would serve."""
+        return describe.document(
+            self.model, self.route_table(), title=self.title, description=self.description
+        )
+
     def asgi(self, config: Config | None = None) -> Application:
         """The ASGI application."""
         return Running(self, config or self.config()).application()
@@ -136,12 +142,15 @@ class Running:
 
     def routes(self) -> list[Route]:
         """The one route table."""
-        return [
-            *rest.routes(self.app.model, self.engine, title=self.app.title, description=self.app.description),
+        app = self.app
+        table = [
+            *rest.routes(app.model, self.engine, title=app.title, description=app.description),
             *identity_routes(self.identity),
             *health.routes(self.engine, self.revisions),
             *errors.routes(),
         ]
+        described = describe.routes(app.model, table, title=app.title, description=app.description)
+        return [*table, *described]
 
     def application(self) -> Application:
         middleware = (*standard(self.config, self.observers, self.identity), *self.app.middleware)

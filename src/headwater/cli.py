@@ -246,6 +246,27 @@ def routes(app: Target = DEMO, as_json: Json = False) -> None:
 
 
 @cli.command()
+def openapi(
+    app: Target = DEMO,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it there and not to standard output.")
+    ] = None,
+) -> None:
+    """Print the OpenAPI 3.1 document of an application, as JSON."""
+    text = json.dumps(load(app).openapi(), indent=2, ensure_ascii=False)
+    if out is None:
+        typer.echo(text)
+        return
+    try:
+        out.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DeclarationError(
+            f"{out} cannot be written: {error.strerror}.", mend="name a file in a folder that exists."
+        ) from None
+    typer.echo(f"wrote {out}")
+
+
+@cli.command()
 def rules(app: Target = DEMO, as_json: Json = False) -> None:
     """List who may do what on which rows, in words."""
     rows = list(_rules(load(app)))

@@ -44,8 +44,11 @@ from headwater.http.application import Application
 from headwater.http.exchange import Exchange, Handler, Response
 from headwater.http.middleware.context import context
 from headwater.http.middleware.errors import errors
+from headwater.http.routes import Route
 from headwater.ir.model import Model
 from headwater.surfaces import rest
+from headwater.surfaces.describe import document
+from tests.described import Described
 
 
 class Status(StrEnum):
@@ -175,9 +178,23 @@ class Reply:
         return [(d.get("field") or d.get("parameter"), d["code"]) for d in self.error["details"]]
 
 
+_described: list[tuple[Model, Described]] = []
+
+
+def described(model: Model, routes: list[Route]) -> Described:
+    """What the document says of these routes; made once for each model."""
+    found = next((kept for known, kept in _described if known is model), None)
+    if found is None:
+        exposed = [resource.name for resource in model.resources.values() if resource.exposed]
+        made = document(model, routes, title="Studio")
+        found = Described(made, exposed)
+        _described.append((model, found))
+    return found
+
+
 @dataclass
 class World:
-    """The application on one database, and whoever calls it."""
+    """The application on one database, and whoever calls it. Each answer must be what the document says."""
 
     engine: Engine
     actor: Actor = EDITOR
@@ -192,6 +209,7 @@ class World:
             return act
 
         routes = rest.routes(self.engine.model, self.engine, title="Studio", description="Films.")
+        self.described = described(self.engine.model, routes)
         self.app = Application(routes, [context(None), errors(self.observers), acting])
 
     def acting_as(self, actor: Actor) -> World:
@@ -227,6 +245,7 @@ class World:
         await self.app(scope, receive, send)
         start, end = messages
         told = {name.decode(): value.decode() for name, value in start["headers"]}
+        self.described.check(method, path, start["status"], told, end["body"])
         return Reply(start["status"], told, end["body"])
 
     async def get(self, target: str, **headers: str) -> Reply:

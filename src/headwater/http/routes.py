@@ -20,13 +20,30 @@ _METHODS: Final[Sequence[str]] = ("GET", "HEAD", "QUERY", "POST", "PUT", "PATCH"
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What a route takes and answers, in JSON Schema (2020-12), where it does not follow from a resource.
+
+    `answer` is the body of a 200; None: it answers 204. `body` is what is sent; None: nothing. `codes` are the
+    errors that it refuses with, beside those that follow from its method, its body and how it authenticates.
+    `signed_in`: guests are refused.
+    """
+
+    answer: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | None = None
+    body_required: bool = True
+    codes: tuple[str, ...] = ()
+    signed_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One method on one path. `template` is like `/api/v1/tasks/{id}`.
 
     `permission` is what a caller needs, for listings: it is the engine that asks for it. `accepts` are the
     media types of a request body (told in the method's one of `ACCEPT_HEADERS`). Where `authenticates` is false,
     the `Authorization` header is not looked at, so that a stale token does not stop anybody from signing in.
-    `facts` is what else a surface knows of the operation, for its documentation.
+    `facts` is what a surface knows of an operation on a resource, for its documentation; `form` what it knows
+    of any other.
     """
 
     method: str
@@ -38,6 +55,7 @@ class Route:
     accepts: tuple[str, ...] = ()
     authenticates: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
+    form: Form | None = None
 
 
 class _Leaf:

@@ -1,18 +1,53 @@
 """The paths for signing in and out, the published keys, and who one is."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from headwater.base.errors import Detail, Fault
 from headwater.http.decode import decode_json
 from headwater.http.exchange import Exchange, Response
-from headwater.http.routes import Route
+from headwater.http.routes import Form, Route
 from headwater.http.wire import JSON_TYPE, body_type, encode_json, json_response, one
 from headwater.identity.identity import Grant, Identity
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 NO_STORE: Final = (b"cache-control", b"no-store")
+
+
+def _object(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has all of these members."""
+    return {"type": "object", "properties": members, "required": list(members)}
+
+
+def _texts(*names: str) -> dict[str, Any]:
+    """The schema of a body of these texts and nothing else."""
+    return {**_object({name: {"type": "string"} for name in names}), "additionalProperties": False}
+
+
+_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_TOKENS: Final = _object({
+    "accessToken": {"type": "string", "description": "A JWT, to be sent as `Authorization: Bearer`."},
+    "tokenType": {"const": "bearer"},
+    "expiresIn": {"type": "integer", "minimum": 1, "description": "Seconds until the access token expires."},
+    "refreshToken": {"type": "string", "description": "Gets new tokens, once."},
+})  # fmt: skip
+_ME: Final = _object({
+    "data": _object({
+        "id": {"type": "string"}, "login": {"type": "string"}, "name": {"type": "string"},
+        "roles": _TEXTS, "permissions": _TEXTS,
+    }),
+    "meta": _object({"requestId": {"type": "string"}}),
+})  # fmt: skip
+_KEYS: Final = _object({
+    "keys": {
+        "type": "array",
+        "description": "As RFC 7517 has it.",
+        "items": {"type": "object", "properties": {"kty": {"type": "string"}, "kid": {"type": "string"}},
+                  "required": ["kty", "kid"]},
+    }
+})  # fmt: skip
 
 
 def routes(identity: Identity) -> list[Route]:
@@ -61,15 +96,22 @@ def routes(identity: Identity) -> list[Route]:
 
     return [
         Route("POST", "/api/v1/auth/login", login, "auth.login", "Sign in with user name and password.",
-              accepts=(JSON, FORM), authenticates=False),
+              accepts=(JSON, FORM), authenticates=False,
+              form=Form(_TOKENS, _texts("username", "password"), codes=("INVALID_CREDENTIALS", "DATABASE_ERROR"))),
         Route("POST", "/api/v1/auth/refresh", refresh, "auth.refresh",
-              "Exchange a refresh token for new tokens.", accepts=(JSON,), authenticates=False),
+              "Exchange a refresh token for new tokens.", accepts=(JSON,), authenticates=False,
+              form=Form(_TOKENS, _texts("refreshToken"),
+                        codes=("INVALID_CREDENTIALS", "TOKEN_EXPIRED", "TOKEN_REUSED", "DATABASE_ERROR"))),
         Route("POST", "/api/v1/auth/logout", logout, "auth.logout",
               "End the session of the refresh token in the body, or else of the bearer token.",
-              accepts=(JSON,), authenticates=False),
-        Route("GET", "/api/v1/users/me", me, "users.me", "Who the caller is, with roles and permissions."),
+              accepts=(JSON,), authenticates=False,
+              form=Form(None, _texts("refreshToken"), body_required=False,
+                        codes=("AUTHENTICATION_REQUIRED", "INVALID_CREDENTIALS", "DATABASE_ERROR"))),
+        Route("GET", "/api/v1/users/me", me, "users.me", "Who the caller is, with roles and permissions.",
+              form=Form(_ME, codes=("AUTHENTICATION_REQUIRED", "DATABASE_ERROR"), signed_in=True)),
         Route("GET", "/.well-known/jwks.json", keys, "auth.keys",
-              "The keys that access tokens are signed with.", authenticates=False),
+              "The keys that access tokens are signed with.", authenticates=False,
+              form=Form(_KEYS, codes=("DATABASE_ERROR",))),
     ]  # fmt: skip
 
 

@@ -1,11 +1,18 @@
 """Health: `/health/live` says that the process answers, `/health/ready` that it can serve."""
 
+from typing import Any
+
 from headwater.engine.engine import Engine
 from headwater.engine.migrate import Revisions
 from headwater.http.exchange import Exchange, Response
-from headwater.http.routes import Route
+from headwater.http.routes import Form, Route
 
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+
+
+def _fine(*names: str) -> dict[str, Any]:
+    """The schema of an answer in which everything is in order."""
+    return {"type": "object", "properties": {n: {"const": "ok"} for n in names}, "required": list(names)}
 
 
 def routes(engine: Engine, revisions: Revisions) -> list[Route]:
@@ -19,7 +26,15 @@ def routes(engine: Engine, revisions: Revisions) -> list[Route]:
         return Response(200, list(_JSON), b'{"status":"ok","database":"ok","migrations":"ok"}')
 
     return [
-        Route("GET", "/health/live", live, "live", "Whether the process answers.", authenticates=False),
+        Route(
+            "GET",
+            "/health/live",
+            live,
+            "live",
+            "Whether the process answers.",
+            authenticates=False,
+            form=Form(_fine("status")),
+        ),
         Route(
             "GET",
             "/health/ready",
@@ -27,5 +42,6 @@ def routes(engine: Engine, revisions: Revisions) -> list[Route]:
             "ready",
             "Whether the database answers and is migrated.",
             authenticates=False,
+            form=Form(_fine("status", "database", "migrations"), codes=("DATABASE_ERROR",)),
         ),
     ]

@@ -4,10 +4,11 @@ A request is translated to a `Query` or a `Command`, handed to the engine, and i
 """
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Response
-from headwater.http.routes import Route
+from headwater.http.routes import Form, Route
 from headwater.http.wire import encode_json, negotiate, one
 from headwater.ir.model import Action, Model, Resource
 from headwater.ir.parse import Parser
@@ -48,8 +49,32 @@ def _index(exposed: list[Resource], title: str, description: str, base: str) -> 
     def page(value: object) -> "_Page":
         return _Page(encode_json(value).decode())
 
-    yield Route("GET", "/", page(start), "index", "What this is and where to go.")
-    yield Route("GET", base, page(api), "collections", "What can be read and written.")
+    yield Route(
+        "GET",
+        "/",
+        page(start),
+        "index",
+        "What this is and where to go.",
+        form=Form(_enveloped({name: {"type": "string"} for name in start}), codes=("NOT_ACCEPTABLE",)),
+    )
+    yield Route("GET", base, page(api), "collections", "What can be read and written.",
+                form=Form(_enveloped({**{name: {"type": "string"} for name in ("title", "version")},
+                                      "collections": {"type": "array", "items": _COLLECTION}}),
+                          codes=("NOT_ACCEPTABLE",)))  # fmt: skip
+
+
+_COLLECTION: Final = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("name", "path", "description")},
+    "required": ["name", "path", "description"],
+}
+
+
+def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an envelope around an object with all of these members."""
+    meta = {"type": "object", "properties": {"requestId": {"type": "string"}}, "required": ["requestId"]}
+    shown = {"type": "object", "properties": data, "required": list(data)}
+    return {"type": "object", "properties": {"data": shown, "meta": meta}, "required": ["data", "meta"]}
 
 
 class _Page:
@@ -101,6 +126,8 @@ def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
     ) -> Route:
         doc = action.doc if action else resource.doc
         facts = {"resource": resource.name, "operation": "action" if action else verb}
+        if action:
+            facts["action"] = action.name
         permission = resource.permission("update" if verb == "replace" else verb)
         return Route(
             method, template, handler, f"{resource.path}.{verb}", doc, permission, accepts, facts=facts

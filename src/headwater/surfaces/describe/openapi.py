@@ -1,0 +1,407 @@
+"""The OpenAPI 3.1 document of an application, derived from its model and its route table."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version as installed
+from typing import Any, Final
+
+from headwater.base.errors import REGISTRY, ErrorCode
+from headwater.engine.guard import covers
+from headwater.http.routes import Form, Route
+from headwater.ir.model import Model, Resource
+from headwater.surfaces.describe.parameters import SHARED, Parameters
+from headwater.surfaces.describe.schemas import Schemas, ref
+from headwater.surfaces.describe.values import Schema, example
+
+Operation = dict[str, Any]
+
+_CONVENTIONS: Final = """\
+Bodies are JSON in UTF-8 and read strictly: no other members than those listed, no coercion, no repeated names, no NUL
+characters, integers of 64 bits, at most 32 levels. Text is normalised to NFC. Names in query strings may be written in
+snake case too, and `filter[status]=` means the same as `status=`; a field behind a relation is filtered by its path,
+such as `project.name[contains]=`. A path that has GET answers HEAD, and every path OPTIONS; other methods get 405 with
+`Allow`. What a caller may not see answers 404, like what does not exist."""
+
+_READS: Final = ("list", "read", "related")
+_EVERY: Final = ("INTERNAL_ERROR",)
+_CALLER: Final = ("INVALID_CREDENTIALS", "TOKEN_EXPIRED", "AUTHENTICATION_REQUIRED")
+_BODY: Final = (
+    "VALIDATION_ERROR",
+    "INVALID_FORMAT",
+    "REQUEST_TIMEOUT",
+    "PAYLOAD_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+)
+_STORE: Final = ("DATABASE_ERROR", "DEADLINE_EXCEEDED")
+_REASONS: Final = {
+    400: "The request cannot be understood; `details` lists every problem.",
+    401: "The caller is not signed in, or the token is not valid.",
+    403: "The caller may see this, but not do that.",
+    404: "There is no such thing, or the caller cannot see it.",
+    406: "No representation matches `Accept`.",
+    408: "The body did not arrive in time.",
+    409: "The change conflicts with what is there.",
+    412: "`If-Match` names another version than the current one.",
+    413: "The body is too large.",
+    415: "The body's media type is not understood here.",
+    422: "Each value is valid, but a rule across fields, rows or states forbids it.",
+    428: "This is only changed against a known version: send `If-Match`, or `version` in the body.",
+    429: "Too many requests.",
+    500: "An unexpected failure; its trace is logged under the request id.",
+    503: "It cannot be done now; try again after `Retry-After` seconds.",
+}
+_HEADERS: Final[dict[str, Schema]] = {
+    "X-Request-Id": {
+        "description": "Names this request in the server's log.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+    },
+    "ETag": {
+        "description": "The version of what is shown. Not there where the caller may not read what they wrote.",
+        "schema": {"type": "string"},
+    },
+    "Location": {
+        "description": "Where the new row is.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Content-Location": {
+        "description": "Where the row is that is shown.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Link": {"description": "The links of the page (RFC 8288).", "schema": {"type": "string"}},
+    "X-Total-Count": {
+        "description": "On numbered pages: how many rows there are.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "X-Pagination-Pages": {
+        "description": "On numbered pages: how many pages there are.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "WWW-Authenticate": {"description": "How to sign in (RFC 6750).", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "Seconds until it is worth trying again.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Accept-Post": {"description": "The media types that are understood.", "schema": {"type": "string"}},
+    "Accept-Patch": {"description": "The media types that are understood.", "schema": {"type": "string"}},
+}
+
+
+def document(
+    model: Model, routes: Iterable[Route], *, title: str, description: str = "", version: str = "v1"
+) -> dict[str, Any]:
+    """The document, as JSON values."""
+    return _Document(model, tuple(routes), title, description, version).build()
+
+
+class _Document:
+    def __init__(
+        self, model: Model, routes: Sequence[Route], title: str, description: str, version: str
+    ) -> None:
+        self.model, self.routes = model, routes
+        self.title, self.description, self.version = title, description, version
+        self.parameters = Parameters(model)
+        self.schemas = Schemas(model, self.parameters)
+        self._statuses: set[int] = set()
+        self._used: set[str] = set()
+
+    def build(self) -> dict[str, Any]:
+        paths: dict[str, dict[str, Any]] = {}
+        tags: dict[str, str] = {}
+        for route in self.routes:
+            resource = self._resource(route)
+            operation = self._operation(route, resource)
+            tags.setdefault(operation["tags"][0], resource.doc if resource else "")
+            item = paths.setdefault(route.template, {})
+            if "{id}" in route.template and "parameters" not in item and resource:
+                item["parameters"] = [self._id(resource)]
+            item[route.method.lower()] = operation
+        every = {**SHARED, **{k: v for r in self._exposed() for k, v in self.parameters.of(r).items()}}
+        responses = {_refusal(status): self._response(status) for status in sorted(self._statuses)}
+        headers = {found.rpartition("/")[2] for found in _references([paths, responses])}
+        return {
+            "openapi": "3.1.0",
+            "info": {
+                "title": self.title,
+                "version": self.version,
+                "description": f"{self.description}\n\n{_CONVENTIONS}".strip(),
+                "x-generator": f"headwater {installed('headwater')}",
+            },
+            "servers": [{"url": "/"}],
+            "tags": [{"name": name, **({"description": doc} if doc else {})} for name, doc in tags.items()],
+            "paths": paths,
+            "components": {
+                "schemas": self.schemas.found,
+                "parameters": {name: every[name] for name in every if name in self._used},
+                "headers": {name: _HEADERS[name] for name in _HEADERS if name in headers},
+                "responses": responses,
+                "securitySchemes": {
+                    "bearer": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "bearerFormat": "JWT",
+                        "description": "The access token that `POST /api/v1/auth/login` answers.",
+                    }
+                },
+            },
+        }
+
+    def _exposed(self) -> Iterator[Resource]:
+        return (resource for resource in self.model.resources.values() if resource.exposed)
+
+    def _resource(self, route: Route) -> Resource | None:
+        name = route.facts.get("resource")
+        return None if name is None else self.model.resources[name]
+
+    def _id(self, resource: Resource) -> Schema:
+        field = resource.fields["id"]
+        found: Schema = {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "description": f"The id of the {resource.singular.replace('_', ' ')}.",
+            "schema": {"type": "string", "minLength": 1},
+        }
+        value = example(self.model, resource, field)
+        return found if value is None else {**found, "example": value}
+
+    # -- operations -----------------------------------------------------------------------------------------
+
+    def _operation(self, route: Route, resource: Resource | None) -> Operation:
+        kind = route.facts.get("operation", "")
+        group, dot, _ = route.name.partition(".")
+        tag = resource.path if resource else group if dot else "about"
+        operation: Operation = {
+            "operationId": _identifier(route.name),
+            "tags": [tag],
+            "summary": self._summary(kind, route, resource),
+            "description": self._described(route),
+            "security": self._security(route, resource, kind),
+        }
+        if route.permission:
+            operation["x-permission"] = route.permission
+        names = ["X-Request-Id"]
+        if resource is not None:
+            names += self._parameters(kind, resource, route)
+        operation["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
+        self._used.update(names)
+        if resource is not None:
+            body, answers = self._exchanged(kind, resource, route)
+            codes = _codes(self.model, kind, resource, route)
+        else:
+            form = route.form or Form({})
+            body, answers = _plain(form, route)
+            codes = (
+                *_EVERY,
+                *(_CALLER if route.authenticates else ()),
+                *form.codes,
+                *(_BODY if form.body else ()),
+            )
+        if body is not None:
+            operation["requestBody"] = body
+        operation["responses"] = {**answers, **self._refusals(codes)}
+        return operation
+
+    def _summary(self, kind: str, route: Route, resource: Resource | None) -> str:
+        if resource is None:
+            return route.doc
+        one, many = resource.singular.replace("_", " "), resource.plural.replace("_", " ")
+        if kind == "related":
+            return f"List the {route.facts['relation'].replace('_', ' ')} of one of the {many}"
+        if kind == "action":
+            what = route.facts["action"].replace("_", " ").capitalize()
+            return f"{what}: {many if '{id}' not in route.template else one}"
+        return {
+            "list": f"List {many}", "read": f"Read one of the {many}", "create": f"Create one of the {many}",
+            "replace": f"Replace one of the {many}", "update": f"Change one of the {many}",
+            "delete": f"Delete one of the {many}",
+        }[kind]  # fmt: skip
+
+    def _described(self, route: Route) -> str:
+        parts = [route.doc]
+        if route.permission:
+            parts.append(
+                f"Needs the permission `{route.permission}`, or a rule that allows it on the rows concerned."
+            )
+        return "\n\n".join(part for part in parts if part)
+
+    def _security(self, route: Route, resource: Resource | None, kind: str) -> list[dict[str, Any]]:
+        """Optional where guests may do something with it."""
+        if not route.authenticates:
+            return []
+        if resource is None:
+            closed = route.form is not None and route.form.signed_in
+            return [{"bearer": []}] if closed else [{}, {"bearer": []}]
+        verb = {"replace": "update", "list": "read"}.get(kind, kind)
+        if kind == "related":
+            resource, verb = self._target(resource, route), "read"
+        if kind == "action":
+            verb = route.facts["action"]
+        return [{}, {"bearer": []}] if _open(self.model, resource, verb) else [{"bearer": []}]
+
+    def _target(self, resource: Resource, route: Route) -> Resource:
+        return self.model.resources[resource.relations[route.facts["relation"]].target]
+
+    def _parameters(self, kind: str, resource: Resource, route: Route) -> list[str]:
+        match kind:
+            case "list":
+                return self.parameters.list(resource)
+            case "related":
+                return self.parameters.list(self._target(resource, route))
+            case "delete":
+                return ["If-Match"]
+            case "read":
+                return ["If-None-Match", *self.parameters.row(resource)]
+        row = self.parameters.row(resource)
+        return ["If-Match", *row] if "{id}" in route.template else row
+
+    def _exchanged(
+        self, kind: str, resource: Resource, route: Route
+    ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """The request's body, and the answers that are no refusals."""
+        form = self.schemas.form
+        headers = ("ETag",)
+        match kind:
+            case "list":
+                return None, _answer(200, "A page.", form(resource, "Many"), _PAGE_HEADERS)
+            case "related":
+                return None, _answer(
+                    200, "A page.", form(self._target(resource, route), "Many"), _PAGE_HEADERS
+                )
+            case "read":
+                kept = {"304": {"description": "What you have still holds.", "headers": _headers("ETag")}}
+                return None, _answer(200, "The row.", form(resource, "One"), headers) | kept
+            case "create":
+                answer = _answer(201, "The new row.", form(resource, "One"), ("Location", "ETag"))
+                return _body(route.accepts, form(resource, "Create")), answer
+            case "replace":
+                answer = _answer(200, "The row as it is now.", form(resource, "One"), headers)
+                return _body(route.accepts, form(resource, "Replace")), answer
+            case "update":
+                answer = _answer(200, "The row as it is now.", form(resource, "One"), headers)
+                return _body(route.accepts, form(resource, "Patch")), answer
+            case "delete":
+                return None, {"204": {"description": "It is gone.", "headers": _headers()}}
+        action = resource.actions[route.facts["action"]]
+        arguments = form(resource, f"{action.name}.Arguments")
+        required = bool(self.schemas.found[arguments["$ref"].rpartition("/")[2]].get("required"))
+        answers: dict[str, Any] = {}
+        result = self.schemas.result(resource, action)
+        if result is not None:
+            located = ("ETag", "Content-Location") if action.on == "row" else ("ETag",)
+            answers = _answer(200, "Done.", result, located)
+        else:
+            answers["204"] = {"description": "Done.", "headers": _headers()}
+        return _body(route.accepts, arguments, required), answers
+
+    # -- refusals -------------------------------------------------------------------------------------------
+
+    def _refusals(self, codes: Iterable[str]) -> dict[str, Any]:
+        statuses = sorted({REGISTRY[code].status for code in codes})
+        self._statuses.update(statuses)
+        return {str(s): {"$ref": f"#/components/responses/{_refusal(s)}"} for s in statuses}
+
+    def _response(self, status: int) -> dict[str, Any]:
+        """What a status means, with its codes."""
+        entries = [entry for entry in REGISTRY.values() if entry.status == status]
+        code = {"type": "object", "properties": {"code": {"enum": [entry.name for entry in entries]}}}
+        body = {"allOf": [ref(self.schemas.error), {"properties": {"error": code}}]}
+        extra = {
+            401: ("WWW-Authenticate",),
+            415: ("Accept-Post", "Accept-Patch"),
+            429: ("Retry-After",),
+            503: ("Retry-After",),
+        }
+        listed = "\n".join(f"- `{e.name}` ({e.number}): {e.meaning} {e.remedy}" for e in entries)
+        return {
+            "description": f"{_REASONS[status]}\n\n{listed}",
+            "headers": _headers(*extra.get(status, ())),
+            "content": {"application/json": {"schema": body, "example": _example(entries[0])}},
+        }
+
+
+_PAGE_HEADERS: Final = ("Link", "X-Total-Count", "X-Pagination-Pages")
+
+
+def _codes(model: Model, kind: str, resource: Resource, route: Route) -> tuple[str, ...]:
+    """The errors that an operation on a resource can meet."""
+    codes = [*_EVERY, *_CALLER, *_STORE, "INVALID_PARAMETER", "INSUFFICIENT_PERMISSIONS"]
+    on_row = "{id}" in route.template
+    if on_row:
+        codes.append("RESOURCE_NOT_FOUND")
+    if kind != "delete":
+        codes.append("NOT_ACCEPTABLE")
+    if kind in _READS:
+        return tuple(codes)
+    codes.append("RESOURCE_CONFLICT")
+    if kind != "delete":
+        codes += [*_BODY, "RULE_VIOLATION"]
+    elif any(field.on_delete == "set_null" for _, field in model.referrers(resource.name)):
+        codes.append("RULE_VIOLATION")
+    if on_row:
+        codes.append("PRECONDITION_FAILED")
+        if resource.demands_version:
+            codes.append("PRECONDITION_REQUIRED")
+    return tuple(codes)
+
+
+def _open(model: Model, resource: Resource, verb: str) -> bool:
+    """Whether guests may do this to any row."""
+    if any(covers(p, verb, resource.path) for p in model.roles["guest"].permissions):
+        return True
+    return any(verb in grant.verbs and "guest" in (grant.roles or ()) for grant in resource.grants)
+
+
+def _plain(form: Form, route: Route) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The body and the answer of a route that belongs to no resource."""
+    body = None if form.body is None else _body(route.accepts, dict(form.body), form.body_required)
+    if form.answer is None:
+        return body, {"204": {"description": "Done.", "headers": _headers()}}
+    return body, _answer(200, "The answer.", dict(form.answer), ())
+
+
+def _body(accepts: Sequence[str], schema: Schema, required: bool = True) -> dict[str, Any]:
+    return {"required": required, "content": {media_type: {"schema": schema} for media_type in accepts}}
+
+
+def _answer(status: int, description: str, schema: Schema, headers: Iterable[str]) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema}}
+    return {str(status): {"description": description, "headers": _headers(*headers), "content": content}}
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Every `$ref` within a value."""
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _refusal(status: int) -> str:
+    return f"Refused{status}"
+
+
+def _example(entry: ErrorCode) -> Mapping[str, Any]:
+    error: dict[str, Any] = {
+        "code": entry.name,
+        "number": entry.number,
+        "message": entry.meaning,
+        "requestId": "req_0123456789abcdef01234567",
+        "timestamp": "2026-03-02T09:30:00.000000Z",
+        "details": [],
+    }
+    if entry.status in (429, 503):
+        error["retryAfter"] = 1
+    return {"error": error}
+
+
+def _identifier(name: str) -> str:
+    """`tasks.time-logs` as `tasksTimeLogs`."""
+    first, *others = re.split("[^A-Za-z0-9]+", name)
+    return first + "".join(part[:1].upper() + part[1:] for part in others)

@@ -1,0 +1,239 @@
+"""The parameters of requests, as components: those of each resource, and the headers that all share."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from headwater.ir.filters import OPERATORS, UNSORTED
+from headwater.ir.model import Field, Kind, Model, Relation, Resource
+from headwater.ir.names import Namer
+from headwater.ir.parameters import LIST_PARAMETERS
+from headwater.ir.parse import DEFAULT_SIZE, MAX_PAGE, MAX_SORT_KEYS
+from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_INCLUDE_DEPTH, MAX_LIMIT
+from headwater.surfaces.describe.values import Schema, asked
+
+Parameter = dict[str, Any]
+
+_SHOWN_DEPTH: Final = 2  # levels of relations of which every path is listed
+
+_MEANING: Final = {
+    "eq": "`{0}` is this.",
+    "ne": "`{0}` is not this; rows without one are among them.",
+    "in": "`{0}` is one of these.",
+    "nin": "`{0}` is none of these; rows without one are among them.",
+    "isNull": "Whether `{0}` is empty.",
+    "lt": "`{0}` is less than this.",
+    "lte": "`{0}` is at most this.",
+    "gt": "`{0}` is more than this.",
+    "gte": "`{0}` is at least this.",
+    "between": "`{0}` is from the first to the second, both included.",
+    "contains": "`{0}` contains this, in upper or lower case.",
+    "startsWith": "`{0}` starts with this, in upper or lower case.",
+}
+
+SHARED: Final[dict[str, Parameter]] = {
+    "limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "Rows of a page. Pages by cursor; not together with `page` and `perPage`.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    },
+    "cursor": {
+        "name": "cursor",
+        "in": "query",
+        "description": "Where the page begins: `nextCursor` or `prevCursor` of another page of the same query. "
+        "Not together with `page` and `perPage`.",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "page": {
+        "name": "page",
+        "in": "query",
+        "description": "The number of a page, from 1; the answer tells how many there are.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+    },
+    "perPage": {
+        "name": "perPage",
+        "in": "query",
+        "description": f"Rows of a numbered page; {DEFAULT_SIZE} if `page` is given without it.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    },
+    "order": {
+        "name": "order",
+        "in": "query",
+        "description": "With `sort` of one key that has no `-`: its direction.",
+        "schema": {"enum": ["asc", "desc"]},
+    },
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The `ETag` of the row as you know it: refused with 412 if it has changed since.",
+        "schema": {"type": "string"},
+        "example": '"3.5d41402abc4b2a76"',
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The `ETag` of what you have: answered by 304 if it still holds.",
+        "schema": {"type": "string"},
+        "example": '"3.5d41402abc4b2a76"',
+    },
+    "X-Request-Id": {
+        "name": "X-Request-Id",
+        "in": "header",
+        "description": "An id of yours for this request, of letters, digits, `-` and `_`, up to 64; "
+        "the answer repeats it. Anything else is replaced.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+    },
+}  # fmt: skip
+
+
+class Parameters:
+    """What can be asked of each resource of a model, by the names of the components."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.namer = model, Namer(model)
+
+    def of(self, resource: Resource) -> dict[str, Parameter]:
+        """The components of a resource: what a row shows (`Task.fields`, `Task.include`), its order (`Task.sort`),
+        filters (`Task.deadline.gte`) and options of its to-many relations (`Task.timeLogs-limit`)."""
+        return {f"{resource.name}.{name}": found for name, found in self._of(resource)}
+
+    def row(self, resource: Resource) -> list[str]:
+        """The names of the components that speak of one row."""
+        names = ["fields", *(["include"] if self.relations(resource) else [])]
+        options = [name for name, _ in self._options(resource)]
+        return [f"{resource.name}.{name}" for name in (*names, *options)]
+
+    def list(self, resource: Resource) -> list[str]:
+        """The names of the components that speak of many rows."""
+        paging = [name for name in LIST_PARAMETERS if name in SHARED]
+        return [*paging, *self.of(resource)]
+
+    def relations(self, resource: Resource) -> dict[str, Relation]:
+        """The relations that clients know, by their preferred names."""
+        return {r.wire: r for r in self.namer.names(resource).relations.values()}
+
+    def _of(self, resource: Resource) -> Iterator[tuple[str, Parameter]]:
+        fields = list(self._fields(resource, everything=True))
+        yield (
+            "fields",
+            _listed(
+                "fields",
+                "What each row shows: its fields, and fields of what it leads to, which need no `include` then. "
+                f"Paths of up to {MAX_INCLUDE_DEPTH} relations are understood; `fields[PATH]` (such as "
+                f"`fields[{resource.path}]`) names those of all rows of one resource that are shown.",
+                fields,
+            ),
+        )
+        if self.relations(resource):
+            yield (
+                "include",
+                _listed(
+                    "include",
+                    f"What is embedded in each row. Paths of up to {MAX_INCLUDE_DEPTH} relations are understood.",
+                    list(self._paths(resource)),
+                ),
+            )
+        yield from self._options(resource)
+        yield "sort", _sort("sort", list(self._fields(resource, everything=False)))
+        for field in _visible(resource):
+            yield from self._filters(field)
+
+    def _options(self, resource: Resource) -> Iterator[tuple[str, Parameter]]:
+        for wire, relation in self.relations(resource).items():
+            if relation.kind == "one":
+                continue
+            target = self.model.resources[relation.target]
+            yield f"{wire}-limit", {
+                "name": f"{wire}[limit]",
+                "in": "query",
+                "description": f"With `include={wire}`: how many.",
+                "schema": {
+                    "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_NESTED_LIMIT
+                },
+            }  # fmt: skip
+            names = [f.wire for f in _visible(target) if f.type.kind not in UNSORTED]
+            yield f"{wire}-sort", _sort(f"{wire}[sort]", names, f"With `include={wire}`: their order.")
+            simple = {f.wire: asked(f.type) for f in _visible(target) if f.type.kind not in UNSORTED}
+            yield (
+                f"{wire}-filter",
+                {
+                    "name": f"{wire}[filter]",
+                    "in": "query",
+                    "description": f"With `include={wire}`: which of them, as in `{wire}[filter][id]=…`. Operators "
+                    f"follow in brackets, as in `{wire}[filter][id][ne]=…`.",
+                    "style": "deepObject",
+                    "explode": True,
+                    "schema": {"type": "object", "properties": simple, "additionalProperties": False},
+                },
+            )
+
+    def _filters(self, field: Field) -> Iterator[tuple[str, Parameter]]:
+        for operator in OPERATORS[field.type.kind]:
+            name = field.wire if operator == "eq" else f"{field.wire}[{operator}]"
+            if field.wire in LIST_PARAMETERS or field.wire in ("per_page", "filter"):
+                name = f"filter[{field.wire}]" + ("" if operator == "eq" else f"[{operator}]")
+            found: Parameter = {
+                "name": name,
+                "in": "query",
+                "description": _MEANING[operator].format(field.wire),
+            }
+            if operator == "isNull":
+                found["schema"] = {"type": "boolean"}
+            elif operator in ("in", "nin", "between"):
+                found |= {"style": "form", "explode": False, "schema": _several(field, operator)}
+            else:
+                found["schema"] = asked(field.type)
+            yield f"{field.wire}.{operator}", found
+
+    def _fields(self, resource: Resource, *, everything: bool) -> Iterator[str]:
+        """The names of fields, and of those behind to-one relations, or all relations (`everything`)."""
+
+        def of(owner: Resource) -> Iterator[str]:
+            return (f.wire for f in _visible(owner) if everything or f.type.kind not in UNSORTED)
+
+        yield from of(resource)
+        for wire, relation in self.relations(resource).items():
+            if everything or relation.kind == "one":
+                for name in of(self.model.resources[relation.target]):
+                    yield f"{wire}.{name}"
+
+    def _paths(self, resource: Resource, depth: int = 1) -> Iterator[str]:
+        for wire, relation in self.relations(resource).items():
+            yield wire
+            if depth < _SHOWN_DEPTH:
+                for rest in self._paths(self.model.resources[relation.target], depth + 1):
+                    yield f"{wire}.{rest}"
+
+
+def _visible(resource: Resource) -> list[Field]:
+    return [field for field in resource.fields.values() if not field.internal]
+
+
+def _listed(name: str, description: str, values: Sequence[str]) -> Parameter:
+    items = {"type": "string", "enum": list(values)}
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "style": "form",
+        "explode": False,
+        "schema": {"type": "array", "items": items, "minItems": 1},
+    }
+
+
+def _sort(name: str, names: Sequence[str], description: str = "") -> Parameter:
+    """The keys of an order, each also with `-` before it, which descends."""
+    values = [spelt for name in names for spelt in (name, f"-{name}")]
+    said = description or "The order: keys, the most important first; `-` before one that descends."
+    found = _listed(name, f"{said} The id breaks ties. Fields behind more to-one relations go too.", values)
+    found["schema"] |= {"uniqueItems": True, "maxItems": MAX_SORT_KEYS}
+    return found
+
+
+def _several(field: Field, operator: str) -> Schema:
+    item = dict(asked(field.type))
+    if field.type.kind in (Kind.TEXT, Kind.ID):
+        item["pattern"] = r"^(?:[^,\\]|\\[,\\])*$"
+        item["description"] = r"A comma within a value is written `\,`, and a backslash `\\`."
+    several: Schema = {"type": "array", "items": item, "minItems": 1}
+    return several | ({"minItems": 2, "maxItems": 2} if operator == "between" else {})

@@ -1,0 +1,347 @@
+"""The components of a model: each resource as it is read and written, its actions' arguments and results."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, get_args, get_origin
+
+import msgspec
+
+from headwater.base.errors import REGISTRY
+from headwater.declare import Resource as Declared
+from headwater.ir.model import Action, Field, Kind, Model, Resource, Type
+from headwater.ir.parse import MAX_PAGE
+from headwater.ir.query import MAX_LIMIT
+from headwater.ir.scalars import INT64, MAX_DIGITS
+from headwater.surfaces.describe.parameters import Parameters
+from headwater.surfaces.describe.values import Schema, asked, default, example, nullable, read, written
+
+PREFIX: Final = "#/components/schemas/"
+
+
+def ref(name: str) -> Schema:
+    """A reference to a schema."""
+    return {"$ref": PREFIX + name}
+
+
+class Schemas:
+    """The schemas of a model's exposed resources, by name. Resources keep their names; others give way to them."""
+
+    def __init__(self, model: Model, parameters: Parameters) -> None:
+        self.model, self.parameters = model, parameters
+        self.found: dict[str, Schema] = {}
+        self._names = {r.name for r in model.resources.values() if r.exposed}
+        self._forms: dict[tuple[str, str], str] = {}
+        self._results: dict[tuple[str, str], Schema | None] = {}
+        self.error = self._add("ApiError", _error())
+        self.meta = self._add("ApiMeta", _META)
+        self.page_meta = self._add("ApiPageMeta", _PAGE_META)
+        self.links = self._add("ApiLinks", _LINKS)
+        for resource in model.resources.values():
+            if resource.exposed:
+                self._resource(resource)
+        self._actions([(r, a) for r in model.resources.values() if r.exposed for a in r.actions.values()])
+        self.found = dict(sorted(self.found.items()))
+
+    def form(self, resource: Resource, form: str) -> Schema:
+        """A reference to one form of a resource: Create, Replace, Patch, One, Many, Rows, or `ACTION.Arguments`."""
+        return ref(self._forms[resource.name, form])
+
+    def result(self, resource: Resource, action: Action) -> Schema | None:
+        """The body of an action's 200; None where it answers nothing."""
+        return self._results[resource.name, action.name]
+
+    def _add(self, name: str, schema: Schema) -> str:
+        while name in self._names or name in self.found:
+            name += "_"
+        self.found[name] = schema
+        return name
+
+    def _resource(self, resource: Resource) -> None:
+        self.found[resource.name] = self._read(resource)
+        row = ref(resource.name)
+        one = {"data": row, "meta": ref(self.meta)}
+        rows = {"data": {"type": "array", "items": row}, "meta": ref(self.meta)}
+        many = {"data": rows["data"], "meta": ref(self.page_meta), "links": ref(self.links)}
+        many["data"] = {**rows["data"], "maxItems": MAX_LIMIT}
+        forms = {
+            "Create": self._body(resource, "create"),
+            "Replace": self._body(resource, "replace"),
+            "Patch": self._body(resource, "patch"),
+            "One": envelope(one),
+            "Many": envelope(many),
+            "Rows": envelope(rows),
+        }
+        for form, schema in forms.items():
+            self._forms[resource.name, form] = self._add(resource.name + form, schema)
+
+    def _read(self, resource: Resource) -> Schema:
+        members: dict[str, Schema] = {}
+        shown: dict[str, Any] = {}
+        for field in _visible(resource):
+            schema = read(field.type)
+            if field.nullable or field.name in resource.masks:
+                schema = nullable(schema)
+            if field.read_only or field.computed is not None:
+                schema["readOnly"] = True
+            members[field.wire] = _told(schema, field)
+            value = example(self.model, resource, field)
+            if value is not None:
+                shown[field.wire] = value
+        for wire, relation in self.parameters.relations(resource).items():
+            target, told = ref(relation.target), relation.doc or self.model.resources[relation.target].doc
+            note = f"{told} With `include={wire}`.".strip()
+            if relation.kind == "one":
+                members[wire] = {"anyOf": [target, {"type": "null"}], "readOnly": True, "description": note}
+            else:
+                members[wire] = {"type": "array", "items": target, "readOnly": True, "description": note}
+        described = (
+            "Which members are there follows from `fields` and `include`. What you may not see is null."
+        )
+        return {
+            "type": "object",
+            "description": f"{resource.doc} {described}".strip(),
+            "properties": members,
+            "examples": [shown],
+        }
+
+    def _body(self, resource: Resource, form: str) -> Schema:
+        members: dict[str, Schema] = {}
+        required: list[str] = []
+        shown: dict[str, Any] = {}
+        for field in _visible(resource):
+            if field.read_only or field.computed is not None:
+                continue
+            schema = written(field)
+            if field.nullable:
+                schema = nullable(schema)
+            schema = _told(schema, field)
+            if form != "create" and field.immutable:
+                note = "It never changes: leave it out, or send it as it is."
+                schema["description"] = f"{schema.get('description', '')} {note}".strip()
+                schema["x-immutable"] = True
+            if form != "patch" and (value := default(field)) is not msgspec.UNSET:
+                schema["default"] = value
+            members[field.wire] = schema
+            demanded = field.required and (form == "create" or (form == "replace" and not field.immutable))
+            if demanded:
+                required.append(field.wire)
+            value = example(self.model, resource, field)
+            if value is not None and (demanded or (form == "patch" and not shown and not field.immutable)):
+                shown[field.wire] = value
+        if form != "create" and "version" in resource.fields:
+            members["version"] = {
+                "type": "integer",
+                "format": "int64",
+                "minimum": -INT64 - 1,
+                "maximum": INT64,
+                "description": "The version that the change is meant for: refused with 409 if it has changed since.",
+            }
+        said = {
+            "create": "A new row.",
+            "replace": "The whole row. Fields that are left out return to their defaults.",
+            "patch": "A merge patch (RFC 7396): what is left out stays, null clears.",
+        }[form]
+        found: Schema = {
+            "type": "object",
+            "description": f"{resource.doc} {said}".strip(),
+            "properties": members,
+            "additionalProperties": False,
+        }
+        if required:
+            found["required"] = required
+        if form == "patch" or set(required) <= shown.keys():
+            found["examples"] = [shown]
+        return found
+
+    # -- actions ------------------------------------------------------------------------------------------
+
+    def _actions(self, actions: Sequence[tuple[Resource, Action]]) -> None:
+        """The arguments and results of all actions; the Structs that they name become components."""
+        values = [action.result for _, action in actions if self._is_value(action.result)]
+        annotations = [*(action.parameters for _, action in actions), *values]
+        schemas, parts = msgspec.json.schema_components(annotations, ref_template=PREFIX + "{name}")
+        names: dict[str, str] = {}
+        for (resource, action), schema in zip(actions, schemas, strict=False):
+            name = schema["$ref"].removeprefix(PREFIX)
+            arguments = f"{resource.name}{_capital(action.name)}Arguments"
+            names[name] = self._forms[resource.name, f"{action.name}.Arguments"] = self._add(arguments, {})
+            part = parts[name]
+            del part["title"]
+            if not part["required"]:
+                del part["required"]
+                part["type"] = ["object", "null"]  # a body of null gives no arguments, as no body does
+            part |= {"description": action.doc, "additionalProperties": False}
+        for name in parts.keys() - names.keys():
+            names[name] = self._add(name, {})
+        for name, part in parts.items():
+            self.found[names[name]] = _strict(part, names)
+        results = iter(schemas[len(actions) :])
+        for resource, action in actions:
+            self._results[resource.name, action.name] = self._answer(
+                resource, action, lambda: _strict(next(results), names)
+            )
+
+    def _answer(self, resource: Resource, action: Action, value: Callable[[], Schema]) -> Schema | None:
+        """An action's answer: a row or rows as the caller may see them, its row, or another value."""
+        result = action.result
+        if result is None:
+            return self.form(resource, "One") if action.on == "row" else None
+        if shown := self._shown(result):
+            return self.form(shown, "One")
+        if shown := self._shown_many(result):
+            return self.form(shown, "Rows")
+        data = value() if self._is_value(result) else {}
+        return envelope({"data": data, "meta": ref(self.meta)})
+
+    def _is_value(self, result: Any) -> bool:
+        """Whether an action returns something that is no row, of a type that msgspec can describe."""
+        if result is None or self._shown(result) or self._shown_many(result):
+            return False
+        try:
+            msgspec.json.schema_components((result,))
+        except (TypeError, RuntimeError):
+            return False
+        return True
+
+    def _shown(self, annotation: Any) -> Resource | None:
+        if isinstance(annotation, type) and issubclass(annotation, Declared):
+            found = self.model.resources[annotation.__name__]
+            return found if found.exposed else None
+        return None
+
+    def _shown_many(self, annotation: Any) -> Resource | None:
+        arguments = get_args(annotation)
+        return self._shown(arguments[0]) if get_origin(annotation) in (list, tuple) and arguments else None
+
+
+def envelope(members: Mapping[str, Schema]) -> Schema:
+    """An object with all of these members."""
+    return {"type": "object", "properties": dict(members), "required": list(members)}
+
+
+def _strict(schema: Any, names: Mapping[str, str]) -> Any:
+    """A schema of msgspec with the forms that this platform reads: 64 bits, decimals, moments, no other members."""
+    if isinstance(schema, list):
+        return [_strict(item, names) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found: Schema = {
+        k: v if k in ("default", "enum", "const") else _strict(v, names) for k, v in schema.items()
+    }
+    if isinstance(found.get("$ref"), str):
+        name = found["$ref"].removeprefix(PREFIX)
+        found["$ref"] = PREFIX + names[name]
+    if isinstance(found.get("properties"), dict) and found.get("type") == "object":
+        found.setdefault("additionalProperties", False)
+    match found.get("type"), found.get("format"):
+        case "integer", None:
+            found = {"format": "int64", "minimum": -INT64 - 1, "maximum": INT64, **found}
+        case "string", "decimal":
+            found |= {"pattern": r"^-?[0-9]+(\.[0-9]+)?$", "maxLength": MAX_DIGITS}
+            del found["format"]
+        case "string", "date-time":
+            found |= asked(Type(Kind.DATETIME))
+        case "string", "duration":
+            del found["format"]
+            found |= asked(Type(Kind.DURATION))
+    return found
+
+
+def _visible(resource: Resource) -> Iterable[Field]:
+    return (field for field in resource.fields.values() if not field.internal)
+
+
+def _told(schema: Schema, field: Field) -> Schema:
+    """With the field's documentation before what the schema says of itself."""
+    parts = [field.doc, schema.get("description", "")]
+    if field.moves:
+        moves = "; ".join(f"{old} → {', '.join(new)}" for old, new in field.moves.items() if new)
+        parts.append(f"Moves: {moves}.")
+    if field.unique:
+        parts.append("No two rows share it.")
+    text = " ".join(part for part in parts if part)
+    return {**schema, "description": text} if text else schema
+
+
+def _capital(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+# -- what all answers share ------------------------------------------------------------------------------
+
+_META: Final[Schema] = {
+    "type": "object",
+    "properties": {"requestId": {"type": "string", "description": "Names this request in the server's log."}},
+    "required": ["requestId"],
+}
+_TOKEN: Final[Schema] = {"type": ["string", "null"]}
+_PAGE_META: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "requestId": _META["properties"]["requestId"],
+        "pagination": {
+            "oneOf": [
+                envelope(
+                    {
+                        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+                        "nextCursor": _TOKEN,
+                        "prevCursor": _TOKEN,
+                        "hasMore": {"type": "boolean"},
+                    }
+                ),
+                envelope(
+                    {
+                        "page": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+                        "perPage": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+                        "total": {"type": "integer", "minimum": 0},
+                        "pages": {"type": "integer", "minimum": 0},
+                    }
+                ),
+            ]
+        },
+    },
+    "required": ["requestId", "pagination"],
+}
+_LINK: Final[Schema] = {"type": ["string", "null"], "format": "uri-reference"}
+_LINKS: Final[Schema] = {
+    "type": "object",
+    "description": "Relative to the host. `last` is there on numbered pages.",
+    "properties": {
+        "self": {"type": "string", "format": "uri-reference"},
+        "first": {"type": "string", "format": "uri-reference"},
+        "prev": _LINK,
+        "next": _LINK,
+        "last": {"type": "string", "format": "uri-reference"},
+    },
+    "required": ["self", "first", "prev", "next"],
+}
+
+
+def _error() -> Schema:
+    codes = {"type": "string", "enum": list(REGISTRY)}
+    detail = {
+        "type": "object",
+        "description": "One problem; `field` is in the body, `parameter` in the query string or a header. Some "
+        "have facts of their own, such as `pattern`, `allowed` or `requiredPermission`.",
+        "properties": {
+            "field": {"type": "string"},
+            "parameter": {"type": "string"},
+            "code": codes,
+            "message": {"type": "string"},
+            "hint": {"type": "string"},
+            "requiredPermission": {"type": "string"},
+        },
+        "required": ["code", "message"],
+    }
+    error = envelope(
+        {
+            "code": codes,
+            "number": {"type": "integer", "enum": [code.number for code in REGISTRY.values()]},
+            "message": {"type": "string"},
+            "requestId": {"type": "string"},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "details": {"type": "array", "items": detail},
+        }
+    )
+    error["properties"]["hint"] = {"type": "string"}
+    error["properties"]["retryAfter"] = {"type": "integer", "minimum": 0, "description": "Seconds."}
+    return envelope({"error": error})
