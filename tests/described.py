@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from headwater.http.middleware.security import _HEADERS
+from headwater.testing import Client
 
 DOCUMENT = "urn:document"
 UNNAMED = (
@@ -93,3 +94,28 @@ class Described:
             f"{e.json_path}: {e.message}" for e in self.validator(pointer).iter_errors(json.loads(body))
         ]
         assert not problems, f"{method} {path} {status}: {problems}"
+
+
+async def furnished(admin: Client) -> dict[str, list[str]]:
+    """A row of each kind, to refer to."""
+
+    async def made(path: str, **body: Any) -> str:
+        reply = await admin.post(f"/api/v1/{path}", body)
+        assert reply.status == 201, reply.body
+        return str(reply.data["id"])
+
+    project = await made("projects", code="SWA", name="Saltwater Avenue")
+    sequence = await made("sequences", projectId=project, code="SQ010")
+    shot = await made("shots", projectId=project, sequenceId=sequence, code="SH010", frameOut=1100)
+    task = await made("tasks", projectId=project, shotId=shot, title="Comp", department="fx")
+    member = await made("memberships", projectId=project, personId=admin.id, role="supervisor")
+    log = await made("time-logs", taskId=task, personId=admin.id, date="2026-03-02", hours="1.5")
+    return {
+        "projects": [project],
+        "sequences": [sequence],
+        "shots": [shot],
+        "tasks": [task],
+        "memberships": [member],
+        "time-logs": [log],
+        "people": [str(admin.id)],
+    }

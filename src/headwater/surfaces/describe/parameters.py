@@ -81,7 +81,7 @@ SHARED: Final[dict[str, Parameter]] = {
         "in": "header",
         "description": "An id of yours for this request, of letters, digits, `-` and `_`, up to 64; "
         "the answer repeats it. Anything else is replaced.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        "schema": {"type": "string"},
     },
 }  # fmt: skip
 

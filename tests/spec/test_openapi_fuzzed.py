@@ -1,0 +1,162 @@
+"""Requests that Schemathesis makes from the document, and whether the application answers them as the document says."""
+
+import os
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
+
+from headwater.testing import Client, client
+from headwater_products.demo import app as demo
+from tests.described import furnished
+
+LEFT_OUT = {
+    # They send further requests by a transport of their own, over a socket.
+    "ignored_auth": "test_openapi.py asks every operation as nobody",
+    "object_level_authorization": "test_rules.py compares every answer with the rules",
+    "use_after_free": "test_rest_writing.py reads what was deleted",
+    "ensure_resource_availability": "test_rest_writing.py reads what was made",
+    # They judge requests of a phase that is not run here.
+    "missing_required_header": "no header is required",
+    "unsupported_method": "test_http_routes.py asks for methods that are not there",
+    "allow_header_conformance": "test_http_routes.py reads `Allow`",
+    "max_response_time": "no test is timed",
+}
+"""The checks of Schemathesis that are not made, with the reason of each."""
+
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        # JSON Schema has no word for "no NUL", and every text would have to say it: the API's description does.
+        "generation": {"allow-x00": False},
+        "checks": {
+            # A schema cannot say that a reference leads nowhere, or that a version is old.
+            "positive_data_acceptance": {
+                "expected-statuses": ["2xx", "3xx", "401", "403", "404", "409", "412", "422"]
+            },
+            "negative_data_rejection": {
+                "expected-statuses": ["400", "401", "403", "404", "409", "412", "415"]
+            },
+        },
+    }
+)
+load_all_checks()
+CHECKED = [check for check in CHECKS.get_all() if check.__name__ not in LEFT_OUT]
+OTHERS = [check for check in CHECKED if check.__name__ != "positive_data_acceptance"]
+EXAMPLES = 12 if os.environ.get("HEADWATER_TEST_LONG") else 2
+
+UNSAID = re.compile(
+    "|".join(
+        (
+            "is named twice",  # of an order, a key and its opposite
+            "`order` (goes with one key|needs `sort`)",
+            "pages by cursor; it cannot go with",
+            "is not included; add `include=",
+            "^Send it unchanged, with the same parameters",  # cursors are made by the server alone
+            "must be (at least|more than|at most|less than) ",  # of decimals, which are texts
+            "contradicts `If-Match`",
+            "of the calendar",  # a format asserts nothing by itself
+            "without a fraction or exponent",  # to JSON Schema 1.0 is an integer
+        )
+    )
+)
+"""What a 400 may say to a request that is right by its schema: rules that JSON Schema has no words for."""
+
+
+def unsaid(response: Any) -> bool:
+    """Whether a request was refused only for rules that no schema can tell."""
+    if response.status_code != 400:
+        return False
+    details = response.json()["error"]["details"]
+    return bool(details) and all(UNSAID.search(found["message"]) for found in details)
+
+
+@cache
+def cases(mode: GenerationMode) -> list[Any]:
+    """Some requests for each operation, the same each time; none where nothing about it could be wrong."""
+    document = demo.openapi()
+    # The callers have tokens, or none: made-up ones would hide what is behind them.
+    del document["components"]["securitySchemes"]
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            if method != "parameters":
+                del operation["security"]
+    schema = schemathesis.openapi.from_dict(document, config=CONFIG)
+    operations = [result.ok() for result in schema.get_all_operations()]
+    # What is deleted can be asked for nothing more.
+    operations.sort(key=lambda operation: operation.method == "delete")
+    return [case for operation in operations for case in _of(operation, mode)]
+
+
+def _of(operation: Any, mode: GenerationMode) -> list[Any]:
+    found: list[Any] = []
+
+    @settings(max_examples=EXAMPLES, database=None, derandomize=True, deadline=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(operation.as_strategy(generation_mode=mode))
+    def take(case: Any) -> None:
+        found.append(case)
+
+    try:
+        take()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE, operation.label
+        assert not operation.body, operation.label
+        assert all(parameter.location.name != "QUERY" for parameter in operation.query), operation.label
+    return found
+
+
+async def answered(caller: Client, case: Any) -> Any:
+    """What the application answers to a case."""
+    made = case.as_transport_kwargs(base_url="http://127.0.0.1")
+    parts = ("method", "url", "headers", "params", "cookies", "data", "json")
+    request = requests.Request(**{name: made[name] for name in parts if name in made}).prepare()
+    body = request.body or b""
+    reply = await caller.request(
+        str(request.method),
+        request.path_url,
+        body.encode() if isinstance(body, str) else body,
+        {name: text for name, text in request.headers.items() if name.lower() != "content-length"},
+    )
+    return schemathesis.Response(
+        status_code=reply.status,
+        headers={name: [value] for name, value in reply.headers.items()},
+        content=reply.body,
+        request=request,
+        elapsed=0.0,
+        verify=True,
+    )
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+async def test_made_up_requests_are_answered_as_described(store_url: str, mode: GenerationMode) -> None:
+    problems: list[str] = []
+    seen: set[int] = set()
+    async with client(demo, database_url=store_url) as visitor:
+        admin = await visitor.sign_up("grace", role="admin")
+        known = await furnished(admin)
+        for case in cases(mode):
+            if "{id}" in case.path and (rows := known.get(case.path.split("/")[3])):
+                case.path_parameters = {"id": rows[0]}
+            for caller in (visitor, admin):
+                response = await answered(caller, case)
+                seen.add(response.status_code)
+                try:
+                    case.validate_response(response, checks=OTHERS if unsaid(response) else CHECKED)
+                except FailureGroup as group:
+                    said = "; ".join(str(failure) for failure in group.exceptions)
+                    request = response.request
+                    problems.append(
+                        f"{request.method} {request.path_url} {request.body!r}\n"
+                        f"  {response.status_code} {response.content!r}\n  {said}"
+                    )
+    assert not problems, "\n".join(problems)
+    assert seen >= ({200, 201, 204, 401} if mode is GenerationMode.POSITIVE else {400})
