@@ -23,9 +23,10 @@ _METHODS: Final[Sequence[str]] = ("GET", "HEAD", "QUERY", "POST", "PUT", "PATCH"
 class Form:
     """What a route takes and answers, in JSON Schema (2020-12), where it does not follow from a resource.
 
-    `answer` is the body of a 200; None: it answers 204. `body` is what is sent; None: nothing. `codes` are the
-    errors that it refuses with, beside those that follow from its method, its body and how it authenticates.
-    `signed_in`: guests are refused.
+    `answer` is the body of a 200; None: it answers 204. `texts` are the media types in which it answers as well, of
+    which nothing more is said. `body` is what is sent; None: nothing. `codes` are the errors that it refuses with,
+    beside those that follow from its method, its body and how it authenticates. `signed_in`: guests are refused.
+    `path` has an example of each parameter in the path.
     """
 
     answer: Mapping[str, Any] | None = None
@@ -33,6 +34,8 @@ class Form:
     body_required: bool = True
     codes: tuple[str, ...] = ()
     signed_in: bool = False
+    texts: tuple[str, ...] = ()
+    path: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,13 @@ class Format:
 JSON: Final = Format("application/json", encode_json)
 FORMATS: Final = (JSON,)
 
+JSON_PATCH: Final = "application/json-patch+json"
+
 # How a request body is read, by media type. A route's `accepts` says which of them it takes.
 DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "application/json": decode_json,
     "application/merge-patch+json": decode_json,
-    "application/json-patch+json": decode_json,
+    JSON_PATCH: decode_json,
 }
 
 

@@ -8,19 +8,41 @@ from typing import Any, Final
 
 from headwater.base.errors import REGISTRY, ErrorCode, Fault, nearest
 from headwater.http.exchange import Exchange, Response
-from headwater.http.routes import Route
+from headwater.http.routes import Form, Route
 from headwater.http.wire import JSON, Format, encode_json, negotiate, one
 
+_TEXTS: Final = ("text/html",)
+_ENTRY: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string"} for name in ("code", "meaning", "remedy", "type")},
+        **{name: {"type": "integer"} for name in ("number", "status")},
+    },
+    "required": ["code", "number", "status", "meaning", "remedy", "type"],
+}
 _KEEP: Final = (b"cache-control", b"public, max-age=3600")
 
 
 def routes() -> list[Route]:
     """The list of all errors, and a page for each."""
     doc = "What the errors mean, and what to do."
+    every = Form(_enveloped({"type": "array", "items": _ENTRY}), codes=("NOT_ACCEPTABLE",), texts=_TEXTS)
+    one_of_them = Form(
+        _enveloped(_ENTRY),
+        codes=("NOT_ACCEPTABLE", "RESOURCE_NOT_FOUND"),
+        texts=_TEXTS,
+        path={"code": "RESOURCE_NOT_FOUND"},
+    )
     return [
-        Route("GET", "/errors", _all, "errors", doc, authenticates=False),
-        Route("GET", "/errors/{code}", _one, "error", doc, authenticates=False),
+        Route("GET", "/errors", _all, "errors", doc, authenticates=False, form=every),
+        Route("GET", "/errors/{code}", _one, "error", doc, authenticates=False, form=one_of_them),
     ]
+
+
+def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an envelope around this."""
+    meta = {"type": "object", "properties": {"requestId": {"type": "string"}}, "required": ["requestId"]}
+    return {"type": "object", "properties": {"data": data, "meta": meta}, "required": ["data", "meta"]}
 
 
 async def _all(exchange: Exchange) -> Response:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from headwater.base.errors import REGISTRY, ErrorCode
 from headwater.engine.guard import covers
 from headwater.http.routes import Form, Route
+from headwater.http.wire import JSON_PATCH, PROBLEM_TYPE
 from headwater.ir.model import Model, Resource
 from headwater.surfaces.describe.parameters import SHARED, Parameters
 from headwater.surfaces.describe.schemas import Schemas, ref
@@ -22,7 +23,7 @@ snake case too, and `filter[status]=` means the same as `status=`; a field behin
 such as `project.name[contains]=`. A path that has GET answers HEAD, and every path OPTIONS; other methods get 405 with
 `Allow`. What a caller may not see answers 404, like what does not exist."""
 
-_READS: Final = ("list", "read", "related")
+_READS: Final = ("list", "read", "related", "search")
 _EVERY: Final = ("INTERNAL_ERROR",)
 _CALLER: Final = ("INVALID_CREDENTIALS", "TOKEN_EXPIRED", "AUTHENTICATION_REQUIRED")
 _BODY: Final = (
@@ -81,6 +82,14 @@ _HEADERS: Final[dict[str, Schema]] = {
         "description": "Seconds until it is worth trying again.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "Accept-Query": {
+        "description": "The media types in which the rows can be asked for by QUERY (RFC 10008).",
+        "schema": {"type": "string"},
+    },
+    "Preference-Applied": {
+        "description": "The preference of `Prefer` that was met (RFC 7240).",
+        "schema": {"type": "string"},
+    },
     "Accept-Post": {"description": "The media types that are understood.", "schema": {"type": "string"}},
     "Accept-Patch": {"description": "The media types that are understood.", "schema": {"type": "string"}},
 }
@@ -103,17 +112,26 @@ class _Document:
         self.schemas = Schemas(model, self.parameters)
         self._statuses: set[int] = set()
         self._used: set[str] = set()
+        self._queried = {route.template for route in self.routes if route.method == "QUERY"}
 
     def build(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
         tags: dict[str, str] = {}
         for route in self.routes:
+            if route.method == "QUERY":
+                continue  # OpenAPI 3.1 has no place for it: the GET beside it tells of it in words
             resource = self._resource(route)
             operation = self._operation(route, resource)
             tags.setdefault(operation["tags"][0], resource.doc if resource else "")
             item = paths.setdefault(route.template, {})
             if "{id}" in route.template and "parameters" not in item and resource:
                 item["parameters"] = [self._id(resource)]
+            elif route.form is not None and route.form.path:
+                item["parameters"] = [
+                    {"name": name, "in": "path", "required": True, "example": value,
+                     "schema": {"type": "string", "minLength": 1}}
+                    for name, value in route.form.path.items()
+                ]  # fmt: skip
             item[route.method.lower()] = operation
         every = {**SHARED, **{k: v for r in self._exposed() for k, v in self.parameters.of(r).items()}}
         responses = {_refusal(status): self._response(status) for status in sorted(self._statuses)}
@@ -174,7 +192,7 @@ class _Document:
             "operationId": _identifier(route.name),
             "tags": [tag],
             "summary": self._summary(kind, route, resource),
-            "description": self._described(route),
+            "description": self._described(route, resource),
             "security": self._security(route, resource, kind),
         }
         if route.permission:
@@ -211,13 +229,21 @@ class _Document:
             what = route.facts["action"].replace("_", " ").capitalize()
             return f"{what}: {many if '{id}' not in route.template else one}"
         return {
-            "list": f"List {many}", "read": f"Read one of the {many}", "create": f"Create one of the {many}",
+            "list": f"List {many}", "search": f"Ask for {many} in a body",
+            "read": f"Read one of the {many}", "create": f"Create one of the {many}",
             "replace": f"Replace one of the {many}", "update": f"Change one of the {many}",
             "delete": f"Delete one of the {many}",
         }[kind]  # fmt: skip
 
-    def _described(self, route: Route) -> str:
+    def _described(self, route: Route, resource: Resource | None) -> str:
         parts = [route.doc]
+        if resource is not None and route.method == "GET" and route.template in self._queried:
+            shown = resource if route.facts["operation"] == "list" else self._target(resource, route)
+            name = self.schemas.form(shown, "Query")["$ref"].rpartition("/")[2]
+            parts.append(
+                f"`QUERY` on this path (RFC 10008) asks the same in a body, a `{name}`; `POST` to `/search` below a "
+                "collection does so for tools that know no QUERY."
+            )
         if route.permission:
             parts.append(
                 f"Needs the permission `{route.permission}`, or a rule that allows it on the rows concerned."
@@ -231,7 +257,7 @@ class _Document:
         if resource is None:
             closed = route.form is not None and route.form.signed_in
             return [{"bearer": []}] if closed else [{}, {"bearer": []}]
-        verb = {"replace": "update", "list": "read"}.get(kind, kind)
+        verb = {"replace": "update", "list": "read", "search": "read"}.get(kind, kind)
         if kind == "related":
             resource, verb = self._target(resource, route), "read"
         if kind == "action":
@@ -247,38 +273,62 @@ class _Document:
                 return self.parameters.list(resource)
             case "related":
                 return self.parameters.list(self._target(resource, route))
+            case "search":
+                return []
             case "delete":
                 return ["If-Match"]
             case "read":
                 return ["If-None-Match", *self.parameters.row(resource)]
         row = self.parameters.row(resource)
+        if kind != "action" or self._answers_itself(resource, route):
+            row = ["Prefer", *row]
         return ["If-Match", *row] if "{id}" in route.template else row
+
+    def _answers_itself(self, resource: Resource, route: Route) -> bool:
+        """Whether an action may answer the row that it is done on, which a client can prefer to be left out."""
+        action = resource.actions[route.facts["action"]]
+        own = self.schemas.result(resource, action) == self.schemas.form(resource, "One")
+        return action.on == "row" and own
+
+    def _pages(self, resource: Resource) -> dict[str, Any]:
+        """A page of rows, or what `aggregate` asks for in its place."""
+        shapes = [self.schemas.form(resource, "Many"), ref(self.schemas.groups), ref(self.schemas.summary)]
+        return _answer(
+            200, "A page; with `aggregate` groups, or one object.", {"oneOf": shapes}, _PAGE_HEADERS
+        )
 
     def _exchanged(
         self, kind: str, resource: Resource, route: Route
     ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """The request's body, and the answers that are no refusals."""
         form = self.schemas.form
-        headers = ("ETag",)
+        headers = ("ETag", "Preference-Applied")
+        unshown = {
+            "204": {"description": "Done; as preferred, nothing is shown.", "headers": _headers(*headers)}
+        }
         match kind:
             case "list":
-                return None, _answer(200, "A page.", form(resource, "Many"), _PAGE_HEADERS)
+                return None, self._pages(resource)
             case "related":
-                return None, _answer(
-                    200, "A page.", form(self._target(resource, route), "Many"), _PAGE_HEADERS
-                )
+                return None, self._pages(self._target(resource, route))
+            case "search":
+                answer = _answer(200, "A page.", form(resource, "Found"), _FOUND_HEADERS)
+                return _body(route.accepts, form(resource, "Query")), answer
             case "read":
                 kept = {"304": {"description": "What you have still holds.", "headers": _headers("ETag")}}
-                return None, _answer(200, "The row.", form(resource, "One"), headers) | kept
+                return None, _answer(200, "The row.", form(resource, "One"), ("ETag",)) | kept
             case "create":
-                answer = _answer(201, "The new row.", form(resource, "One"), ("Location", "ETag"))
+                answer = _answer(201, _NEW, form(resource, "One"), ("Location", *headers))
                 return _body(route.accepts, form(resource, "Create")), answer
             case "replace":
                 answer = _answer(200, "The row as it is now.", form(resource, "One"), headers)
-                return _body(route.accepts, form(resource, "Replace")), answer
+                return _body(route.accepts, form(resource, "Replace")), answer | unshown
             case "update":
                 answer = _answer(200, "The row as it is now.", form(resource, "One"), headers)
-                return _body(route.accepts, form(resource, "Patch")), answer
+                body = _body(route.accepts, form(resource, "Patch"))
+                if JSON_PATCH in body["content"]:
+                    body["content"][JSON_PATCH] = {"schema": ref(self.schemas.patch)}
+                return body, answer | unshown
             case "delete":
                 return None, {"204": {"description": "It is gone.", "headers": _headers()}}
         action = resource.actions[route.facts["action"]]
@@ -287,8 +337,11 @@ class _Document:
         answers: dict[str, Any] = {}
         result = self.schemas.result(resource, action)
         if result is not None:
-            located = ("ETag", "Content-Location") if action.on == "row" else ("ETag",)
+            located = (*headers, "Content-Location") if action.on == "row" else headers
             answers = _answer(200, "Done.", result, located)
+            if self._answers_itself(resource, route):
+                unshown["204"]["headers"] = _headers(*located)
+                answers |= unshown
         else:
             answers["204"] = {"description": "Done.", "headers": _headers()}
         return _body(route.accepts, arguments, required), answers
@@ -305,6 +358,7 @@ class _Document:
         entries = [entry for entry in REGISTRY.values() if entry.status == status]
         code = {"type": "object", "properties": {"code": {"enum": [entry.name for entry in entries]}}}
         body = {"allOf": [ref(self.schemas.error), {"properties": {"error": code}}]}
+        problem = {"allOf": [ref(self.schemas.problem), code]}
         extra = {
             401: ("WWW-Authenticate",),
             415: ("Accept-Post", "Accept-Patch"),
@@ -315,11 +369,16 @@ class _Document:
         return {
             "description": f"{_REASONS[status]}\n\n{listed}",
             "headers": _headers(*extra.get(status, ())),
-            "content": {"application/json": {"schema": body, "example": _example(entries[0])}},
+            "content": {
+                "application/json": {"schema": body, "example": _example(entries[0])},
+                PROBLEM_TYPE: {"schema": problem},
+            },
         }
 
 
-_PAGE_HEADERS: Final = ("Link", "X-Total-Count", "X-Pagination-Pages")
+_FOUND_HEADERS: Final = ("Accept-Query", "X-Total-Count", "X-Pagination-Pages")
+_PAGE_HEADERS: Final = ("Link", *_FOUND_HEADERS)
+_NEW: Final = "The new row; no body where `Prefer: return=minimal` asks for none."
 
 
 def _codes(model: Model, kind: str, resource: Resource, route: Route) -> tuple[str, ...]:
@@ -331,7 +390,7 @@ def _codes(model: Model, kind: str, resource: Resource, route: Route) -> tuple[s
     if kind != "delete":
         codes.append("NOT_ACCEPTABLE")
     if kind in _READS:
-        return tuple(codes)
+        return (*codes, *_BODY) if kind == "search" else tuple(codes)
     codes.append("RESOURCE_CONFLICT")
     if kind != "delete":
         codes += [*_BODY, "RULE_VIOLATION"]
@@ -356,7 +415,9 @@ def _plain(form: Form, route: Route) -> tuple[dict[str, Any] | None, dict[str, A
     body = None if form.body is None else _body(route.accepts, dict(form.body), form.body_required)
     if form.answer is None:
         return body, {"204": {"description": "Done.", "headers": _headers()}}
-    return body, _answer(200, "The answer.", dict(form.answer), ())
+    answer = _answer(200, "The answer.", dict(form.answer), ())
+    answer["200"]["content"] |= {media_type: {"schema": {"type": "string"}} for media_type in form.texts}
+    return body, answer
 
 
 def _body(accepts: Sequence[str], schema: Schema, required: bool = True) -> dict[str, Any]:

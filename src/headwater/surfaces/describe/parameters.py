@@ -9,11 +9,14 @@ from headwater.ir.names import Namer
 from headwater.ir.parameters import LIST_PARAMETERS
 from headwater.ir.parse import DEFAULT_SIZE, MAX_PAGE, MAX_SORT_KEYS
 from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_INCLUDE_DEPTH, MAX_LIMIT
+from headwater.ir.summaries import FITTING, MAX_GROUP_KEYS, MAX_MEASURES
 from headwater.surfaces.describe.values import Schema, asked
 
 Parameter = dict[str, Any]
 
 _SHOWN_DEPTH: Final = 2  # levels of relations of which every path is listed
+
+_CALL: Final = rf"^-?(?:{'|'.join(FITTING)})(?:\([^(),]+\))?$"
 
 _MEANING: Final = {
     "eq": "`{0}` is this.",
@@ -76,6 +79,13 @@ SHARED: Final[dict[str, Parameter]] = {
         "schema": {"type": "string"},
         "example": '"3.5d41402abc4b2a76"',
     },
+    "Prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`return=minimal` leaves the body of the answer out (RFC 7240).",
+        "schema": {"type": "string"},
+        "example": "return=minimal",
+    },
     "X-Request-Id": {
         "name": "X-Request-Id",
         "in": "header",
@@ -113,7 +123,7 @@ class Parameters:
         return {r.wire: r for r in self.namer.names(resource).relations.values()}
 
     def _of(self, resource: Resource) -> Iterator[tuple[str, Parameter]]:
-        fields = list(self._fields(resource, everything=True))
+        fields = self.shown(resource)
         yield (
             "fields",
             _listed(
@@ -130,13 +140,45 @@ class Parameters:
                 _listed(
                     "include",
                     f"What is embedded in each row. Paths of up to {MAX_INCLUDE_DEPTH} relations are understood.",
-                    list(self._paths(resource)),
+                    list(self.paths(resource)),
                 ),
             )
         yield from self._options(resource)
-        yield "sort", _sort("sort", list(self._fields(resource, everything=False)))
+        yield "sort", self._order(resource)
+        yield "aggregate", self._aggregate(resource)
+        groups = _listed(
+            "groupBy",
+            "With `aggregate`: what the rows of one group share. Fields behind more to-one relations go too.",
+            self.keys(resource),
+        )
+        groups["schema"] |= {"uniqueItems": True, "maxItems": MAX_GROUP_KEYS}
+        yield "groupBy", groups
         for field in _visible(resource):
             yield from self._filters(field)
+
+    def _order(self, resource: Resource) -> Parameter:
+        found = _sort("sort", self.keys(resource))
+        found["description"] += " With `groupBy`: groups and functions that are asked for, such as `-count`."
+        found["schema"]["items"] = {"anyOf": [found["schema"]["items"], {"type": "string", "pattern": _CALL}]}
+        return found
+
+    def _aggregate(self, resource: Resource) -> Parameter:
+        values = ["count"]
+        for wire, field in self._places(resource):
+            values += [
+                f"{function}({wire})"
+                for function, kinds in FITTING.items()
+                if field.type.kind in kinds and not (function == "sum" and "." in wire)
+            ]
+        found = _listed(
+            "aggregate",
+            "Numbers about the rows in place of the rows: one object, or with `groupBy` one for each group. It goes "
+            "with filters, and with `groupBy` also with `sort` and `limit`; not with what is about rows (`fields`, "
+            "`include`, `cursor`, `page`). Fields behind more to-one relations go too.",
+            values,
+        )
+        found["schema"] |= {"uniqueItems": True, "maxItems": MAX_MEASURES}
+        return found
 
     def _options(self, resource: Resource) -> Iterator[tuple[str, Parameter]]:
         for wire, relation in self.relations(resource).items():
@@ -185,6 +227,22 @@ class Parameters:
                 found["schema"] = asked(field.type)
             yield f"{field.wire}.{operator}", found
 
+    def shown(self, resource: Resource) -> Sequence[str]:
+        """What `fields` can name: fields, and those behind one relation."""
+        return list(self._fields(resource, everything=True))
+
+    def keys(self, resource: Resource) -> Sequence[str]:
+        """What `sort` can name."""
+        return list(self._fields(resource, everything=False))
+
+    def _places(self, resource: Resource) -> Iterator[tuple[str, Field]]:
+        """The fields of a row, and those behind its to-one relations, with their names."""
+        yield from ((field.wire, field) for field in _visible(resource))
+        for wire, relation in self.relations(resource).items():
+            if relation.kind == "one":
+                target = self.model.resources[relation.target]
+                yield from ((f"{wire}.{field.wire}", field) for field in _visible(target))
+
     def _fields(self, resource: Resource, *, everything: bool) -> Iterator[str]:
         """The names of fields, and of those behind to-one relations, or all relations (`everything`)."""
 
@@ -197,11 +255,12 @@ class Parameters:
                 for name in of(self.model.resources[relation.target]):
                     yield f"{wire}.{name}"
 
-    def _paths(self, resource: Resource, depth: int = 1) -> Iterator[str]:
+    def paths(self, resource: Resource, depth: int = 1) -> Iterator[str]:
+        """What `include` can name."""
         for wire, relation in self.relations(resource).items():
             yield wire
             if depth < _SHOWN_DEPTH:
-                for rest in self._paths(self.model.resources[relation.target], depth + 1):
+                for rest in self.paths(self.model.resources[relation.target], depth + 1):
                     yield f"{wire}.{rest}"
 
 

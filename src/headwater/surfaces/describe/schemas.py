@@ -7,11 +7,16 @@ import msgspec
 
 from headwater.base.errors import REGISTRY
 from headwater.declare import Resource as Declared
+from headwater.ir.document import MEMBERS
+from headwater.ir.filters import OPERATORS
 from headwater.ir.model import Action, Field, Kind, Model, Resource, Type
-from headwater.ir.parse import MAX_PAGE
+from headwater.ir.parse import MAX_PAGE, MAX_SORT_KEYS
+from headwater.ir.patch import MAX_OPERATIONS
 from headwater.ir.query import MAX_LIMIT
 from headwater.ir.scalars import INT64, MAX_DIGITS
-from headwater.surfaces.describe.parameters import Parameters
+from headwater.ir.values import MAX_ELEMENTS
+from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
+from headwater.surfaces.describe.parameters import SHARED, Parameters
 from headwater.surfaces.describe.values import Schema, asked, default, example, nullable, read, written
 
 PREFIX: Final = "#/components/schemas/"
@@ -35,6 +40,15 @@ class Schemas:
         self.meta = self._add("ApiMeta", _META)
         self.page_meta = self._add("ApiPageMeta", _PAGE_META)
         self.links = self._add("ApiLinks", _LINKS)
+        self.problem = self._add("ApiProblem", _problem())
+        self.patch = self._add("ApiPatch", _PATCH)
+        self.groups = self._add("ApiGroups", _GROUPS)
+        self.summary = self._add("ApiSummary", _SUMMARY)
+        self._filters = {
+            resource.name: self._add(f"{resource.name}Filter", {})
+            for resource in model.resources.values()
+            if resource.exposed
+        }
         for resource in model.resources.values():
             if resource.exposed:
                 self._resource(resource)
@@ -42,7 +56,8 @@ class Schemas:
         self.found = dict(sorted(self.found.items()))
 
     def form(self, resource: Resource, form: str) -> Schema:
-        """A reference to one form of a resource: Create, Replace, Patch, One, Many, Rows, or `ACTION.Arguments`."""
+        """A reference to one form of a resource: Create, Replace, Patch, One, Many, Rows, Query, Found, or
+        `ACTION.Arguments`."""
         return ref(self._forms[resource.name, form])
 
     def result(self, resource: Resource, action: Action) -> Schema | None:
@@ -69,7 +84,11 @@ class Schemas:
             "One": envelope(one),
             "Many": envelope(many),
             "Rows": envelope(rows),
+            "Query": self._query(resource),
+            # Links cannot hold a body.
+            "Found": envelope({**many, "links": {"type": "null"}}),
         }
+        self.found[self._filters[resource.name]] = self._filter(resource)
         for form, schema in forms.items():
             self._forms[resource.name, form] = self._add(resource.name + form, schema)
 
@@ -103,12 +122,90 @@ class Schemas:
             "examples": [shown],
         }
 
+    def _query(self, resource: Resource) -> Schema:
+        """A question in a body; its members are those of a query string."""
+        whole = SHARED
+        paths = list(self.parameters.paths(resource))
+        members = {
+            "filter": {"anyOf": [ref(self._filters[resource.name]), {"type": "object", "maxProperties": 0}]},
+            "sort": _keys(self.parameters.keys(resource)),
+            "fields": _names(self.parameters.shown(resource)) | {"minItems": 1},
+            **{name: whole[name]["schema"] for name in ("limit", "page", "perPage")},
+            "cursor": {"type": "string", "minLength": 1},
+        }
+        if paths:
+            members["include"] = {
+                "type": "array",
+                "items": {"anyOf": [{"type": "string", "enum": paths}, self._included(resource)]},
+            }
+        found = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in members.items()}
+        for name in ("limit", "cursor", "page", "perPage"):
+            found[name]["description"] = whole[name]["description"]
+        return {
+            "type": "object",
+            "description": "A question about many rows. A member that is null is as if left out. A filter nests at "
+            f"most {MAX_NESTING} levels and has at most {MAX_CONDITIONS} conditions; names of fields may lead "
+            "through more relations than are listed.",
+            "properties": {name: found[name] for name in MEMBERS if name in found},
+            "additionalProperties": False,
+            "examples": [{"sort": [f"-{self.parameters.keys(resource)[0]}"], "limit": 20}],
+        }
+
+    def _included(self, resource: Resource) -> Schema:
+        """Relations with options of theirs."""
+        members: dict[str, Schema] = {}
+        for wire, relation in self.parameters.relations(resource).items():
+            target = self.model.resources[relation.target]
+            options = {"fields": _names(self.parameters.shown(target)) | {"minItems": 1}}
+            if paths := list(self.parameters.paths(target)):
+                options["include"] = _names(paths)
+            if relation.kind == "many":
+                options["filter"] = ref(self._filters[target.name])
+                options["sort"] = _keys(self.parameters.keys(target))
+                options["limit"] = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+            members[wire] = {"type": "object", "properties": options, "additionalProperties": False}
+        return {
+            "type": "object", "properties": members, "additionalProperties": False, "minProperties": 1
+        }  # fmt: skip
+
+    def _filter(self, resource: Resource) -> Schema:
+        """Conditions on a row, which hold together."""
+        own = ref(self._filters[resource.name])
+        several = {"type": "array", "items": own, "minItems": 1}
+        members: dict[str, Schema] = {}
+        for field in _visible(resource):
+            if operators := {name: _compared(field, name) for name in OPERATORS[field.type.kind]}:
+                members[field.wire] = {
+                    "type": "object",
+                    "properties": operators,
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                }
+        for wire, relation in self.parameters.relations(resource).items():
+            told = "" if relation.kind == "one" else "One of these satisfies all of it."
+            members[wire] = {**ref(self._filters[relation.target]), **({"description": told} if told else {})}
+        members |= {"and": several, "or": several, "not": own}
+        return {
+            "type": "object",
+            "description": "Conditions that hold together. A relation takes conditions on what it leads to.",
+            "properties": members,
+            "additionalProperties": False,
+            "minProperties": 1,
+        }
+
     def _body(self, resource: Resource, form: str) -> Schema:
         members: dict[str, Schema] = {}
         required: list[str] = []
         shown: dict[str, Any] = {}
         for field in _visible(resource):
             if field.read_only or field.computed is not None:
+                if form == "replace":
+                    schema = read(field.type)
+                    if field.nullable or field.name in resource.masks:
+                        schema = nullable(schema)
+                    note = "It may be sent as it was read, and must be so still."
+                    schema["description"] = f"{schema.get('description', '')} {note}".strip()
+                    members[field.wire] = {**schema, "readOnly": True}
                 continue
             schema = written(field)
             if field.nullable:
@@ -246,6 +343,27 @@ def _strict(schema: Any, names: Mapping[str, str]) -> Any:
     return found
 
 
+def _compared(field: Field, operator: str) -> Schema:
+    """What an operator of a filter compares with."""
+    if operator == "isNull":
+        return {"type": "boolean"}
+    if operator == "between":
+        return {"type": "array", "items": asked(field.type), "minItems": 2, "maxItems": 2}
+    if operator in ("in", "nin"):
+        return {"type": "array", "items": asked(field.type), "maxItems": MAX_ELEMENTS}
+    return asked(field.type)
+
+
+def _names(values: Sequence[str]) -> Schema:
+    return {"type": "array", "items": {"type": "string", "enum": list(values)}}
+
+
+def _keys(values: Sequence[str]) -> Schema:
+    """The keys of an order, each also with `-` before it."""
+    spelt = [text for name in values for text in (name, f"-{name}")]
+    return {**_names(spelt), "uniqueItems": True, "maxItems": MAX_SORT_KEYS}
+
+
 def _visible(resource: Resource) -> Iterable[Field]:
     return (field for field in resource.fields.values() if not field.internal)
 
@@ -316,7 +434,98 @@ _LINKS: Final[Schema] = {
 }
 
 
+_SELF: Final[Schema] = envelope({"self": {"type": "string", "format": "uri-reference"}})
+_NUMBERS: Final[Schema] = {
+    "type": "object",
+    "description": "What `aggregate` asked for. Values have the form that they have in rows.",
+    "properties": {
+        "group": {"type": "object", "description": "What the rows of this group share."},
+        "count": {"type": "integer", "minimum": 0},
+        "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+        "countDistinct": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+        **{name: {"type": "object"} for name in ("sum", "avg", "min", "max")},
+    },
+    "additionalProperties": False,
+}
+_GROUPS: Final[Schema] = envelope(
+    {
+        "data": {"type": "array", "items": {**_NUMBERS, "required": ["group"]}, "maxItems": MAX_LIMIT},
+        "meta": envelope(
+            {
+                "requestId": _META["properties"]["requestId"],
+                "pagination": {
+                    **envelope(
+                        {
+                            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+                            "hasMore": {"type": "boolean"},
+                        }
+                    ),
+                    "additionalProperties": False,
+                },
+            }
+        ),
+        "links": _SELF,
+    }
+)
+_SUMMARY: Final[Schema] = envelope({"data": _NUMBERS, "meta": _META, "links": _SELF})
+
+_POINTER: Final[Schema] = {
+    "type": "string",
+    "pattern": "^(?:/(?:[^~/]|~[01])*)+$",
+    "description": "A field, and perhaps a place within its value (RFC 6901).",
+}
+
+
+def _operation(names: Sequence[str], members: Mapping[str, Schema]) -> Schema:
+    return envelope({"op": {"enum": list(names)}, **members})
+
+
+_PATCH: Final[Schema] = {
+    "type": "array",
+    "description": "A JSON Patch (RFC 6902): operations that are performed one after the other, all or none.",
+    "maxItems": MAX_OPERATIONS,
+    "items": {
+        "oneOf": [
+            _operation(("add", "replace", "test"), {"path": _POINTER, "value": {}}),
+            _operation(("remove",), {"path": _POINTER}),
+            _operation(("move", "copy"), {"from": _POINTER, "path": _POINTER}),
+        ]
+    },
+    "examples": [[{"op": "test", "path": "/version", "value": 3}]],
+}
+
+
 def _error() -> Schema:
+    facts = _facts()
+    message = {"type": "string"}
+    return envelope({"error": {**facts, "properties": {**facts["properties"], "message": message},
+                               "required": [*facts["required"], "message"]}})  # fmt: skip
+
+
+def _problem() -> Schema:
+    """A refusal in the form of RFC 9457."""
+    facts = _facts()
+    own: dict[str, Schema] = {
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "Leads to what the error means.",
+        },
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    }
+    where = {"instance": {"type": "string", "format": "uri-reference"}}
+    return {
+        "type": "object",
+        "description": "A problem (RFC 9457).",
+        "properties": {**own, **where, **facts["properties"]},
+        "required": [*own, *facts["required"]],
+    }
+
+
+def _facts() -> Schema:
+    """What both forms of a refusal tell."""
     codes = {"type": "string", "enum": list(REGISTRY)}
     detail = {
         "type": "object",
@@ -336,7 +545,6 @@ def _error() -> Schema:
         {
             "code": codes,
             "number": {"type": "integer", "enum": [code.number for code in REGISTRY.values()]},
-            "message": {"type": "string"},
             "requestId": {"type": "string"},
             "timestamp": {"type": "string", "format": "date-time"},
             "details": {"type": "array", "items": detail},
@@ -344,4 +552,4 @@ def _error() -> Schema:
     )
     error["properties"]["hint"] = {"type": "string"}
     error["properties"]["retryAfter"] = {"type": "integer", "minimum": 0, "description": "Seconds."}
-    return envelope({"error": error})
+    return error

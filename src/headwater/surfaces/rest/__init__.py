@@ -9,11 +9,11 @@ from typing import Any, Final
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Response
 from headwater.http.routes import Form, Route
-from headwater.http.wire import encode_json, negotiate, one
+from headwater.http.wire import JSON_PATCH, encode_json, negotiate, one
 from headwater.ir.model import Action, Model, Resource
 from headwater.ir.parse import Parser
 from headwater.surfaces.rest.reads import QUERIES, Reads
-from headwater.surfaces.rest.writes import JSON_PATCH, Writes
+from headwater.surfaces.rest.writes import Writes
 
 JSON = ("application/json",)
 PATCHES = ("application/merge-patch+json", "application/json", JSON_PATCH)

@@ -8,6 +8,7 @@ from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
 from headwater.http.prefer import wanted_return
 from headwater.http.wire import (
+    JSON_PATCH,
     decode_query,
     encode_json,
     etag,
@@ -25,7 +26,6 @@ from headwater.ir.parse import Parser
 from headwater.ir.patch import read_patch
 from headwater.ir.query import Query, Select
 
-JSON_PATCH: Final = "application/json-patch+json"
 JSON: Final[Headers] = [(b"content-type", b"application/json")]
 
 
