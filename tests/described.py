@@ -71,13 +71,10 @@ class Described:
         extra: tuple[str, ...] = ()
         if method == "QUERY" and template is not None:
             # The document cannot name it: it is what POST to `/search` is, except that it tells its media types.
-            searched = next(
-                (part for part in (f"{template}/search", template) if part in self._searches), None
-            )
-            if searched is None:
+            if f"{template}/search" not in self._searches:
                 assert "{id}" in template or status in (404, 405), f"{method} {path} is not described"
                 return
-            method, template, extra = "POST", searched, ("accept-query",)
+            method, template, extra = "POST", f"{template}/search", ("accept-query",)
         operation = self.document["paths"].get(template, {}).get(method.lower())
         if operation is None:
             assert method in ("HEAD", "OPTIONS") or status in (404, 405), f"{method} {path} is not described"

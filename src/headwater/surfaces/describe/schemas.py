@@ -96,9 +96,7 @@ class Schemas:
         members: dict[str, Schema] = {}
         shown: dict[str, Any] = {}
         for field in _visible(resource):
-            schema = read(field.type)
-            if field.nullable or field.name in resource.masks:
-                schema = nullable(schema)
+            schema = _shown(resource, field)
             if field.read_only or field.computed is not None:
                 schema["readOnly"] = True
             members[field.wire] = _told(schema, field)
@@ -200,9 +198,7 @@ class Schemas:
         for field in _visible(resource):
             if field.read_only or field.computed is not None:
                 if form == "replace":
-                    schema = read(field.type)
-                    if field.nullable or field.name in resource.masks:
-                        schema = nullable(schema)
+                    schema = _shown(resource, field)
                     note = "It may be sent as it was read, and must be so still."
                     schema["description"] = f"{schema.get('description', '')} {note}".strip()
                     members[field.wire] = {**schema, "readOnly": True}
@@ -362,6 +358,12 @@ def _keys(values: Sequence[str]) -> Schema:
     """The keys of an order, each also with `-` before it."""
     spelt = [text for name in values for text in (name, f"-{name}")]
     return {**_names(spelt), "uniqueItems": True, "maxItems": MAX_SORT_KEYS}
+
+
+def _shown(resource: Resource, field: Field) -> Schema:
+    """A field's value as answers show it."""
+    schema = read(field.type)
+    return nullable(schema) if field.nullable or field.name in resource.masks else schema
 
 
 def _visible(resource: Resource) -> Iterable[Field]:
