@@ -8,7 +8,7 @@ from headwater.ir.model import Field, Kind, Model, Relation, Resource
 from headwater.ir.names import Namer
 from headwater.ir.parameters import LIST_PARAMETERS
 from headwater.ir.parse import DEFAULT_SIZE, MAX_PAGE, MAX_SORT_KEYS
-from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_INCLUDE_DEPTH, MAX_LIMIT
+from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_GROUPS, MAX_INCLUDE_DEPTH, MAX_LIMIT
 from headwater.ir.summaries import FITTING, MAX_GROUP_KEYS, MAX_MEASURES
 from headwater.surfaces.describe.values import Schema, asked
 
@@ -37,8 +37,9 @@ SHARED: Final[dict[str, Parameter]] = {
     "limit": {
         "name": "limit",
         "in": "query",
-        "description": "Rows of a page. Pages by cursor; not together with `page` and `perPage`.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        "description": f"Rows of a page, at most {MAX_LIMIT}; with `groupBy` groups, at most {MAX_GROUPS}. Pages by "
+        "cursor; not together with `page` and `perPage`.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS, "default": DEFAULT_LIMIT},
     },
     "cursor": {
         "name": "cursor",

@@ -12,7 +12,7 @@ from headwater.ir.filters import OPERATORS
 from headwater.ir.model import Action, Field, Kind, Model, Resource, Type
 from headwater.ir.parse import MAX_PAGE, MAX_SORT_KEYS
 from headwater.ir.patch import MAX_OPERATIONS
-from headwater.ir.query import MAX_LIMIT
+from headwater.ir.query import MAX_GROUPS, MAX_LIMIT
 from headwater.ir.scalars import INT64, MAX_DIGITS
 from headwater.ir.values import MAX_ELEMENTS
 from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
@@ -128,7 +128,8 @@ class Schemas:
             "filter": {"anyOf": [ref(self._filters[resource.name]), {"type": "object", "maxProperties": 0}]},
             "sort": _keys(self.parameters.keys(resource)),
             "fields": _names(self.parameters.shown(resource)) | {"minItems": 1},
-            **{name: whole[name]["schema"] for name in ("limit", "page", "perPage")},
+            "limit": {**whole["limit"]["schema"], "maximum": MAX_LIMIT},
+            **{name: whole[name]["schema"] for name in ("page", "perPage")},
             "cursor": {"type": "string", "minLength": 1},
         }
         if paths:
@@ -451,14 +452,14 @@ _NUMBERS: Final[Schema] = {
 }
 _GROUPS: Final[Schema] = envelope(
     {
-        "data": {"type": "array", "items": {**_NUMBERS, "required": ["group"]}, "maxItems": MAX_LIMIT},
+        "data": {"type": "array", "items": {**_NUMBERS, "required": ["group"]}, "maxItems": MAX_GROUPS},
         "meta": envelope(
             {
                 "requestId": _META["properties"]["requestId"],
                 "pagination": {
                     **envelope(
                         {
-                            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+                            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS},
                             "hasMore": {"type": "boolean"},
                         }
                     ),
