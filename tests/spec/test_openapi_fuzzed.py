@@ -70,7 +70,8 @@ UNSAID = re.compile(
             "is given options more than once",  # of a relation
             "^Operation [0-9]+",  # which fields a patch leads to, and what they take
             "`groupBy` needs `aggregate`|Without `groupBy` there is|is neither asked for nor grouped by",
-            "^`limit` must be an integer from 1 to 100",  # of rows; of groups there can be more
+            "must be an integer from 1 to",  # not 1.0, nor so many rows as there can be groups
+            "An integer has 64 bits at most",  # wherever any JSON goes
             "is for rows(;| that are included;)",  # with `aggregate` there are none
         )
     )
@@ -176,6 +177,10 @@ async def test_made_up_requests_are_answered_as_described(store_url: str, mode: 
             for caller in (visitor, admin):
                 response = await answered(caller, case)
                 seen.add(response.status_code)
+                if response.status_code == 201 and "preference-applied" in response.headers:
+                    # OpenAPI cannot say that an answer has a body or none.
+                    assert response.content == b""
+                    continue
                 try:
                     case.validate_response(response, checks=OTHERS if unsaid(response) else CHECKED)
                 except FailureGroup as group:
