@@ -198,6 +198,63 @@ def test_writes_say_what_they_take(production: dict[str, Any]) -> None:
     assert types == {"application/merge-patch+json", "application/json", "application/json-patch+json"}
 
 
+@pytest.mark.parametrize(
+    ("question", "valid"),
+    [
+        ({"filter": {"or": [{"status": {"in": ["submitted"]}}, {"not": {"bid": {"isNull": True}}}]}}, True),
+        ({"filter": {"project": {"name": {"contains": "swan"}}, "timeLogs": {"hours": {"gte": "8"}}}}, True),
+        ({"include": ["project", {"timeLogs": {"sort": ["-createdAt"], "limit": 5}}], "cursor": None}, True),
+        ({"filter": {"status": "submitted"}}, False),
+        ({"filter": {"status": {"like": "sub"}}}, False),
+        ({"filter": {"or": []}}, False),
+        ({"include": [{"project": {"limit": 5}}]}, False),
+        ({"limit": 101}, False),
+        ({"aggregate": "count"}, False),
+    ],
+)
+async def test_questions_in_bodies_are_taken_as_described(
+    production: dict[str, Any], question: Any, valid: bool
+) -> None:
+    described = Described(production, rows(demo))
+    body = "/paths/~1api~1v1~1tasks~1search/post/requestBody/content/application~1json/schema"
+    assert described.validator(body).is_valid(question) is valid
+    async with client(demo) as visitor:
+        admin = await visitor.sign_up("grace", role="admin")
+        reply = await admin.post("/api/v1/tasks/search", question)
+        assert reply.status == (200 if valid else 400), reply.body
+        described.check("POST", "/api/v1/tasks/search", reply.status, reply.headers, reply.body)
+
+
+async def test_summaries_preferences_and_problems_are_answered_as_described(
+    production: dict[str, Any],
+) -> None:
+    described = Described(production, rows(demo))
+    patch, project = "application/json-patch+json", {"code": "SWA", "name": "Swan"}
+    both = "application/json, application/problem+json"
+    async with client(demo) as visitor:
+        admin = await visitor.sign_up("grace", role="admin")
+        place = "/api/v1/projects/SWA"
+        for method, path, body, headers, status in (
+            ("POST", "/api/v1/projects", project, {"prefer": "return=minimal"}, 201),
+            (
+                "PATCH",
+                place,
+                [{"op": "replace", "path": "/name", "value": "S"}],
+                {"content-type": patch},
+                200,
+            ),
+            ("PUT", place, project, {"prefer": "return=minimal"}, 204),
+            ("GET", "/api/v1/projects?aggregate=count,min(name)&groupBy=status&limit=1000", None, {}, 200),
+            ("GET", "/api/v1/projects?aggregate=count,avg(frameRate)", None, {}, 200),
+            ("POST", "/api/v1/projects", {}, {"accept": both}, 400),
+            ("GET", "/errors/RULE_VIOLATION", None, {"accept": "text/html"}, 200),
+            ("GET", "/errors/NOTHING", None, {}, 404),
+        ):
+            reply = await admin.request(method, path, body, headers)
+            assert reply.status == status, reply.body
+            described.check(method, path.partition("?")[0], reply.status, reply.headers, reply.body)
+
+
 def test_a_route_without_a_form_is_described_by_its_words() -> None:
     async def handler(exchange: Exchange) -> Response:
         return Response(204, [])
