@@ -145,7 +145,8 @@ def _duration(microseconds: int) -> str:
 
 
 def _rounded(value: Decimal, unit: Decimal) -> Decimal:
-    return value.quantize(unit, rounding=ROUND_HALF_UP, context=_EXACT)
+    rounded = value.quantize(unit, rounding=ROUND_HALF_UP, context=_EXACT)
+    return _EXACT.plus(rounded)  # a zero loses its sign
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
