@@ -42,6 +42,27 @@ allow(Job, "read", when=lambda actor: Job.team.people.any(Person.id == actor.id)
 mask(Job.pay, unless=lambda actor: Job.team.people.any((Person.id == actor.id) & (Person.name == "Ada")))
 
 
+async def test_a_filter_sees_no_hidden_row_where_a_rule_does(store_url: str) -> None:
+    """The rule of a job asks who is in its team; a filter by the same path sees only the people that its caller sees."""
+    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
+    async with client(app, database_url=store_url) as nobody:
+        warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
+        bob = await nobody.sign_up("Bob")
+        team = (await warden.post("/api/v1/teams", {"name": "Red"})).data["id"]
+        for person in (ada, bob):
+            await warden.post("/api/v1/seats", {"teamId": team, "personId": person.id})
+        await warden.post("/api/v1/jobs", {"teamId": team, "title": "Dig"})
+        for query in (
+            "",
+            "team.people.name=Bob",
+            "team.people.name=Ada",
+            "aggregate=count&team.people.name=Bob",
+        ):
+            found = [(await who.get(f"/api/v1/jobs?{query}")).data for who in (warden, ada)]
+            counts = [row["count"] if isinstance(row, dict) else len(row) for row in found]
+            assert counts == ([1, 1] if not query else [1, 0]), query
+
+
 async def test_a_rule_may_lead_through_a_link(store_url: str) -> None:
     app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
     async with client(app, database_url=store_url) as nobody:

@@ -199,9 +199,9 @@ class Compiler:
         return self.schema.dialect.has_element(column, parameter, type)
 
     def _related(self, node: e.Related, scope: Scope) -> Element:
-        if node.path in self.statement.few_keys.get(scope.resource.name, ()) and is_free(
-            node, scope.resource
-        ):
+        few = node.path in self.statement.few_keys.get(scope.resource.name, ()) and asks_actor(node)
+        # Only a rule of the author's sees all rows; what a caller asks sees those that they may read.
+        if few and self.rules is None and is_free(node, scope.resource):
             key = self.raw(scope.resource.fields[node.path[0]], scope)
             return key.in_(self.keys_of(node, scope.resource))
         where = e.negate(node.where) if node.quantifier == "every" else node.where
@@ -450,6 +450,11 @@ def is_free(node: e.Related, resource: Resource) -> bool:
         return False
     named = (e.Column, e.Related, e.Aggregate)
     return not any(isinstance(n, named) and n.root == resource.name for n in e.walk(node.where))
+
+
+def asks_actor(node: e.Related) -> bool:
+    """Whether the rows behind a relation are asked about the actor, who is behind few of them."""
+    return any(isinstance(n, e.ActorValue) for n in e.walk(node.where))
 
 
 def unreadable(resource: Resource, found: Field) -> Fault:
