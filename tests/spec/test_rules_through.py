@@ -43,7 +43,7 @@ mask(Job.pay, unless=lambda actor: Job.team.people.any((Person.id == actor.id) &
 
 
 async def test_a_filter_sees_no_hidden_row_where_a_rule_does(store_url: str) -> None:
-    """The rule of a job asks who is in its team; a filter by the same path sees only the people that its caller sees."""
+    """A rule by the path sees all people; a filter by the same path only those that its caller sees."""
     app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
     async with client(app, database_url=store_url) as nobody:
         warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
