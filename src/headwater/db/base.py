@@ -141,6 +141,10 @@ class Dialect(Protocol):
     def is_true(self, item: Element) -> Element:
         """A predicate whose null counts as false, so that `not` complements it."""
 
+    def turn(self, name: str) -> str | None:
+        """A statement that waits until no other transaction which has run it for this name is in progress; None where
+        a write must end before the next can begin."""
+
     def writers(self, table: str) -> str | None:
         """A statement that names each transaction in progress that has begun to write to a table, by a text that no
         later transaction has; None where a write must end before the next can begin."""

@@ -143,6 +143,9 @@ class PostgresDialect:
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
 
+    def turn(self, name: str) -> str | None:
+        return f"SELECT pg_advisory_xact_lock(hashtextextended('headwater:{name}', 0))"
+
     def writers(self, table: str) -> str | None:
         return (
             "SELECT virtualtransaction FROM pg_locks WHERE granted AND mode = 'RowExclusiveLock' "  # noqa: S608

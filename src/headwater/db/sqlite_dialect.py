@@ -160,6 +160,9 @@ class SQLiteDialect:
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
 
+    def turn(self, name: str) -> str | None:
+        return None
+
     def writers(self, table: str) -> str | None:
         return None
 

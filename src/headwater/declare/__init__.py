@@ -1,6 +1,7 @@
 """The declaration language: what authors write, and `build`, which turns it into the Model."""
 
 from headwater.declare.actions import action
+from headwater.declare.embedded import Embedded
 from headwater.declare.expressions import CurrentActor, Expression, case, coalesce, desc, now
 from headwater.declare.fields import (
     Computed,
@@ -16,17 +17,19 @@ from headwater.declare.fields import (
     money,
     optref,
     ref,
+    stamp,
     state,
     through,
     url,
 )
 from headwater.declare.model import build
 from headwater.declare.resource import Resource
-from headwater.declare.rules import Role, allow, check, exactly_one_of, index, lock, mask, unique
+from headwater.declare.rules import Role, acyclic, allow, check, exactly_one_of, index, lock, mask, unique
 
 __all__ = [
     "Computed",
     "CurrentActor",
+    "Embedded",
     "Expression",
     "Field",
     "Many",
@@ -35,6 +38,7 @@ __all__ = [
     "Resource",
     "Role",
     "action",
+    "acyclic",
     "allow",
     "build",
     "case",
@@ -54,6 +58,7 @@ __all__ = [
     "now",
     "optref",
     "ref",
+    "stamp",
     "state",
     "through",
     "unique",

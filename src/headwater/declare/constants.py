@@ -10,6 +10,8 @@ from typing import Any
 
 from headwater.base.errors import nearest
 from headwater.ir.model import Kind, Type
+from headwater.ir.scalars import BadValue
+from headwater.ir.values import python_reader
 
 SCALED = (Kind.DECIMAL, Kind.MONEY)
 WORDS = {
@@ -95,12 +97,17 @@ def coerce(value: Any, type: Type) -> Any:
             return value
         case Kind.DURATION if isinstance(value, timedelta):
             return value
-        case Kind.JSON if isinstance(value, dict):
+        case Kind.JSON if type.parts is not None and isinstance(value, type.parts.cls):
+            try:
+                return python_reader(type)(value)
+            except BadValue as bad:
+                raise Nonsense(f"{bad.path.lstrip('.')}: {bad.message}", "correct it") from None
+        case Kind.JSON if isinstance(value, dict) and type.parts is None:
             return value
         case Kind.LIST if isinstance(value, list):
             item = replace(type, kind=type.item or Kind.TEXT, item=None)
             return [coerce(element, item) for element in value]
-    kind = WORDS.get(type.kind, f"a {type.kind.value}")
+    kind = f"a {type.parts.cls.__name__}" if type.parts else WORDS.get(type.kind, f"a {type.kind.value}")
     mend = f"use Decimal({str(value)!r})" if type.kind in SCALED and isinstance(value, float) else ""
     raise Nonsense(f"{value!r} is not {kind}", mend or "use a value of the field's own type")
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Never, TypeVar, overload
 
 from headwater.declare.expressions import Expression, Path, ToMany
@@ -17,6 +18,7 @@ from headwater.ir.expr import Column
 from headwater.ir.model import OnDelete
 
 if TYPE_CHECKING:
+    from headwater.declare.embedded import Embedded
     from headwater.declare.resource import Resource
 
 T = TypeVar("T")
@@ -104,6 +106,8 @@ class Member:
 class Field(Member, Generic[T]):
     """A value of the row. `Field[str | None]` may be null."""
 
+    when: Callable[[], Expression[bool]] | None = None  # of a stamp
+
     if TYPE_CHECKING:
 
         @overload
@@ -111,7 +115,7 @@ class Field(Member, Generic[T]):
         @overload
         def __get__(self, instance: None, owner: Any) -> Expression[T]: ...
         @overload
-        def __get__(self, instance: Resource, owner: Any) -> T: ...
+        def __get__(self, instance: Resource | Embedded, owner: Any) -> T: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...
         def __set__(self, instance: Resource, value: T) -> None: ...
 
@@ -299,6 +303,31 @@ def state(
 ) -> Field[T]:
     """An enum with its allowed transitions: from each state to those listed; one without a list is final."""
     return Field(_options("state", default, None, moves=moves, index=index, doc=doc, example=example))
+
+
+def stamp(
+    when: Callable[[], Expression[bool]],
+    *,
+    first: bool = False,
+    default: None = None,
+    index: bool = False,
+    internal: bool = False,
+    doc: str | None = None,
+    example: datetime | None = None,
+) -> Field[datetime | None]:
+    """The moment of the write with which `when`, a predicate over the row's own fields, began to hold.
+
+    It is null while the predicate does not hold; with `first`, it is the first such moment and stays. Clients cannot
+    set it; code of the product can, as for work that began before it was recorded here. `default=None` tells type
+    checkers that the constructor need not have it.
+    """
+    member: Field[datetime | None] = Field(
+        _options(
+            "stamp", default, None, first=first, index=index, internal=internal, doc=doc, example=example
+        )
+    )
+    member.when = when
+    return member
 
 
 def email(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from headwater.declare.annotations import BadAnnotation, Spelt, type_of
 from headwater.declare.constants import Nonsense, coerce
+from headwater.declare.embedded import is_embedded, parts_of
 from headwater.declare.expressions import Path
 from headwater.declare.fields import MISSING, Computed, Field, Many, Member, Options, OptRef, Ref, Reference
 from headwater.declare.names import camel
@@ -16,6 +17,7 @@ from headwater.ir import model as m
 from headwater.ir.expr import Value
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Kind, Limits, Type
+from headwater.ir.values import python_reader
 
 Complain = Callable[[str, str], None]
 
@@ -79,7 +81,7 @@ def field_of(
                     "a Ref is never null", f"write `OptRef[{target.__name__}]` and `optref()`"
                 )
             return _reference(name, member, target, doc, complain)
-        type = _type(spelt, member.options, complain)
+        type = _type(spelt, member.options, declaration.known, complain)
     except BadAnnotation as bad:
         complain(bad.message, bad.mend)
         return None
@@ -111,6 +113,7 @@ def field_of(
         indexed=bool(given.get("index")),
         searchable=bool(given.get("search")),
         immutable=key or bool(given.get("immutable")),
+        read_only=options.form == "stamp",
         internal=internal,
         folded=f"{name}_folded" if folded else None,
         moves=_moves(type, given["moves"], complain) if "moves" in given else None,
@@ -134,7 +137,11 @@ def expect_form(spelt: Spelt, member: Member, name: str) -> None:
         )
 
 
-def _type(spelt: Spelt, options: Options, complain: Complain) -> Type:
+def _type(spelt: Spelt, options: Options, known: Mapping[str, Any], complain: Complain) -> Type:
+    if is_embedded(spelt.argument):
+        if options.form != "field":
+            raise BadAnnotation(f"`{options.form}()` holds no object", "write `field()`")
+        return Type(Kind.JSON, parts=parts_of(spelt.argument, known, complain, field_of))
     type, given = type_of(spelt.argument), options.given
     match options.form:
         case "key":
@@ -143,6 +150,10 @@ def _type(spelt: Spelt, options: Options, complain: Complain) -> Type:
             return Type(Kind.ID)
         case "email" | "url" if type.kind is not Kind.TEXT:
             raise BadAnnotation(f"`{options.form}()` holds a text", "annotate it `Field[str]`")
+        case "stamp" if type.kind is not Kind.DATETIME or not spelt.nullable:
+            raise BadAnnotation(
+                "`stamp()` holds a moment that has come or not", "annotate it `Field[datetime | None]`"
+            )
         case "state" if type.kind is not Kind.ENUM:
             raise BadAnnotation("`state()` holds an enum", "annotate it with a StrEnum")
         case "money":
@@ -192,6 +203,9 @@ def _default(
             complain("it has a default and a default_factory", "choose one")
         if not callable(options.default_factory):
             complain("its default_factory is not a function", "use default= for a value")
+        if type.parts is not None:
+            factory, read = options.default_factory, python_reader(type)
+            return lambda: read(factory())
         return options.default_factory
     value = options.default
     if value is MISSING:
@@ -200,7 +214,7 @@ def _default(
         if not nullable:
             complain("its default is None, but it is never null", "annotate it `Field[... | None]`")
         return None
-    if type.kind in (Kind.JSON, Kind.LIST):
+    if type.kind in (Kind.JSON, Kind.LIST) and type.parts is None:
         complain("a mutable default would be shared by all rows", "use default_factory=")
         return None
     checked = _constant(type, value, "default", complain)

@@ -13,8 +13,8 @@ from typing import Any
 from headwater.declare.actions import BadAction, parameters_of, result_of
 from headwater.declare.annotations import BadAnnotation
 from headwater.declare.constants import Nonsense, Spoilt
-from headwater.declare.expressions import Expression, node_of
-from headwater.declare.fields import Computed, Many, Place, Reference
+from headwater.declare.expressions import Expression, node_of, predicate
+from headwater.declare.fields import Computed, Field, Many, Place, Reference
 from headwater.declare.kinds import Held, Typed, Typer, alike
 from headwater.declare.members import MAX_PLACES, built_in, field_of, relation_of
 from headwater.declare.names import camel, kebab, plural_of, snake
@@ -24,10 +24,12 @@ from headwater.declare.roles import expand, known_roles
 from headwater.declare.rules import Role
 from headwater.declare.source import Source, source_of
 from headwater.declare.statements import VERBS, Reader
+from headwater.ir import expr as e
 from headwater.ir import model as m
 from headwater.ir.model import Kind, Type
 
 NAME = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
+LOCAL = "compare stored fields of the row with constants"
 MAX_NAME = 63  # PostgreSQL cuts longer names
 
 
@@ -81,6 +83,7 @@ class Builder:
             for name, found in tuple(draft.fields.items()):
                 if found.computed is not None:
                     self._work_out(draft, name)
+            self._stamps(draft)
             self._names(draft)
         built = {name: self._resource(draft) for name, draft in self.drafts.items()}
         verbs = {resource.path: (*VERBS, *resource.actions) for resource in built.values()}
@@ -318,6 +321,27 @@ class Builder:
             )
         return replace(found, type=type, computed=typed.node)
 
+    def _stamps(self, draft: Draft) -> None:
+        """The predicates of the moments that the engine sets."""
+        for name, member in draft.declaration.members.items():
+            if isinstance(member, Field) and member.when is not None and name in draft.fields:
+                subject, made = f"{draft.name}.{name}", partial(self._stamp, draft, member)
+                if (stamp := self.problems.attempt(draft.place(name), subject, made)) is None:
+                    draft.spoilt.add(name)
+                else:
+                    draft.fields[name] = replace(draft.fields[name], stamp=stamp)
+
+    def _stamp(self, draft: Draft, member: Field[Any]) -> m.Stamp:
+        assert member.when is not None
+        when = Typer(self, actor=False).predicate(predicate(member.when()), (draft.name,))
+        for node in e.walk(when):
+            own = isinstance(node, e.Column) and len(node.path) == 1
+            if isinstance(node, e.Column) and (not own or draft.fields[node.path[0]].column is None):
+                raise Nonsense(f"it reads {'.'.join(node.path)}, which no write of the row sets", LOCAL)
+            if isinstance(node, e.Related | e.Aggregate | e.Now):
+                raise Nonsense("it may begin to hold without a write of the row", LOCAL)
+        return m.Stamp(when, bool(member.options.given.get("first")))
+
     def _computed_type(self, annotated: Type, typed: Typed, places: int | None) -> Type:
         made = typed.type
         if made is None:
@@ -373,6 +397,7 @@ class Builder:
             checks=tuple(rules.checks),
             uniques=tuple(rules.uniques),
             indexes=tuple(rules.indexes),
+            acyclic=tuple(rules.acyclic),
             actions=actions,
             exposed=declaration.exposed,
             demands_version=declaration.demands_version,

@@ -41,14 +41,14 @@ class Declaration:
     place: Place
     annotations: Mapping[str, Any]
     members: dict[str, Member]
-    actions: dict[str, Mark]
-    prefix: str | None
-    plural: str | None
-    timestamps: bool
-    exposed: bool
-    demands_version: bool
-    bases: tuple[type, ...]
     scope: Mapping[str, Any]
+    actions: dict[str, Mark] = attribute(default_factory=dict)
+    prefix: str | None = None
+    plural: str | None = None
+    timestamps: bool = False
+    exposed: bool = True
+    demands_version: bool = False
+    bases: tuple[type, ...] = ()
     statements: list[Statement] = attribute(default_factory=list)
     known: Mapping[str, Any] = attribute(default_factory=dict)
 
@@ -143,6 +143,17 @@ def annotations_of(cls: type) -> Mapping[str, Any]:
     return inspect.get_annotations(cls)
 
 
+def members_of(cls: type, namespace: Mapping[str, Any], annotations: Mapping[str, Any]) -> dict[str, Member]:
+    """The members of a class in the order of its annotations, those included that are annotated alone."""
+    members = {key: value for key, value in namespace.items() if isinstance(value, Member)}
+    for member, annotation in annotations.items():
+        if member not in namespace and (bare := bare_member(annotation)) is not None:
+            setattr(cls, member, bare)
+            bare.__set_name__(cls, member)
+            members[member] = bare
+    return {name: members[name] for name in annotations if name in members} | members
+
+
 def bare_member(annotation: Any) -> Member | None:
     """The member for an annotation that stands alone, as in `name: Field[str]`; None if it is not one."""
     text = annotation if isinstance(annotation, str) else str(annotation)
@@ -168,6 +179,7 @@ def marked(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Mark]]:
         fields.field,
         fields.key,
         fields.state,
+        fields.stamp,
         fields.email,
         fields.url,
         fields.money,
@@ -203,18 +215,11 @@ class ResourceMeta(type):
         cls = super().__new__(mcs, name, bases, namespace)
         frame = sys._getframe(1)
         annotations = annotations_of(cls)
-        members = {key: value for key, value in namespace.items() if isinstance(value, Member)}
-        for member, annotation in annotations.items():
-            if member not in namespace and (bare := bare_member(annotation)) is not None:
-                setattr(cls, member, bare)
-                bare.__set_name__(cls, member)
-                members[member] = bare
-        order = list(annotations)
         cls.__declaration__ = Declaration(
             cls=cls,
             place=Place(frame.f_code.co_filename, frame.f_lineno),
             annotations=annotations,
-            members=dict(sorted(members.items(), key=lambda m: order.index(m[0]) if m[0] in order else 999)),
+            members=members_of(cls, namespace, annotations),
             actions=dict(marked(namespace)),
             prefix=prefix,
             plural=plural,
@@ -279,20 +284,7 @@ class Resource(metaclass=ResourceMeta):
                     hint = f" Did you mean {near!r}?" if near and near != name else ""
                     raise TypeError(f"{cls.__name__}() takes no {name!r}.{hint}")
                 values[name] = member.accept(value)
-            missing = []
-            for name, member in members.items():
-                if member.stored and name not in values:
-                    options = member.options
-                    if options.default_factory is not None:
-                        values[name] = options.default_factory()
-                    elif options.default is not MISSING:
-                        values[name] = options.default
-                    elif cls.__declaration__.nullable(name):
-                        values[name] = None
-                    else:
-                        missing.append(name)
-            if missing:
-                raise TypeError(f"{cls.__name__}() needs {', '.join(map(repr, missing))}.")
+            fill(cls.__declaration__, values)
 
         def __setattr__(self, name: str, value: Any) -> None:
             if not name.startswith("_") and self.__declaration__.member(name) is None:
@@ -304,6 +296,24 @@ class Resource(metaclass=ResourceMeta):
         values: dict[str, Any] = self.__dict__.get("_values", {})
         key = self.__declaration__.key or "id"
         return f"{type(self).__name__}({key}={values.get(key, values.get('id'))!r})"
+
+
+def fill(declaration: Declaration, values: dict[str, Any]) -> None:
+    """Give the members that a constructor was not given their defaults. Raises TypeError for those without one."""
+    missing = []
+    for name, member in declaration.members.items():
+        if member.stored and name not in values:
+            options = member.options
+            if options.default_factory is not None:
+                values[name] = options.default_factory()
+            elif options.default is not MISSING:
+                values[name] = options.default
+            elif declaration.nullable(name):
+                values[name] = None
+            else:
+                missing.append(name)
+    if missing:
+        raise TypeError(f"{declaration.cls.__name__}() needs {', '.join(map(repr, missing))}.")
 
 
 def restore(cls: type[Any], values: dict[str, Any]) -> Any:

@@ -57,7 +57,16 @@ class Together:
     keys: tuple[tuple[Column, bool], ...]
 
 
-Statement = Allow | Protect | Must | Together
+@dataclass(frozen=True, slots=True)
+class NoCycles:
+    """References that never lead back to where they begin."""
+
+    place: Place
+    columns: tuple[Column, ...]
+    message: str | None
+
+
+Statement = Allow | Protect | Must | Together | NoCycles
 
 
 class Role:
@@ -150,6 +159,25 @@ def _together(kind: Literal["unique", "index"], fields: tuple[Key | Descending, 
         owners.append(owner)
         keys.append((column, isinstance(field, Descending)))
     owners[0].__declaration__.statements.append(Together(place, kind, tuple(keys)))
+
+
+def acyclic(*fields: Key, message: str | None = None) -> None:
+    """Demand that references never lead back to where they begin, whoever writes at the same moment.
+
+    `acyclic(Folder.parent)` for a reference of a resource to itself; `acyclic(Dependency.task, Dependency.needs)` for
+    a resource whose rows are the edges, from the first reference to the second. A write that would close a circle is
+    refused with `message`.
+    """
+    place = caller()
+    columns = [_column(field, place, "acyclic") for field in fields]
+    if not columns:
+        raise DeclarationError(
+            "It names no reference.",
+            where=_at(place, "acyclic"),
+            mend="name one or two, as in its docstring.",
+        )
+    statement = NoCycles(place, tuple(column for _, column in columns), message)
+    columns[0][0].__declaration__.statements.append(statement)
 
 
 def _column(field: object, place: Place, what: str) -> tuple[type[Resource], Column]:

@@ -12,7 +12,7 @@ from headwater.declare.constants import Nonsense, near
 from headwater.declare.expressions import CurrentActor, predicate
 from headwater.declare.kinds import Typer, World
 from headwater.declare.problems import Problems
-from headwater.declare.rules import Allow, Must, Protect, Roles, Rule, Statement, Together
+from headwater.declare.rules import Allow, Must, NoCycles, Protect, Roles, Rule, Statement, Together
 from headwater.ir import expr as e
 from headwater.ir import model as m
 
@@ -29,6 +29,7 @@ class Rules:
     checks: list[m.Check] = attribute(default_factory=list)
     uniques: list[m.Unique] = attribute(default_factory=list)
     indexes: list[m.Index] = attribute(default_factory=list)
+    acyclic: list[m.Acyclic] = attribute(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -54,6 +55,8 @@ class Reader:
                 subject = f"{'exactly_one_of' if statement.exactly_one else 'check'}({self.name})"
             case Together(kind=kind):
                 subject = f"{kind}({self.name})"
+            case NoCycles():
+                subject = f"acyclic({self.name})"
         self.problems.attempt(statement.place, subject, lambda: self._read(statement))
 
     def action(self, name: str, mark: Mark) -> None:
@@ -73,6 +76,8 @@ class Reader:
                 self._check(statement)
             case Together():
                 self._together(statement)
+            case NoCycles():
+                self._no_cycles(statement)
 
     # -- who may --------------------------------------------------------------------------------------------
 
@@ -182,6 +187,22 @@ class Reader:
             falling = "".join("_" + str(self.fields[n].column) for n, down in keys if down)
             name = f"ix_{self.table}_{columns}{'_desc' + falling if falling else ''}"[:63]
             self.rules.indexes.append(m.Index(name, tuple(keys)))
+
+    def _no_cycles(self, statement: NoCycles) -> None:
+        fields = [self._own(column) for column in statement.columns]
+        targets = [found.target for found in fields]
+        if len(fields) == 1 and targets != [self.name]:
+            raise Nonsense(
+                f"`{fields[0].name}` does not refer to another {self.name}",
+                "name a reference of the resource to itself, or the two references of a link",
+            )
+        if len(fields) > 2 or len(set(targets)) > 1 or None in targets:
+            raise Nonsense("it needs two references to one resource", "name where an edge begins and ends")
+        if len(fields) == 2 and fields[0].name == fields[1].name:
+            raise Nonsense("it names a field twice", "name each field once")
+        wire = fields[-1].wire
+        message = statement.message or f"{wire} would lead back to where it begins."
+        self.rules.acyclic.append(m.Acyclic(tuple(found.name for found in fields), message))
 
     def _own(self, column: e.Column) -> m.Field:
         if column.root != self.name or len(column.path) != 1:

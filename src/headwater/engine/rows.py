@@ -8,6 +8,7 @@ from typeid import TypeID
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.ir.command import Expected
+from headwater.ir.evaluate import Evaluate, compile_python
 from headwater.ir.model import Resource
 from headwater.ir.values import wire_encoder
 from headwater.log.log import Entry
@@ -30,6 +31,31 @@ def new_values(resource: Resource, given: Mapping[str, Any], call: Call) -> dict
     if "created_at" in resource.fields:
         values["created_at"] = values["updated_at"] = call.now
     return values
+
+
+Stamps = Sequence[tuple[str, bool, Evaluate]]
+"""The moments that the engine sets: field, whether the first moment stays, and whether it has come."""
+
+
+def stamps(resource: Resource) -> Stamps:
+    """The moments of a resource that the engine sets."""
+    return tuple(
+        (f.name, f.stamp.first, compile_python(f.stamp.when, resource))
+        for f in resource.fields.values()
+        if f.stamp is not None
+    )
+
+
+def set_stamps(stamps: Stamps, old: Mapping[str, Any] | None, new: dict[str, Any], call: Call) -> None:
+    """Set the moments that a write makes, but for those that the product's code has set itself."""
+    for name, first, holds in stamps:
+        before = None if old is None else old[name]
+        if new[name] != before:
+            continue
+        if not holds(new, call.actor, call.now):
+            new[name] = before if first else None
+        elif old is None or (not (first and before) and not holds(old, call.actor, call.now)):
+            new[name] = call.now
 
 
 def replacement(resource: Resource, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from headwater.ir.expr import Column, Compare, Predicate, Value
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Resource as Declared
 from headwater.ir.parse import sentence
+from headwater.ir.parts import instance
 from headwater.ir.query import Cursor, Query, Sort
 from headwater.ir.scalars import BadValue
 from headwater.ir.values import python_reader
@@ -111,8 +112,12 @@ class Tx:
 def draft(declared: Declared, values: dict[str, Any]) -> Any:
     """An instance of the author's class for a row that exists."""
     for found in declared.fields.values():
-        if found.type.enum is not None and values.get(found.name) is not None:
-            values[found.name] = found.type.enum(values[found.name])
+        if (value := values.get(found.name)) is None:
+            continue
+        if found.type.enum is not None and found.type.item is None:
+            values[found.name] = found.type.enum(value)
+        elif found.type.parts is not None:
+            values[found.name] = instance(found.type.parts, value)
     row: Any = object.__new__(declared.cls)
     row.__dict__["_values"] = dict(values)
     row.__dict__["_loaded"] = values
@@ -130,7 +135,7 @@ def changes(declared: Declared, row: Any, problems: list[Detail]) -> dict[str, A
         for name, value in values.items()
         if (found := declared.fields[name]).column is not None
         and (name not in loaded or loaded[name] != value)
-        and not (found.read_only and name != "id")
+        and not (found.read_only and found.stamp is None and name != "id")
     }
     for name, value in changed.items():
         found = declared.fields[name]
@@ -145,7 +150,7 @@ def changes(declared: Declared, row: Any, problems: list[Detail]) -> dict[str, A
         except BadValue as bad:
             if bad.code == "INVALID_FORMAT":
                 raise TypeError(f"{declared.name}.{name} is set to {value!r}. {bad.message}") from None
-            broken = [bad]
+            broken = bad.each()
         for one in broken:
             place = found.wire + one.path
             problems.append(Detail(one.code, sentence(place, one.message), field=place, facts=one.facts))

@@ -17,6 +17,7 @@ from headwater.base.observe import WriteStage
 from headwater.db.base import Row, Store
 from headwater.engine.cascade import Cascade
 from headwater.engine.compile import Compiler, Scope
+from headwater.engine.cycles import Cycles
 from headwater.engine.guard import Rules, denied, not_found
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import (
@@ -24,6 +25,8 @@ from headwater.engine.rows import (
     expect,
     new_values,
     replacement,
+    set_stamps,
+    stamps,
     violation,
 )
 from headwater.engine.statements import Statements, Unit
@@ -46,8 +49,10 @@ class Writer:
         self.model, self.store, self.planner, self.log = model, store, planner, log
         self.schema = planner.schema
         self.statements = Statements(planner)
+        self.cycles = Cycles(self.statements)
         self.cascade = Cascade(self.statements, self._check_row)
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}
+        self._stamps = {r.name: stamps(r) for r in model.resources.values()}
 
     def _checks_of(self, resource: Resource) -> list[Any]:
         return [
@@ -66,10 +71,12 @@ class Writer:
         if rule == e.FALSE:
             raise denied(unit.call, resource, "create")
         values = new_values(resource, command.values, unit.call)
+        set_stamps(self._stamps[resource.name], None, values, unit.call)
         self._check_locks_folded(unit, resource, command.values)
         self._check_row(resource, values, unit.call)
         self.stage("checked")
         await self.statements.insert(unit, resource, values)
+        await self.cycles.check(unit, resource, None, values)
         self.stage("written")
         given = tuple(n for n in command.values if n in resource.fields)
         outcome = await self.read_back(unit, resource, values, "create", given, command.select)
@@ -97,11 +104,13 @@ class Writer:
         if not changed:
             return await self.read_back(unit, resource, values, None, (), command.select)
         self._check_changes(resource, old, values, changed)
+        set_stamps(self._stamps[resource.name], old, values, unit.call)
         values["version"] = old["version"] + 1
         if "updated_at" in resource.fields:
             values["updated_at"] = unit.call.now
         self._check_row(resource, values, unit.call)
         await self.statements.update(unit, resource, old, values)
+        await self.cycles.check(unit, resource, old, values)
         self.stage("written")
         outcome = await self.read_back(unit, resource, values, "update", changed, command.select)
         self.statements.note(unit, resource, "updated", old, values)

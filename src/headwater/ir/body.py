@@ -19,6 +19,7 @@ from headwater.ir.command import Expected, Merge
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Action, Field, Kind, Resource
 from headwater.ir.parse import sentence
+from headwater.ir.parts import patch_decoder_of
 from headwater.ir.scalars import (
     BadValue,
     boolean_value,
@@ -42,6 +43,7 @@ class _Writer:
     field: Field
     decode: Callable[[Any], Any]
     check: Callable[[Any], list[BadValue]]
+    patch: Callable[[Any], Any]
 
 
 class BodyParser:
@@ -58,7 +60,8 @@ class BodyParser:
                 self._fixed[field.wire] = field
             else:
                 check = limit_checker(field.type, field.limits)
-                self._writers[field.wire] = _Writer(field, wire_decoder(field.type), check)
+                decode = wire_decoder(field.type)
+                self._writers[field.wire] = _Writer(field, decode, check, patch_decoder_of(field))
         self._required = tuple(w.field for w in self._writers.values() if w.field.required)
         self._versioned = "version" in self._fixed
         self.writable = frozenset(self._writers)
@@ -81,10 +84,11 @@ class BodyParser:
         problems: list[Detail] = []
         body = dict(_object(body))
         expected = self._expected(body, problems)
-        values = self.values(body, problems)
+        values = self.values(body, problems, patch=True)
         for name, value in values.items():
-            if value is not None and self.resource.fields[name].type.kind is Kind.JSON:
-                values[name] = Merge(value)
+            field = self.resource.fields[name]
+            if value is not None and field.type.kind is Kind.JSON:
+                values[name] = Merge(value, self._whole(field) if field.type.parts else None)
         settle(problems)
         return values, expected
 
@@ -114,8 +118,25 @@ class BodyParser:
             problems.append(_detail("version", bad))
             return None
 
-    def values(self, body: Mapping[str, Any], problems: list[Detail]) -> dict[str, Any]:
-        """The values of some members. What is wrong with them is added to `problems`."""
+    def _whole(self, field: Field) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """What becomes of a merged object. Members that were taken away have their defaults again."""
+        decode = self._writers[field.wire].decode
+
+        def whole(merged: dict[str, Any]) -> dict[str, Any]:
+            try:
+                found: dict[str, Any] = decode(merged)
+            except BadValue as bad:
+                settle([_detail(field.wire, one) for one in bad.each()])
+                raise
+            return found
+
+        return whole
+
+    def values(
+        self, body: Mapping[str, Any], problems: list[Detail], *, patch: bool = False
+    ) -> dict[str, Any]:
+        """The values of some members, of objects perhaps only what a `patch` changes. What is wrong with them is added
+        to `problems`."""
         values: dict[str, Any] = {}
         for name, value in body.items():
             writer = self._writers.get(name)
@@ -128,9 +149,9 @@ class BodyParser:
                     problems.append(Detail("INVALID_FORMAT", f"`{name}` must not be null.", name))
             else:
                 try:
-                    values[writer.field.name] = decoded = writer.decode(value)
+                    values[writer.field.name] = decoded = (writer.patch if patch else writer.decode)(value)
                 except BadValue as bad:
-                    problems.append(_detail(name, bad))
+                    problems += [_detail(name, one) for one in bad.each()]
                 else:
                     problems += [_detail(name, bad) for bad in writer.check(decoded)]
         return values

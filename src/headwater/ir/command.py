@@ -4,7 +4,7 @@ Values are keyed by the author's field names and are in their Python form: a sur
 against its own field (`ir/parse`). What needs the row or other rows is checked by the engine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,19 +21,25 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """A merge patch (RFC 7396) for a JSON field: stands in `Update.values` in place of the new object."""
+    """A merge patch (RFC 7396) for a JSON field: stands in `Update.values` in place of the new object. `whole` says
+    what the merged object becomes, or raises a Fault, where its members are declared."""
 
     patch: Mapping[str, Any]
+    whole: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     def apply(self, old: Mapping[str, Any] | None) -> dict[str, Any]:
         """The new object: members of the patch replace or, if they are null, remove those of the old one."""
+        merged = self._merge(old)
+        return merged if self.whole is None else self.whole(merged)
+
+    def _merge(self, old: Mapping[str, Any] | None) -> dict[str, Any]:
         merged = dict(old or {})
         for name, value in self.patch.items():
             if value is None:
                 merged.pop(name, None)
             elif isinstance(value, dict):
                 before = merged.get(name)
-                merged[name] = Merge(value).apply(before if isinstance(before, dict) else None)
+                merged[name] = Merge(value)._merge(before if isinstance(before, dict) else None)
             else:
                 merged[name] = value
         return merged

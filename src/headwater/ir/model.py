@@ -33,9 +33,18 @@ class Kind(StrEnum):
     LIST = "list"  # list of scalars; array
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Parts:
+    """The declared members of a JSON object, and the author's class for it. They have no columns of their own."""
+
+    cls: type[Any]
+    fields: "tuple[Field, ...]"
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A field's type. `places` belongs to decimals and money, `item` to lists, `values` to enums."""
+    """A field's type. `places` belongs to decimals and money, `item` to lists, `values` to enums, `parts` to JSON
+    objects with declared members."""
 
     kind: Kind
     places: int = 0
@@ -43,6 +52,7 @@ class Type:
     values: tuple[str, ...] = ()
     item: Kind | None = None
     enum: type[StrEnum] | None = None
+    parts: Parts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,15 @@ class Limits:
     gt: Any = None
     le: Any = None
     lt: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When the engine sets a moment: with the write with which `when` begins to hold. `first`: once and for all; else
+    it is null again when that no longer holds."""
+
+    when: Predicate
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +106,7 @@ class Field:
     target: str | None = None
     on_delete: OnDelete = "restrict"
     computed: Expr | None = None
+    stamp: Stamp | None = None
     moves: Mapping[str, tuple[str, ...]] | None = None
     example: Any = None
 
@@ -161,6 +181,14 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class Acyclic:
+    """References that never lead back: from the row by one field, or from what one field names to what another does."""
+
+    fields: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """An argument of an action: a field without a column."""
 
@@ -209,6 +237,7 @@ class Resource:
     checks: tuple[Check, ...] = ()
     uniques: tuple[Unique, ...] = ()
     indexes: tuple[Index, ...] = ()
+    acyclic: tuple[Acyclic, ...] = ()
     actions: Mapping[str, Action] = field(default_factory=dict)
     exposed: bool = True
     demands_version: bool = False

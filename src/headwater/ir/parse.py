@@ -325,8 +325,8 @@ def paging(
 
 def sentence(name: str, message: str) -> str:
     """A message about a value, with the name of what holds it: "`limit` must be ..."."""
-    if message.startswith("Must "):
-        return f"`{name}` m{message[1:]}"
+    if message.startswith(("Must ", "Is ")):
+        return f"`{name}` {message[0].lower()}{message[1:]}"
     return f"`{name}`: {message}"
 
 

@@ -19,13 +19,19 @@ MAX_DIGITS: Final = 28  # what Python's decimals hold exactly
 
 @dataclass(eq=False)
 class BadValue(ValueError):
-    """A value that its field cannot hold. `path` leads from the field to the faulty part of it."""
+    """A value that its field cannot hold. `path` leads from the field to the faulty part of it; `others` are what else
+    is wrong with the value."""
 
     code: str
     message: str
     hint: str | None = None
     path: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    others: "tuple[BadValue, ...]" = ()
+
+    def each(self) -> "list[BadValue]":
+        """All that is wrong with the value."""
+        return [self, *(bad for other in self.others for bad in other.each())]
 
     def __str__(self) -> str:
         return self.message

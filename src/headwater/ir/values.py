@@ -101,6 +101,10 @@ def wire_decoder(type: Type) -> Decode:
             return scalars.datetime_value
         case Kind.DURATION:
             return scalars.duration_value
+        case Kind.JSON if type.parts is not None:
+            from headwater.ir.parts import object_decoder  # which reads members by what is here
+
+            return object_decoder(type.parts)
         case Kind.JSON:
             return scalars.object_value
         case Kind.LIST:
@@ -124,6 +128,10 @@ def python_reader(type: Type) -> Decode:
             )
         case Kind.DURATION:
             return _duration
+        case Kind.JSON if type.parts is not None:
+            from headwater.ir.parts import instance_reader
+
+            return instance_reader(type.parts)
         case Kind.LIST:
             return _list(python_reader(item_type(type)))
         case _:

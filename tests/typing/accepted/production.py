@@ -10,6 +10,7 @@ from typing import Any
 from headwater import (
     Computed,
     CurrentActor,
+    Embedded,
     Expression,
     Field,
     Many,
@@ -18,6 +19,7 @@ from headwater import (
     Resource,
     Role,
     action,
+    acyclic,
     allow,
     case,
     check,
@@ -36,6 +38,7 @@ from headwater import (
     now,
     optref,
     ref,
+    stamp,
     state,
     through,
     unique,
@@ -64,6 +67,13 @@ class Person(Resource, plural="people"):
     memberships: Many[Membership] = many(lambda: Membership.person)
 
 
+class Drives(Embedded):
+    """Where files lie."""
+
+    working_files: Field[str] = field(max_length=200)
+    render_outputs: Field[str | None] = field(default=None)
+
+
 class Project(Resource):
     """A film, or an episode of a series."""
 
@@ -72,6 +82,7 @@ class Project(Resource):
     budget: Field[Decimal] = money(currency="EUR", ge=0, default=Decimal(0))
     drive_mapping: Field[dict[str, Any]] = field(default_factory=dict)
     """Where files lie."""
+    drives: Field[Drives | None] = field(default=None)
     tags: Field[list[str]] = field(default_factory=list, max_length=20)
     limit: Field[int] = field(default=10, ge=0)
     order: Field[float] = field(default=1.0)
@@ -138,6 +149,7 @@ class Task(Resource, prefix="task"):
     estimate: Field[timedelta | None] = field(default=None)
     start: Field[date | None] = field(default=None)
     deadline: Field[datetime | None] = field(default=None, index=True)
+    approved_at: Field[datetime | None] = stamp(lambda: Task.status == Status.APPROVED, default=None)
     billable: Field[bool] = field(default=True)
     subtasks: Many[Task] = many(lambda: Task.parent)
     logs: Many[TimeLog] = many(lambda: TimeLog.task)
@@ -179,6 +191,7 @@ def supervises(actor: CurrentActor) -> Expression[bool]:
 check(Task, lambda: Task.deadline >= datetime(2020, 1, 1, tzinfo=UTC), message="A deadline lies after 2020.")
 exactly_one_of(Task.shot, Task.asset)
 unique(Task.project, Task.title)
+acyclic(Task.parent)
 index(Task.project, Task.status, desc(Task.created_at))
 allow(Project, "read", when=lambda actor: Project.members.any(Membership.person == actor.id))
 allow(Task, "read", when=lambda actor: Task.project.members.any(Membership.person == actor.id))
@@ -192,7 +205,8 @@ mask(TimeLog.person, unless=("editor", "admin"))
 ROLES = [Role("supervisor", inherits="user", permissions=["approve:tasks", "read:*"], doc="Leads artists.")]
 RESOURCES: list[type[Resource]] = [Person, Project, Membership, Sequence, Shot, Asset, Task, TimeLog]
 
-project = Project(code="SWA", name="Swan")
+project = Project(code="SWA", name="Swan", drives=Drives(working_files="/swan"))
+path: str | None = project.drives.working_files if project.drives else None
 task = Task(title="Light it", project=project, artist="person_1", status=Status.SUBMITTED, id="task_1")
 task.title = "Light it again"
 task.project = "SWA"

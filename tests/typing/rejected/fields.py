@@ -6,7 +6,21 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from headwater import Computed, Field, OptRef, Ref, Resource, computed, field, key, optref, ref, state
+from headwater import (
+    Computed,
+    Embedded,
+    Field,
+    OptRef,
+    Ref,
+    Resource,
+    computed,
+    field,
+    key,
+    optref,
+    ref,
+    stamp,
+    state,
+)
 
 
 class Status(StrEnum):
@@ -16,6 +30,10 @@ class Status(StrEnum):
 
 class Person(Resource):
     name: Field[str]
+
+
+class Drives(Embedded):
+    path: Field[str] = field()
 
 
 class Project(Resource):
@@ -40,6 +58,7 @@ class Declared(Resource):
     wrong_state: Field[Status] = state(default="opne", moves={})  # error
     wrong_move: Field[Status] = state(default=Status.OPEN, moves={Status.OPEN: [Status.CLOSED]})  # error
     wrong_form: Ref[Person] = field()  # error
+    wrong_stamp: Field[bool] = stamp(lambda: Task.title == "x")  # error
     wrong_delete: Ref[Person] = ref(on_delete="ignore")  # error
 
 
@@ -54,6 +73,9 @@ Task(title="x", project="SWA", status=Status.CLOSED)  # error
 Task(title="x", project="SWA", double=Decimal(1))  # error
 Task(title="x", project="SWA", version=1)  # error
 Task("x", project="SWA")  # error
+Drives()  # error
+Drives(path=1)  # error
+Drives(path="x").path = "y"  # error
 
 
 def act(task: Task) -> None:

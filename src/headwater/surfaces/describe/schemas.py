@@ -17,7 +17,16 @@ from headwater.ir.scalars import INT64, MAX_DIGITS
 from headwater.ir.values import MAX_ELEMENTS
 from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
 from headwater.surfaces.describe.parameters import SHARED, Parameters
-from headwater.surfaces.describe.values import Schema, asked, default, example, nullable, read, written
+from headwater.surfaces.describe.values import (
+    Schema,
+    asked,
+    default,
+    example,
+    nullable,
+    patched,
+    read,
+    written,
+)
 
 PREFIX: Final = "#/components/schemas/"
 
@@ -204,7 +213,7 @@ class Schemas:
                     schema["description"] = f"{schema.get('description', '')} {note}".strip()
                     members[field.wire] = {**schema, "readOnly": True}
                 continue
-            schema = written(field)
+            schema = patched(field) if form == "patch" else written(field)
             if field.nullable:
                 schema = nullable(schema)
             schema = _told(schema, field)

@@ -1,6 +1,7 @@
 """Values in JSON Schema (2020-12): each kind of field as it is read, as it is written, and in a query string."""
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -8,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from headwater.ir.limits import said
-from headwater.ir.model import Field, Kind, Model, Resource, Type
+from headwater.ir.model import Field, Kind, Model, Parts, Resource, Type
 from headwater.ir.scalars import INT64
 from headwater.ir.values import MAX_ELEMENTS, item_type, to_wire
 
@@ -40,6 +41,8 @@ def read(type: Type, limits: Any = None) -> Schema:
             return {"type": "string", "pattern": r"^-?PT[0-9]+(\.[0-9]{1,6})?S$", "description": "ISO 8601."}
         case Kind.LIST:
             return {"type": "array", "items": read(item_type(type))}
+        case Kind.JSON if type.parts is not None:
+            return _object(type.parts, _answered, ())
         case _:
             return _plain(type)
 
@@ -47,6 +50,31 @@ def read(type: Type, limits: Any = None) -> Schema:
 def written(field: Field) -> Schema:
     """A field's value that is not null, as bodies send it, with its limits."""
     return _limited(_written(field.type), field)
+
+
+def patched(field: Field) -> Schema:
+    """The same in a merge patch, where an object may be sent in parts."""
+    parts = field.type.parts
+    return written(field) if parts is None else _object(parts, lambda part: nullable(patched(part)), ())
+
+
+def _object(parts: Parts, schema: Callable[[Field], Schema], required: Sequence[str]) -> Schema:
+    members = {part.wire: schema(part) for part in parts.fields}
+    for part in parts.fields:
+        if told := " ".join(filter(None, (part.doc, members[part.wire].get("description")))):
+            members[part.wire]["description"] = told
+    found: Schema = {"type": "object", "properties": members, "additionalProperties": False}
+    return found | ({"required": list(required)} if required else {})
+
+
+def _sent(part: Field) -> Schema:
+    schema = nullable(written(part)) if part.nullable else written(part)
+    value = default(part)
+    return schema if value is msgspec.UNSET else {**schema, "default": value}
+
+
+def _answered(part: Field) -> Schema:
+    return nullable(read(part.type)) if part.nullable else read(part.type)
 
 
 def _written(type: Type) -> Schema:
@@ -61,6 +89,8 @@ def _written(type: Type) -> Schema:
             return {"type": "string", "pattern": _LENGTH, "description": "ISO 8601, in weeks, days and time."}
         case Kind.LIST:
             return {"type": "array", "items": _written(item_type(type)), "maxItems": MAX_ELEMENTS}
+        case Kind.JSON if type.parts is not None:
+            return _object(type.parts, _sent, [part.wire for part in type.parts.fields if part.required])
         case _:
             return _plain(type)
 
@@ -211,6 +241,9 @@ def _value(type: Type, field: Field) -> Any:
             return low or datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
         case Kind.DURATION:
             return low or timedelta(minutes=90)
+        case Kind.JSON if type.parts is not None:
+            values = {p.wire: p.example or _value(p.type, p) for p in type.parts.fields}
+            return {p.wire: to_wire(p.type, values[p.wire]) for p in type.parts.fields}
         case Kind.JSON:
             return {}
         case Kind.LIST:
