@@ -86,7 +86,7 @@ class Job(Resource):
 
     film: Ref[Film] = ref(on_delete="cascade")
     worker: OptRef[Worker] = optref(default=None, on_delete="set_null")
-    title: Field[str] = column(max_length=50)
+    title: Field[str] = column(max_length=50, search=True)
     status: Field[Status] = state(default=Status.OPEN, moves={Status.OPEN: [Status.DONE, Status.SHUT]})
     priority: Field[int] = column(default=5, ge=0, le=9)
     hours: Field[Decimal] = column(default=Decimal("0.00"), places=2)

@@ -72,6 +72,7 @@ UNSAID = re.compile(
             "`groupBy` needs `aggregate`|Without `groupBy` there is|is neither asked for nor grouped by",
             "must be an integer from 1 to",  # not 1.0, nor so many rows as there can be groups
             "An integer has 64 bits at most",  # wherever any JSON goes
+            "^`q` (must have at most [0-9]+ words|must name something)",
             "is for rows(;| that are included;)",  # with `aggregate` there are none
         )
     )

@@ -155,13 +155,17 @@ async def test_rules_hold_in_every_part_of_a_filter(studio: World) -> None:
 async def test_all_problems_are_told_with_their_places(studio: World) -> None:
     reply = await query(
         studio,
-        {"q": "roto", "filter": {"or": [{"titel": {"eq": "a"}}, {"priority": {"eq": "1"}}]}, "sort": ["x"]},
+        {
+            "query": "roto",
+            "filter": {"or": [{"titel": {"eq": "a"}}, {"priority": {"eq": "1"}}]},
+            "sort": ["x"],
+        },
     )
     assert (reply.status, reply.error["code"]) == (400, "VALIDATION_ERROR")
     assert sorted(reply.problems) == [
         ("filter.or[0].titel", "UNKNOWN_FIELD"),
         ("filter.or[1].priority.eq", "INVALID_FORMAT"),
-        ("q", "UNKNOWN_FIELD"),
+        ("query", "UNKNOWN_FIELD"),
         ("sort", "INVALID_PARAMETER"),
     ]
 

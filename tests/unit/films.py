@@ -82,7 +82,7 @@ MEMBERSHIP = resource(
 
 TASK = resource(
     "Task", "task",
-    field("title", TEXT, limits=Limits(max_length=200)),
+    field("title", TEXT, limits=Limits(max_length=200), searchable=True),
     ref("project", "Project"),
     ref("artist", "Person", nullable=True),
     field("status", STATUS, default=lambda: "not_started"),

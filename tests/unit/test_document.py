@@ -77,6 +77,7 @@ def eq(path: tuple[str, ...], value: Any) -> e.Compare:
         ({"limit": 7, "cursor": "abc"}, "limit=7&cursor=abc"),
         ({"page": 3, "perPage": 10}, "page=3&perPage=10"),
         ({"page": 2}, "page=2"),
+        ({"q": 'Roto "Second Unit"', "sort": ["-priority"]}, "q=roto+%22second unit%22&sort=-priority"),
     ],
 )  # fmt: skip
 def test_both_spellings_of_a_question_are_one_query(document: Any, text: str) -> None:
@@ -131,7 +132,10 @@ def test_within_and_paging() -> None:
     ("document", "field", "said"),
     [
         ({"filters": {}}, "filters", "did you mean `filter`"),
-        ({"q": "swan"}, "q", "A query has no member `q`; there are `filter`"),
+        ({"search": "swan"}, "search", "A query has no member `search`; there are `filter`"),
+        ({"q": 5}, "q", "`q` must be a string, not a number"),
+        ({"q": ""}, "q", "`q` must name something to look for"),
+        ({"q": "x" * 201}, "q", "at most 200 characters, has 201"),
         ({"filter": []}, "filter", "must be an object of conditions, not an array"),
         ({"filter": {"titel": {"eq": "a"}}}, "filter.titel", "did you mean `title`"),
         ({"filter": {"orr": []}}, "filter.orr", "did you mean `or`"),

@@ -199,6 +199,31 @@ def test_options_of_included_relations() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("roto", ("roto",)),
+        ("  Roto\tPAINT\n roto ", ("roto", "paint")),
+        ('"second unit" b', ("second unit", "b")),
+        ('"left open  ', ("left open",)),
+        ("“smart quotes” „low“", ("smart quotes", "low")),
+        ('5" pipe', ('5"', "pipe")),
+        ("Straße ＦＵＬＬ ﬁne", ("strasse", "full", "fine")),
+        ("a" * 200, ("a" * 200,)),
+    ],
+)
+def test_a_search_is_words_and_phrases(text: str, terms: tuple[str, ...]) -> None:
+    search = PARSER.list(TASK, [("q", text)]).search
+    assert search is not None
+    assert search.terms == terms
+    assert search.indexed == tuple(len(term) > 2 for term in terms)
+
+
+def test_what_has_no_searchable_field_cannot_be_searched() -> None:
+    with pytest.raises(Fault, match="No field of projects is searchable; use filters"):
+        PARSER.list(PROJECT, [("q", "swan")])
+
+
 def test_within() -> None:
     within = Within("Project", "SWA", "tasks")
     assert PARSER.list(TASK, [], within=within).within == within
@@ -259,6 +284,12 @@ def test_within() -> None:
         ("include=timeLogs&timeLogs[filter]=5", "timeLogs[filter]", "there are `[limit]`, `[sort]`"),
         ("include=timeLogs&timeLogs[limit]=5&timeLogs[limit]=6", "timeLogs[limit]", "more than once"),
         ("include=timeLogs&timeLogs[filter][hours]=x", "timeLogs[filter][hours]", "must be a decimal"),
+        ("q=", "q", "`q` must name something to look for; leave it out for all rows."),
+        ('q="" " “”', "q", "`q` must name something to look for"),
+        ("q=a&q=b", "q", "`q` is given more than once."),
+        (f"q={'x' * 201}", "q", "`q` must have at most 200 characters, has 201."),
+        ("q=a b c d e f g h i j k", "q", "`q` must have at most 10 words, has 11; a phrase"),
+        ("q[contains]=a", "q[contains]", "a field of that name is filtered by `filter[q][contains]`."),
     ],
 )  # fmt: skip
 def test_refusals(text: str, parameter: str, said: str) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -20,6 +20,9 @@ Row = Sequence[Any]
 Element = sa.ColumnElement[Any]
 Encode = Callable[[Any], Any]
 
+
+BETWEEN_WORDS: Final = "\x01-/:-@[-`{-\u00bf\u2000-\u206f\u3000-\u303f"
+"""What parts words from each other, as ranges within the brackets of a pattern: white space and punctuation."""
 
 open_files: Counter[Path] = Counter()
 """Database files that stores of this process have open, and how many have. Another SQLite library must not touch them
@@ -122,6 +125,22 @@ class Dialect(Protocol):
 
     def starts_with(self, item: Element, text: Element) -> Element:
         """`item` starts with `text`, compared by code point."""
+
+    def starts_word(self, item: Element, pattern: Element) -> Element:
+        """Some word in `item` starts as `pattern` says, a parameter encoded by `encode_word`. Words are parted by white
+        space and by the punctuation of `BETWEEN_WORDS`."""
+
+    def encode_word(self, text: str) -> str:
+        """From a text to the parameter of `starts_word`."""
+
+    def indexed(
+        self, table: str, alias: str, columns: Sequence[Element], patterns: Sequence[Element]
+    ) -> Element:
+        """By the search index of a table (`db.search`): the rows in some column of which each text may be found, and
+        few others. The texts have at least three characters each, and are parameters encoded by `encode_pattern`."""
+
+    def encode_pattern(self, text: str) -> str:
+        """From a text to a parameter of `indexed`."""
 
     def sum(self, item: Element) -> Element:
         """The sum of a column of whole numbers over some rows, zero of none; null where 64 bits cannot hold it."""

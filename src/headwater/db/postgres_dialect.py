@@ -1,5 +1,6 @@
 """How PostgreSQL spells what the engine needs, and what asyncpg takes and gives."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from headwater.db import types
-from headwater.db.base import Element, Encode, Features
+from headwater.db.base import BETWEEN_WORDS, Element, Encode, Features
 from headwater.db.codec import (
     decode_document,
     duration,
@@ -22,6 +23,8 @@ from headwater.db.codec import (
 from headwater.db.elements import Condition, RowObject, Template
 from headwater.ir.model import Kind, Type
 
+_BETWEEN_WORDS = BETWEEN_WORDS.replace("[-`", r"\[-`")
+_REGULAR, _LIKE = re.compile(r"[\\^$.|?*+(){}\[\]]"), re.compile(r"[\\%_]")
 LONGEST_NAME = 63
 """Bytes of an identifier; PostgreSQL cuts longer ones off without an error."""
 
@@ -124,6 +127,24 @@ class PostgresDialect:
 
     def starts_with(self, item: Element, text: Element) -> Element:
         return Condition("({0} ^@ {1})", item, sa.type_coerce(text, types.Text()))
+
+    def starts_word(self, item: Element, pattern: Element) -> Element:
+        return Condition("({0} ~ {1})", item, sa.type_coerce(pattern, types.Text()))
+
+    def encode_word(self, text: str) -> str:
+        return f"[{_BETWEEN_WORDS}]" + _REGULAR.sub(r"\\\g<0>", text)
+
+    def indexed(
+        self, table: str, alias: str, columns: Sequence[Element], patterns: Sequence[Element]
+    ) -> Element:
+        def found(pattern: Element) -> Element:
+            like = sa.type_coerce(pattern, types.Text())
+            return sa.or_(*(Condition("({0} LIKE {1})", column, like) for column in columns))
+
+        return sa.and_(*map(found, patterns))
+
+    def encode_pattern(self, text: str) -> str:
+        return "%" + _LIKE.sub(r"\\\g<0>", text) + "%"
 
     def sum(self, item: Element) -> Element:
         return Template(_SUM, item, type=types.Integer())

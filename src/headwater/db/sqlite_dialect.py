@@ -1,5 +1,6 @@
 """How SQLite spells what the engine needs, and what apsw takes and gives."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import pysqlite
 
-from headwater.db import types
-from headwater.db.base import Element, Encode, Features
+from headwater.db import search, types
+from headwater.db.base import BETWEEN_WORDS, Element, Encode, Features
 from headwater.db.codec import (
     decode_document,
     duration,
@@ -23,6 +24,7 @@ from headwater.db.codec import (
 )
 from headwater.db.elements import Condition, Template, literal, pushed
 from headwater.ir.model import Kind, Type
+from headwater.ir.search import GRAM
 
 
 class SQLiteDialect:
@@ -140,6 +142,26 @@ class SQLiteDialect:
         # A range, so that an index serves it: no character's UTF-8 begins with the byte FF.
         return Condition("({0} >= {1} AND {0} < {1} || CAST(x'ff' AS TEXT))", item, text)
 
+    def starts_word(self, item: Element, pattern: Element) -> Element:
+        return Condition("({0} GLOB {1})", item, pattern)
+
+    def encode_word(self, text: str) -> str:
+        return f"*[{BETWEEN_WORDS}]" + _GLOB.sub(r"[\g<0>]", text) + "*"
+
+    def indexed(
+        self, table: str, alias: str, columns: Sequence[Element], patterns: Sequence[Element]
+    ) -> Element:
+        index = search.name(table)
+        every = " || ' AND ' || ".join(f"{{{place}}}" for place in range(len(patterns)))
+        text = f"({alias}.rowid IN (SELECT rowid FROM {index} WHERE {index} MATCH {every}))"  # noqa: S608
+        return Condition(text, *patterns)
+
+    def encode_pattern(self, text: str) -> str:
+        # Not all trigrams of the text, but such that each of its characters is in one.
+        last = len(text) - GRAM
+        grams = {text[start : start + GRAM] for start in (*range(0, last, GRAM), last)}
+        return " AND ".join(sorted(f'"{gram.replace(chr(34), 2 * chr(34))}"' for gram in grams))
+
     def sum(self, item: Element) -> Element:
         fits = Condition(f"({_HIGH} BETWEEN -2147483648 AND 2147483647)", item)
         return sa.case((fits, Template(f"(({_HIGH} << 32) | {_LOW})", item, type=types.Integer())))
@@ -181,6 +203,8 @@ _MEAN = (
     f" WHEN {_REST} > 0 THEN 2 * {_REST} > {_COUNT} OR {_WHOLE} >= 0"
     f" ELSE -(-2 * {_REST} > {_COUNT} OR {_WHOLE} <= 0) END)"
 )
+
+_GLOB = re.compile(r"[*?\[]")
 
 _DURATION = (
     "(CASE WHEN {0} < 0 THEN '-PT' ELSE 'PT' END || abs({0} / 1000000) ||"

@@ -2,7 +2,7 @@
 
 A migration written with these serves both: `sa.Column("due", hw.DateTime())` is `TIMESTAMP WITH TIME ZONE` on
 PostgreSQL and `TEXT` on SQLite. They carry no value conversion, since statements run on the driver itself: the
-dialect's encoders and decoders do that.
+dialect's encoders and decoders do that. What else a revision calls is found here too.
 """
 
 from typing import Any, ClassVar, Final
@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
+from headwater.db.search import create_search as create_search
+from headwater.db.search import drop_search as drop_search
 from headwater.ir.model import Kind
 from headwater.ir.scalars import fold_text
 

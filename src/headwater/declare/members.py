@@ -98,7 +98,11 @@ def field_of(
             del given[option]
     key = options.form == "key"
     internal = bool(given.get("internal"))
-    folded = type.kind is Kind.TEXT and "format" not in given and not internal
+    searchable = bool(given.get("search"))
+    if searchable and internal:
+        complain("nobody may find a row by what no surface reads", "leave out `search` or `internal`")
+        searchable = False
+    folded = type.kind is Kind.TEXT and ("format" not in given or searchable) and not internal
     limits = _limits(type, given, key, complain)
     return m.Field(
         name=name,
@@ -111,7 +115,7 @@ def field_of(
         limits=limits,
         unique=bool(given.get("unique")),
         indexed=bool(given.get("index")),
-        searchable=bool(given.get("search")),
+        searchable=searchable,
         immutable=key or bool(given.get("immutable")),
         read_only=options.form == "stamp",
         internal=internal,

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
+from alembic.autogenerate.render import renderers
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
 
+from headwater.db.search import searches, tables_of
 from headwater.db.types import OF_KIND, Integer, Stored, Text
+from headwater.engine.schema import SEARCH
 
 Key = tuple[str, bool, bool]
 """Column, descending, nulls first."""
@@ -39,7 +42,7 @@ def differences(
     """What would make the database as declared: tables and columns by Alembic, then indexes."""
     connection = context.connection
     assert connection is not None
-    context.opts.update(include_object=_no_indexes)
+    context.opts.update(include_object=_no_indexes, include_name=_but(tables_of(connection)))
     context._user_compare_type = _type_differs
     # No default is declared in a table: those that revisions give serve rows and processes of before them.
     context._user_compare_server_default = False
@@ -52,7 +55,7 @@ def differences(
     changes = untangle(upgrade.ops)
     neutralise(changes, context.dialect, metadata)
     found = existing_indexes(connection)
-    tables = {name for name, _ in found} | set(sa.inspect(connection).get_table_names())
+    tables: set[str] = {name for name, _ in found} | set(sa.inspect(connection).get_table_names())
     drops: list[ops.MigrateOperation] = []
     creates: list[ops.MigrateOperation] = []
     wanted = {
@@ -71,7 +74,69 @@ def differences(
         for place, is_shape in found.items()
         if place not in wanted and (place[0] in metadata.tables or _dropped(changes, place[0]))
     ]
-    return ops.UpgradeOps(ops=[*drops, *changes, *creates])
+    gone, made = _search_changes(searches(connection), metadata, tables)
+    return ops.UpgradeOps(ops=[*gone, *drops, *changes, *creates, *made])
+
+
+class SearchOp(ops.MigrateOperation):
+    """Make or drop the search index of a table over some columns. `online`: the table stays and may be in use."""
+
+    def __init__(self, table: str, columns: tuple[str, ...], online: bool) -> None:
+        self.table, self.columns, self.online = table, columns, online
+
+    def to_diff_tuple(self) -> tuple[str, str, tuple[str, ...]]:
+        return type(self).__name__, self.table, self.columns
+
+
+class CreateSearchOp(SearchOp):
+    """Make it."""
+
+    def reverse(self) -> "DropSearchOp":
+        return DropSearchOp(self.table, self.columns, self.online)
+
+
+class DropSearchOp(SearchOp):
+    """Drop it."""
+
+    def reverse(self) -> CreateSearchOp:
+        return CreateSearchOp(self.table, self.columns, self.online)
+
+
+@renderers.dispatch_for(CreateSearchOp)
+def _render_create(_: Any, op: CreateSearchOp) -> str:
+    return f"hw.create_search(op.get_bind(), {op.table!r}, {list(op.columns)!r}{_online(op)})"
+
+
+@renderers.dispatch_for(DropSearchOp)
+def _render_drop(_: Any, op: DropSearchOp) -> str:
+    return f"hw.drop_search(op.get_bind(), {op.table!r}{_online(op)})"
+
+
+def _online(op: SearchOp) -> str:
+    return ", online=True" if op.online else ""
+
+
+def _search_changes(
+    found: Mapping[str, tuple[str, ...]], metadata: sa.MetaData, tables: set[str]
+) -> tuple[list[DropSearchOp], list[CreateSearchOp]]:
+    """The search indexes that go, and those that are made."""
+    wanted: Mapping[str, tuple[str, ...]] = metadata.info[SEARCH]
+    gone = [
+        DropSearchOp(name, columns, _stays(metadata.tables.get(name), columns))
+        for name, columns in sorted(found.items())
+        if wanted.get(name) != columns
+    ]
+    made = [
+        CreateSearchOp(name, columns, name in tables)
+        for name, columns in sorted(wanted.items())
+        if found.get(name) != columns
+    ]
+    return gone, made
+
+
+def _stays(table: sa.Table | None, columns: Sequence[str]) -> bool:
+    """Whether the table stays and has these columns still."""
+    return table is not None and all(column in table.c for column in columns)
 
 
 def untangle(changes: Sequence[Any]) -> list[Any]:
@@ -198,7 +263,8 @@ def _definitions(connection: sa.Connection) -> dict[tuple[str, str], str]:
         sql = """
             SELECT t.relname, i.relname, pg_get_indexdef(i.oid)
             FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
-            WHERE t.relnamespace = current_schema()::regnamespace AND x.indisvalid
+            JOIN pg_am m ON m.oid = i.relam
+            WHERE t.relnamespace = current_schema()::regnamespace AND x.indisvalid AND m.amname = 'btree'
               AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.oid AND c.contype IN ('p', 'u', 'x'))
             ORDER BY i.relname"""
     return {(row[0], row[1]): row[2] for row in connection.exec_driver_sql(sql)}
@@ -226,6 +292,11 @@ def _ddl(index: sa.Index, dialect: sa.engine.Dialect) -> str:
 
 def _by_name(index: sa.Index) -> str:
     return str(index.name)
+
+
+def _but(left_out: frozenset[str]) -> Callable[[str | None, str, Any], bool]:
+    """Of what is in the database, all but some tables."""
+    return lambda name, kind, _: kind != "table" or name not in left_out
 
 
 def _no_indexes(_: Any, name: Any, kind: str, *__: Any) -> bool:
@@ -298,6 +369,10 @@ def describe(op: ops.MigrateOperation) -> Iterator[str]:
             yield f"The index {op.index_name} on {op.table_name} is missing or has other keys."
         case ops.DropIndexOp():
             yield f"The index {op.index_name} on {op.table_name} is not declared as it is."
+        case DropSearchOp():
+            yield f"The search index of {op.table} is not declared as it is."
+        case CreateSearchOp():
+            yield f"The search index of {op.table} over {', '.join(op.columns)} is missing or not whole."
         case ops.DropConstraintOp():
             yield f"The constraint {op.constraint_name} on {op.table_name} is not declared."
         case _:

@@ -14,7 +14,7 @@ from headwater.db.base import Dialect, Element
 from headwater.db.codec import json_encode
 from headwater.db.elements import Template
 from headwater.engine.compile import FLOAT, Scope
-from headwater.engine.page import Page, key_sets
+from headwater.engine.page import Page
 from headwater.engine.schema import ordered
 from headwater.ir import expr as e
 from headwater.ir.model import Kind, Type
@@ -83,14 +83,8 @@ class Groups:
     def statement(self) -> sa.Select[Any]:
         """Columns of a row: how many rows are in the group (null: there is no group), those of its keys and of its
         measures, in order, and last whether the row that the question lies within is visible, if there is one."""
-        compiler, summary = self.page.compiler, self.summary
-        rule = compiler.rules.rows(self.page.resource, "read") if compiler.rules else e.TRUE
-        # All rows are gone through, so the actor's keys are better gathered once than asked for with each.
-        for key_set in key_sets(self.page.resource, rule) or ():
-            if key_set.related is not None:
-                compiler.statement.few_keys.setdefault(self.page.resource.name, set()).add(
-                    key_set.related.path
-                )
+        summary = self.summary
+        self.page.gather_keys()
         rows = self._rows()
         for column in summary.groups:
             value, type = rows.c[self._labels[column]], self._types[column]

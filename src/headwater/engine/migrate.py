@@ -26,9 +26,10 @@ from alembic.util.exc import CommandError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from headwater.db.base import Connection, Contended, Interrupted, Store, StoreError, Unavailable, open_files
+from headwater.db.search import create_search, mend, searches
 from headwater.engine.changes import describe, differences, restore_order
 from headwater.engine.revision import render, split
-from headwater.engine.schema import Schema
+from headwater.engine.schema import SEARCH, Schema
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ async def upgrade(schema: Schema, url: str, folder: str | Path) -> list[str]:
     def work(connection: sa.Connection) -> list[str]:
         done = _run(connection, _scripts(folder))
         if connection.dialect.name == "sqlite":
+            mend(connection)
             restore_order(connection, schema.metadata)
             _check_references(connection)
         return done
@@ -69,7 +71,9 @@ async def downgrade(url: str, folder: str | Path, revision: str) -> list[str]:
     """
 
     def work(connection: sa.Connection) -> list[str]:
-        return _run(connection, _scripts(folder), revision)
+        done = _run(connection, _scripts(folder), revision)
+        mend(connection)
+        return done
 
     return await _on(url, work)
 
@@ -132,6 +136,10 @@ async def create_all(schema: Schema, url: str, folder: Path | None = None) -> No
 
     def work(connection: sa.Connection) -> None:
         schema.metadata.create_all(connection)
+        there = searches(connection)
+        for table, columns in schema.metadata.info[SEARCH].items():
+            if table not in there:
+                create_search(connection, table, columns)
         if folder is not None:
             _context(connection).stamp(_scripts(folder), "head")
 

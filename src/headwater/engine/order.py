@@ -10,19 +10,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from headwater.db.base import Element
 from headwater.engine.compile import Compiler, Scope
 from headwater.engine.schema import indexes, ordered
+from headwater.engine.search import rank
 from headwater.ir import expr as e
 from headwater.ir.model import Kind, Model, Resource, Type
-from headwater.ir.query import Query, Sort
+from headwater.ir.query import Query, Search, Sort
 from headwater.ir.shape import Slot
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a total order. `stored`: the row's own column, unmasked."""
+    """One key of a total order: a column, or the rank that a search gives. `stored`: the row's own column, unmasked."""
 
-    sort: Sort
+    by: e.Column | Search
+    descending: bool
     nullable: bool
     stored: str | None
     type: Type
@@ -36,9 +39,13 @@ class After:
     nulls: tuple[bool, ...]
 
 
-def total_order(compiler: Compiler, resource: Resource, sort: Sequence[Sort]) -> tuple[Key, ...]:
-    """The sort keys, made total by the id in the last key's direction."""
+def total_order(
+    compiler: Compiler, resource: Resource, sort: Sequence[Sort], search: Search | None = None
+) -> tuple[Key, ...]:
+    """The sort keys, made total by the id in the last key's direction. Without any, a search orders by rank."""
     found: list[Key] = []
+    if search is not None and not sort:
+        found.append(Key(search, False, False, None, Type(Kind.INTEGER)))
     for key in sort:
         path = key.column.path
         stored, nullable = None, True
@@ -47,22 +54,26 @@ def total_order(compiler: Compiler, resource: Resource, sort: Sequence[Sort]) ->
         shown = compiler.rules is None or compiler.rules.unmasked(resource, field.name) == e.TRUE
         if len(path) == 1 and field.column is not None and shown:
             stored, nullable = field.name, field.nullable
-        found.append(Key(key, nullable, stored, field.type))
+        found.append(Key(key.column, key.descending, nullable, stored, field.type))
         if stored is not None and field.column == "id":
             return tuple(found)
-    descending = found[-1].sort.descending if found else False
-    found.append(Key(Sort(e.Column(("id",)), descending), False, "id", Type(Kind.ID)))
+    descending = found[-1].descending if found else False
+    found.append(Key(e.Column(("id",)), descending, False, "id", Type(Kind.ID)))
     return tuple(found)
 
 
 def key_columns(compiler: Compiler, scope: Scope, keys: Sequence[Key]) -> list[sa.Label[Any]]:
     """The keys' values in a row."""
-    return [compiler.scalar(key.sort.column, scope)[0].label(f"_k{i}") for i, key in enumerate(keys)]
+    return [_value(compiler, scope, key.by).label(f"_k{i}") for i, key in enumerate(keys)]
+
+
+def _value(compiler: Compiler, scope: Scope, by: e.Column | Search) -> Element:
+    return rank(compiler, scope, by) if isinstance(by, Search) else compiler.scalar(by, scope)[0]
 
 
 def order_by(columns: Sequence[Any], keys: Sequence[Key], backward: bool = False) -> list[Any]:
     """An ORDER BY over columns that hold the keys' values."""
-    return [ordered(c, k.sort.descending != backward, k.nullable) for c, k in zip(columns, keys, strict=True)]
+    return [ordered(c, k.descending != backward, k.nullable) for c, k in zip(columns, keys, strict=True)]
 
 
 def fixed_fields(model: Model, resource: Resource, query: Query) -> frozenset[str]:
@@ -93,7 +104,7 @@ def is_served(
     field, and no others."""
     if any(key.stored is None for key in keys):
         return False
-    wanted = [(_plain(resource, str(key.stored)), key.sort.descending) for key in keys]
+    wanted = [(_plain(resource, str(key.stored)), key.descending) for key in keys]
     primary = ((("id", False),),)
     for columns in (*(index.keys for index in indexes(resource)), *primary):
         rest = list(columns)

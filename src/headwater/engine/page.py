@@ -1,5 +1,6 @@
-"""The statement for a page of rows, in one of three forms.
+"""The statement for a page of rows, in one of four forms.
 
+- searched: all rows that a search finds are gathered, then put in order;
 - direct: an index serves the order, so rows are rendered as they are scanned;
 - late: the page's ids are found first, then only these rows are rendered;
 - by keys: where the read rule is "the row's project is one of mine", each of the actor's keys is scanned in order and
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from headwater.db.base import Element
 from headwater.engine.compile import Compiler, Scope, Source, is_free
 from headwater.engine.order import After, Key, key_columns, order_by
+from headwater.engine.search import finds
 from headwater.ir import expr as e
 from headwater.ir.model import Kind, Resource, Type
 from headwater.ir.query import Numbered, Query, Select
@@ -50,12 +52,13 @@ class Page:
     backward: bool
     limit: Element
     values: int
+    _hits: sa.CTE | None = None
 
     @property
     def single_range(self) -> bool:
         if self.after is None:
             return True
-        same = len({key.sort.descending for key in self.keys}) == 1
+        same = len({key.descending for key in self.keys}) == 1
         return same and not any(key.nullable for key in self.keys)
 
     def direct(self) -> sa.Select[Any]:
@@ -89,6 +92,36 @@ class Page:
     def candidates(self) -> sa.Subquery:
         """The places and sort values of the page's rows."""
         return self._named(self._first(self._conditions), "c")
+
+    def searched(self) -> sa.Subquery:
+        """The places and sort values of the page's rows, among all that a search finds."""
+        hits = self._found()
+        columns = [hits.c[f"_k{i}"] for i in range(len(self.keys))]
+        rows = sa.select(hits).order_by(*order_by(columns, self.keys, self.backward)).limit(self.limit)
+        if self.after is not None:
+            rows = rows.where(sa.or_(*(sa.and_(*ranged) for ranged in self._ranges(columns))))
+        if isinstance(self.query.page, Numbered):
+            rows = rows.offset(self.compiler.bind(_value_at(self.values + 1), NUMBER))
+        return self._named(rows, "c")
+
+    def _found(self) -> sa.CTE:
+        """All rows that a search finds. They are gathered before they are put in order: a database that went through
+        the rows in order, to pick out those that are found, might go through the whole table for them."""
+        if self._hits is None:
+            self.gather_keys()
+            scope = self._scope()
+            columns = key_columns(self.compiler, scope, self.keys)
+            rows = sa.select(self._place(scope).label("_place"), *columns).where(*self._conditions(scope))
+            self._hits = rows.cte("hits").prefix_with("MATERIALIZED")
+        return self._hits
+
+    def gather_keys(self) -> None:
+        """Have the actor's keys gathered once, where many rows are gone through, rather than asked for with each."""
+        rule = self.compiler.rules.rows(self.resource, "read") if self.compiler.rules else e.TRUE
+        for key_set in key_sets(self.resource, rule) or ():
+            if key_set.related is not None:
+                few = self.compiler.statement.few_keys.setdefault(self.resource.name, set())
+                few.add(key_set.related.path)
 
     def _first(self, conditions: Conditions, whole: bool = False) -> sa.Select[Any]:
         """Places and sort values of the first rows that meet conditions; with `whole`, all columns."""
@@ -170,8 +203,11 @@ class Page:
         actor has."""
         heads: list[tuple[str, Element]] = []
         if isinstance(self.query.page, Numbered):
-            scope = self._scope()
-            total = sa.select(sa.func.count()).select_from(scope.table).where(*self._conditions(scope))
+            if self.query.search is not None:
+                total = sa.select(sa.func.count()).select_from(self._found())
+            else:
+                scope = self._scope()
+                total = sa.select(sa.func.count()).select_from(scope.table).where(*self._conditions(scope))
             heads.append(("total", total.scalar_subquery()))
         within = self.query.within
         if within is not None:
@@ -242,6 +278,8 @@ class Page:
                 found.append(self._field(scope, relation.field) == self._within_key())
         if self.query.where is not None:
             found.append(self.compiler.predicate(self.query.where, scope))
+        if self.query.search is not None:
+            found += finds(self.compiler, scope, self.query.search)
         return tuple(found)
 
     def _range_count(self) -> int:
@@ -256,7 +294,7 @@ class Page:
         elements = [c.element if isinstance(c, sa.Label) else c for c in columns]
         marks = [self._mark(i) for i in range(len(self.keys))]
         if self.single_range:
-            descending = self.keys[0].sort.descending != self.backward
+            descending = self.keys[0].descending != self.backward
             if len(elements) == 1:
                 return [[elements[0] < marks[0] if descending else elements[0] > marks[0]]]
             left, right = sa.tuple_(*elements), sa.tuple_(*marks)
@@ -264,7 +302,7 @@ class Page:
         ranges: list[list[Element]] = []
         equal: list[Element] = []
         for element, mark, key, null in zip(elements, marks, self.keys, self.after.nulls, strict=True):
-            descending = key.sort.descending != self.backward
+            descending = key.descending != self.backward
             further: list[list[Element]] = []
             if descending and not null:
                 further.append([*equal, element < mark])

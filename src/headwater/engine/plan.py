@@ -133,7 +133,7 @@ class Planner:
         if query.where is not None:
             statement = statement.where(compiler.predicate(query.where, scope))
         keys = total_order(compiler, resource, query.sort)
-        order = [compiler.scalar(key.sort.column, scope)[0] for key in keys]
+        order = [column.element for column in key_columns(compiler, scope, keys)]
         assert isinstance(query.page, Cursor)
         statement = statement.order_by(*order_by(order, keys)).limit(sa.literal_column(str(query.page.limit)))
         return self.finish(statement, compiler)
@@ -145,7 +145,7 @@ class Planner:
         numbered page, are appended to them."""
         resource = self.model.resources[query.resource]
         compiler = Compiler(self.schema, rules)
-        keys = total_order(compiler, resource, query.sort)
+        keys = total_order(compiler, resource, query.sort, query.search)
         backward = after is not None and after.backward
         numbered = isinstance(query.page, Numbered)
         limit: Element
@@ -163,6 +163,8 @@ class Planner:
             and all(is_served(resource, fixed | {s.field}, keys, s.field) for s in sets)
         )
         page = Page(self.object, compiler, resource, query, keys, after, backward, limit, values)
+        if query.search is not None:
+            return self._finish_list(page, page.late(page.searched()), False)
         if usable and by_keys and not numbered:
             assert sets is not None
             found = page.by_keys(sets)
@@ -187,7 +189,13 @@ class Planner:
     def _finish_list(self, page: Page, rows: sa.Select[Any], alternative: bool) -> Plan:
         compiler, keys = page.compiler, page.keys
         heads = page.heads(alternative)
-        question = (page.resource.name, page.query.within, page.query.where, page.query.sort)
+        question = (
+            page.resource.name,
+            page.query.within,
+            page.query.where,
+            page.query.sort,
+            page.query.search,
+        )
         facts: dict[str, Any] = {
             "digest": blake2b(repr(question).encode(), digest_size=8).digest(),
             "keys": keys,

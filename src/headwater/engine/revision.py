@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from headwater.db import types
 from headwater.db.codec import encode_document, instant_text, microseconds, scale
 from headwater.db.types import Stored
+from headwater.engine.changes import SearchOp
 from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Kind
 from headwater.ir.scalars import fold_text
@@ -125,6 +126,8 @@ def _again(lines: list[str]) -> Iterator[str]:
 
 
 def _online(op: ops.MigrateOperation) -> bool:
+    if isinstance(op, SearchOp):
+        return op.online
     return isinstance(op, ops.CreateIndexOp | ops.DropIndexOp) and "postgresql_concurrently" in op.kw
 
 

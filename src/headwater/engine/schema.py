@@ -1,15 +1,19 @@
 """The tables behind a Model, as SQLAlchemy metadata: what migrations compare and statements are compiled from."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import sqlalchemy as sa
 
 from headwater.db.base import Dialect
 from headwater.ir.expr import ActorValue, And, Column, Compare, Or, Predicate, Related
 from headwater.ir.model import Field, Index, Kind, Model, Resource, Type
+from headwater.ir.search import searchable
 from headwater.log.log import table as log_table
 
 TEXT = Type(Kind.ID)
+SEARCH: Final = "search"
+"""In the metadata's `info`: the columns of the search index of each table that has one."""
 
 
 class Schema:
@@ -19,6 +23,11 @@ class Schema:
         self.model, self.dialect = model, dialect
         self.metadata = sa.MetaData()
         self._tables = {name: self._table(resource) for name, resource in model.resources.items()}
+        self.metadata.info[SEARCH] = {
+            resource.table: tuple(str(field.folded) for field in fields)
+            for resource in model.resources.values()
+            if (fields := searchable(resource))
+        }
         self.log = log_table(self.metadata, dialect)
         self.settings = sa.Table(
             "hw_settings",

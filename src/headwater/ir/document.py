@@ -1,7 +1,7 @@
 """From JSON documents to `Query`: what the query string says, for questions too long for a URL (RFC 10008).
 
     {"filter": {"status": {"in": ["submitted"]}}, "sort": ["-priority"], "fields": ["title"],
-     "include": ["artist", {"notes": {"sort": ["-createdAt"], "limit": 5}}], "limit": 50, "cursor": "…"}
+     "include": ["artist", {"notes": {"sort": ["-createdAt"], "limit": 5}}], "limit": 50, "cursor": "…", "q": "…"}
 
 Nothing is coerced or ignored, and all problems are told together. A member that is null is as if left out. A cursor
 works in either spelling of its query.
@@ -14,13 +14,14 @@ from headwater.ir.body import settle
 from headwater.ir.expr import Predicate
 from headwater.ir.model import Resource
 from headwater.ir.names import UnknownName
-from headwater.ir.parse import Parser, paging
-from headwater.ir.query import MAX_LIMIT, Query, Sort, Within
-from headwater.ir.scalars import json_name
+from headwater.ir.parse import Parser, paging, sentence
+from headwater.ir.query import MAX_LIMIT, Query, Search, Sort, Within
+from headwater.ir.scalars import BadValue, json_name
+from headwater.ir.search import search_in
 from headwater.ir.selection import Node, Options, Selector, apply, conjunction
 from headwater.ir.where import where
 
-MEMBERS: Final = ("filter", "sort", "fields", "include", "limit", "cursor", "page", "perPage")
+MEMBERS: Final = ("filter", "sort", "fields", "include", "limit", "cursor", "page", "perPage", "q")
 _OPTIONS: Final = ("filter", "sort", "limit", "fields", "include")
 _OF_ONE: Final = ("fields", "include")
 
@@ -38,9 +39,10 @@ def query_of(parser: Parser, resource: Resource, sent: Any, *, within: Within | 
     if not isinstance(cursor, str | None):
         reading.problem("cursor", f"`cursor` must be a string, not {json_name(cursor)}.")
     page = paging({k: v for k, v in sent.items() if v is not None}, reading.count, reading.problem)
+    search = reading.search(resource, sent)
     settle(reading.problems)
     select, _ = apply(reading.selector.root.freeze(), reading.options)
-    return Query(resource.name, None, select, conjunction(conditions), sort, page, within)
+    return Query(resource.name, None, select, conjunction(conditions), sort, page, within, search=search)
 
 
 class _Reading:
@@ -70,6 +72,15 @@ class _Reading:
         if sent.get("filter") is None:
             return []
         return where(self.parser.namer, resource, sent["filter"], f"{at}filter", self.problems)
+
+    def search(self, resource: Resource, sent: dict[str, Any]) -> Search | None:
+        if sent.get("q") is None:
+            return None
+        try:
+            return search_in(resource, sent["q"])
+        except BadValue as bad:
+            self.problems.append(Detail(bad.code, sentence("q", bad.message), "q", facts=bad.facts))
+            return None
 
     def sort(self, resource: Resource, sent: dict[str, Any], at: str) -> tuple[Sort, ...]:
         keys = self._texts(sent, "sort", at)

@@ -12,7 +12,8 @@ from headwater.ir.model import Model, Resource
 from headwater.ir.names import Namer, UnknownName, snake
 
 LIST_PARAMETERS: Final = (
-    "limit", "cursor", "page", "perPage", "sort", "order", "fields", "include", "aggregate", "groupBy"
+    "limit", "cursor", "page", "perPage", "sort", "order", "fields", "include", "aggregate", "groupBy",
+    "q",
 )  # fmt: skip
 ROW_PARAMETERS: Final = ("fields", "include")
 MAX_NAME: Final = 300

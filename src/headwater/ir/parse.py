@@ -23,12 +23,14 @@ from headwater.ir.query import (
     Cursor,
     Numbered,
     Query,
+    Search,
     Select,
     Sort,
     Summary,
     Within,
 )
 from headwater.ir.scalars import BadValue
+from headwater.ir.search import search_in
 from headwater.ir.selection import Options, Selector, apply, conjunction
 from headwater.ir.summaries import Problem, Summarizer
 
@@ -62,11 +64,13 @@ class Parser:
         reading.take(parameters)
         if "aggregate" in reading.singles or "groupBy" in reading.singles:
             summary = reading.summary()
+            where, search = conjunction(reading.where), reading.search()
             reading.finish()
-            return Query(resource.name, where=conjunction(reading.where), within=within, summary=summary)
-        page, sort, select = reading.page(), reading.sort(), reading.select()
+            return Query(resource.name, where=where, within=within, summary=summary, search=search)
+        page, sort, select, search = reading.page(), reading.sort(), reading.select(), reading.search()
         reading.finish()
-        return Query(resource.name, None, select, conjunction(reading.where), sort, page, within)
+        where = conjunction(reading.where)
+        return Query(resource.name, None, select, where, sort, page, within, search=search)
 
     def one(self, resource: Resource, key: str, parameters: Parameters) -> Query:
         """A question about one row. Raises: Fault."""
@@ -248,6 +252,17 @@ class _Reading:
             if order not in ("asc", "desc"):
                 self.problem("order", "`order` must be `asc` or `desc`.")
         return text, order
+
+    def search(self) -> Search | None:
+        """What is searched for."""
+        text = self.singles.get("q")
+        if text is None:
+            return None
+        try:
+            return search_in(self.resource, text)
+        except BadValue as bad:
+            self.bad("q", bad)
+            return None
 
     def summary(self) -> Summary:
         """What is asked of many rows together."""

@@ -97,9 +97,19 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """Words and phrases, folded, each of which is to be found in some searchable field of a row (`ir.search.search_of`
+    reads them). `indexed` tells of each whether it is long enough for an index."""
+
+    terms: tuple[str, ...]
+    indexed: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question about one resource. With `key`, about one row; with `summary`, about groups of rows, of which
-    `select`, `sort` and `page` say nothing; else a list in a total order."""
+    `select`, `sort` and `page` say nothing; else a list in a total order. With `search`, only about the rows that it
+    finds; where `sort` is empty they come in the order of their rank."""
 
     resource: str
     key: str | None = None
@@ -109,6 +119,7 @@ class Query:
     page: Cursor | Numbered = Cursor()
     within: Within | None = None
     summary: Summary | None = None
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headwater.ir import expr as e
-from headwater.ir.query import Cursor, Include, Query, Select, Sort, Summary, Within
+from headwater.ir.query import Cursor, Include, Query, Search, Select, Sort, Summary, Within
 
 # What clients cannot write is part of the shape with its values: in it a constant need not stand beside a column
 # that tells its type.
@@ -42,12 +42,14 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
         tuple([(s.column.path, s.descending) for s in query.sort]),
         _select(query.select, values),
         (page.limit, page.token is not None) if type(page) is Cursor else None,
+        None if query.search is None else _search(query.search, values),
     )
 
 
 def _summary(query: Query, summary: Summary, values: list[Any]) -> tuple[Any, ...]:
     within = query.within
     where = None if query.where is None else _expr(query.where, values)
+    search = None if query.search is None else _search(query.search, values)
     values.append(summary.limit + 1)
     return (
         query.resource,
@@ -57,7 +59,13 @@ def _summary(query: Query, summary: Summary, values: list[Any]) -> tuple[Any, ..
         summary.measures,
         summary.groups,
         summary.sort,
+        search,
     )
+
+
+def _search(search: Search, values: list[Any]) -> tuple[bool, ...]:
+    values.extend(search.terms)
+    return search.indexed
 
 
 def _select(select: Select, values: list[Any]) -> tuple[Any, ...] | None:
@@ -115,14 +123,18 @@ def slotted(query: Query) -> Query:
         next(counter)
         within = Within(within.resource, "", within.relation)
     where = None if query.where is None else slot_expr(query.where, counter)
+    select, search = _slot_select(query.select, counter), query.search
+    if search is not None:
+        search = Search(tuple(Slot(next(counter)) for _ in search.terms), search.indexed)  # type: ignore[misc]
     return Query(
         query.resource,
-        select=_slot_select(query.select, counter),
+        select=select,
         where=where,
         sort=query.sort,
         page=query.page,
         within=within,
         summary=query.summary,
+        search=search,
     )
 
 

@@ -9,6 +9,7 @@ from headwater.ir.names import Namer
 from headwater.ir.parameters import LIST_PARAMETERS
 from headwater.ir.parse import DEFAULT_SIZE, MAX_PAGE, MAX_SORT_KEYS
 from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_GROUPS, MAX_INCLUDE_DEPTH, MAX_LIMIT
+from headwater.ir.search import MAX_SEARCH, MAX_TERMS, searchable
 from headwater.ir.summaries import FITTING, MAX_GROUP_KEYS, MAX_MEASURES
 from headwater.surfaces.describe.values import Schema, asked
 
@@ -145,6 +146,8 @@ class Parameters:
                 ),
             )
         yield from self._options(resource)
+        if found := searchable(resource):
+            yield "q", search(found)
         yield "sort", self._order(resource)
         yield "aggregate", self._aggregate(resource)
         groups = _listed(
@@ -267,6 +270,21 @@ class Parameters:
 
 def _visible(resource: Resource) -> list[Field]:
     return [field for field in resource.fields.values() if not field.internal]
+
+
+def search(fields: Sequence[Field]) -> Parameter:
+    """The words that rows are searched for."""
+    names = [f"`{field.wire}`" for field in fields]
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return {
+        "name": "q",
+        "in": "query",
+        "description": f"Only rows that hold all of these words in {listed}, each anywhere, within a word too, in "
+        f"upper or lower case. Words in double quotes are one phrase; there are at most {MAX_TERMS}. Without `sort` "
+        "the best come first: whole fields, then beginnings of fields, of words, then the rest.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_SEARCH},
+        "example": str(fields[0].example or "a word").split()[0].lower(),
+    }
 
 
 def _listed(name: str, description: str, values: Sequence[str]) -> Parameter:

@@ -14,9 +14,10 @@ from headwater.ir.parse import MAX_PAGE, MAX_SORT_KEYS
 from headwater.ir.patch import MAX_OPERATIONS
 from headwater.ir.query import MAX_GROUPS, MAX_LIMIT
 from headwater.ir.scalars import INT64, MAX_DIGITS
+from headwater.ir.search import searchable
 from headwater.ir.values import MAX_ELEMENTS
 from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
-from headwater.surfaces.describe.parameters import SHARED, Parameters
+from headwater.surfaces.describe.parameters import SHARED, Parameters, search
 from headwater.surfaces.describe.values import (
     Schema,
     asked,
@@ -146,9 +147,13 @@ class Schemas:
                 "type": "array",
                 "items": {"anyOf": [{"type": "string", "enum": paths}, self._included(resource)]},
             }
+        if fields := searchable(resource):
+            whole = {**whole, "q": search(fields)}
+            members["q"] = whole["q"]["schema"]
         found = {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in members.items()}
-        for name in ("limit", "cursor", "page", "perPage"):
-            found[name]["description"] = whole[name]["description"]
+        for name in ("limit", "cursor", "page", "perPage", "q"):
+            if name in found:
+                found[name]["description"] = whole[name]["description"]
         return {
             "type": "object",
             "description": "A question about many rows. A member that is null is as if left out. A filter nests at "

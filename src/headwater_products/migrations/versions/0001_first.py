@@ -269,9 +269,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_time_logs_person_id_date", "time_logs", ["person_id", "date", "id"], unique=False)
     op.create_index("ix_time_logs_task_id_date", "time_logs", ["task_id", "date", "id"], unique=False)
+    hw.create_search(op.get_bind(), "people", ["name_folded"])
+    hw.create_search(op.get_bind(), "projects", ["name_folded", "description_folded"])
+    hw.create_search(op.get_bind(), "shots", ["code_folded"])
+    hw.create_search(op.get_bind(), "tasks", ["title_folded", "description_folded"])
 
 
 def downgrade() -> None:
+    hw.drop_search(op.get_bind(), "tasks")
+    hw.drop_search(op.get_bind(), "shots")
+    hw.drop_search(op.get_bind(), "projects")
+    hw.drop_search(op.get_bind(), "people")
     op.drop_index("ix_time_logs_task_id_date", table_name="time_logs")
     op.drop_index("ix_time_logs_person_id_date", table_name="time_logs")
     op.drop_index("ix_tasks_shot_id", table_name="tasks")
