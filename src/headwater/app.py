@@ -32,7 +32,7 @@ from headwater.identity import routes as identity_routes
 from headwater.ir.model import Model
 from headwater.surfaces import describe, errors, health, rest
 
-Seed = Callable[[int, int | None], Iterator[list[Resource]]]
+Seed = Callable[..., Iterator[list[Resource]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class DemoAccount:
 class App:
     """One product, or several together: declarations, and what belongs to them.
 
-    `profile` is the resource whose rows describe people; each account has the row with its id. `seed` yields batches
-    of new rows with fixed ids. `migrations` is the folder of revision files. `mode` holds where the configuration does
-    not say.
+    `profile` is the resource whose rows describe people; each account has the row with its id. `seed` is called with a
+    scale from 1, and yields batches of new rows with fixed ids. `migrations` is the folder of revision files. `mode`
+    holds where the configuration does not say.
     """
 
     def __init__(
@@ -197,7 +197,8 @@ class Running:
                         demo=True,
                     )
                     added += 1
-        for batch in self.app.seed(scale, tasks_per_project) if self.app.seed else ():
+        sizes = (scale,) if tasks_per_project is None else (scale, tasks_per_project)
+        for batch in self.app.seed(*sizes) if self.app.seed else ():
 
             async def add(tx: Tx, batch: list[Resource] = batch) -> int:
                 return await add_missing(tx, batch)

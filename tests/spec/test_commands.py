@@ -122,7 +122,7 @@ def test_rules_are_told_in_words(headwater: Headwater) -> None:
         (
             "from pathlib import Path",
             "import nowhere_at_all",
-            "there is no module 'nowhere_at_all'. Mend: install it.",
+            "shop.py:2: there is no module 'nowhere_at_all'. Mend: install it, or correct its name.",
         ),
         ("app = App", "application = App", "shop has no 'app'. Mend: name the App of that module."),
         (

@@ -29,6 +29,7 @@ from headwater.base.settings import (
     public_url_value,
     size_value,
     switch_value,
+    target_value,
     text_value,
     url_value,
 )
@@ -59,6 +60,12 @@ class Config:
     `origins` says where the values came from that are not defaults.
     """
 
+    app: str | None = _setting(
+        None,
+        "The application, as `module:attribute`, that commands work on where none is named.",
+        target_value,
+        shown="`app` in `[tool.headwater]` of pyproject.toml, else the demo",
+    )
     mode: Mode | None = _setting(
         None,
         "`demo` seeds accounts with known passwords and opens CORS to localhost, `development` tells more, "

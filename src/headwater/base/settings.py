@@ -22,6 +22,13 @@ def text_value(value: Any) -> str:
     return value.strip()
 
 
+def target_value(value: Any) -> str:
+    text = text_value(value)
+    if not re.fullmatch(r"[\w.]+:\w+", text):
+        raise ValueError("is `module:attribute`, such as `shop:app`")
+    return text
+
+
 def path_value(value: Any) -> Path:
     return Path(text_value(value)).expanduser()
 

@@ -2,12 +2,8 @@
 
 import asyncio
 import code
-import importlib
 import json
-import os
-import re
 import sys
-import traceback
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -19,65 +15,48 @@ from rich.table import Table
 from headwater.app import App
 from headwater.base.config import Config, ConfigError
 from headwater.base.errors import DeclarationError, Fault
+from headwater.cli import apps, project
 from headwater.db.base import StoreError
 from headwater.engine import migrate as migrations
 from headwater.http.server import serve as serve_application
 from headwater.ir.words import words
 
 T = TypeVar("T")
-DEMO = "headwater_products.demo:app"
 SHOWN = 5  # differences of a database that are listed before serving
+EXITS = "Exit codes: 0 done, 1 refused (standard error says why), 2 the command line is wrong."
+
+
+def ending(*examples: str, exits: str = EXITS) -> str:
+    """What a command's help ends with: examples, and the exit codes."""
+    return "\n\n".join(["Examples:", *(f"  {example}" for example in examples), exits])
+
 
 cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Declare resources once as typed Python classes; get a production API.",
-    epilog="Settings come from HEADWATER_… variables and headwater.toml; `headwater config` shows them.",
+    epilog="The application of a command is the one that its line names (module:attribute), else that of the setting "
+    "`app`, else that of `[tool.headwater]` in pyproject.toml, else the demo. Settings come from HEADWATER_… variables "
+    "and headwater.toml; `headwater config` shows them. " + EXITS,
 )
-user = typer.Typer(no_args_is_help=True, help="Accounts.")
+user = typer.Typer(no_args_is_help=True, help="Accounts.", epilog=EXITS)
 cli.add_typer(user, name="user")
 
-Target = Annotated[str, typer.Option("--app", help="The application, as module:attribute.", metavar="APP")]
+Target = Annotated[
+    str | None, typer.Option("--app", help="The application, as module:attribute.", metavar="APP")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def load(target: str) -> App:
-    """The application that `module:attribute` names. Raises DeclarationError."""
-    module, _, attribute = target.partition(":")
-    if not attribute:
-        raise DeclarationError(
-            f"{target!r} names no attribute.", mend="write module:attribute, as in shop:app."
-        )
-    sys.path.insert(0, "")
-    try:
-        loaded = importlib.import_module(module)
-    except DeclarationError:
-        raise
-    except ModuleNotFoundError as error:
-        mend = (
-            "run this in the project's folder." if error.name == module.partition(".")[0] else "install it."
-        )
-        raise DeclarationError(f"there is no module {error.name!r}.", mend=mend) from None
-    except Exception as error:
-        raise _where_it_failed(error) from error
-    found = getattr(loaded, attribute, None)
-    if found is None:
-        raise DeclarationError(f"{module} has no {attribute!r}.", mend="name the App of that module.")
-    if not isinstance(found, App):
-        raise DeclarationError(f"{target} is not an App.", mend="name the module's App.")
-    return found
+def named(given: str | None) -> App:
+    """The application that a command works on. Raises DeclarationError, ConfigError."""
+    return apps.load(apps.find(given)[0])
 
 
-def _where_it_failed(error: Exception) -> DeclarationError:
-    """An exception of the author's module, with the last of its lines that led there."""
-    ours = str(Path(__file__).parent)
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(("<", ours))]
-    said = "".join(traceback.TracebackException.from_exception(error).format_exception_only()).strip()
-    said = re.sub(r"^(\w+\.)+", "", said)
-    mend = "correct this line." if frames else ""
-    where = f"{os.path.relpath(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
-    return DeclarationError(said, where=where, mend=mend)
+def told(value: Any) -> None:
+    """Print JSON."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -85,24 +64,48 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+@cli.command(
+    epilog=ending("headwater new shop && cd shop && make run", "headwater new ../work/tea-shop --json")
+)
+def new(
+    name: Annotated[
+        str, typer.Argument(help="The project's name, or a path that ends in it.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Make a working project: resources with rules, a migration, demo data and tests."""
+    folder = Path(name)
+    written = project.make(folder)
+    base = folder.absolute()
+    names = [path.relative_to(base).as_posix() for path in written]
+    if as_json:
+        told({"folder": str(base), "files": names})
+        return
+    typer.echo(f"made {folder}:")
+    for path in names:
+        typer.echo(f"  {path}")
+    typer.echo(f"\nNext:\n\n  cd {folder}\n  make run\n")
+
+
 @cli.command()
 def serve(
     target: Annotated[
-        str, typer.Argument(metavar="[APP]", help="The application, as module:attribute.")
-    ] = DEMO,
+        str | None, typer.Argument(metavar="[APP]", help="The application, as module:attribute.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on (8080).")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that serve requests (1).")] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")] = False,
 ) -> None:
     """Serve an application over HTTP until it is interrupted."""
-    app = load(target)
+    found, _ = apps.find(target)
+    app = apps.load(found)
     config = app.config(host=host, port=port, workers=workers)
     run(_before_serving(app, target, config))
-    raise typer.Exit(serve_application(target, config, reload=reload))
+    raise typer.Exit(serve_application(found, config, reload=reload))
 
 
-async def _before_serving(app: App, target: str, config: Config) -> None:
+async def _before_serving(app: App, target: str | None, config: Config) -> None:
     """Say that a migration is needed; in demo mode, say how to make the first request."""
     if app.migrations is not None:
         for line in await _needed(app, target, config, app.migrations):
@@ -121,9 +124,9 @@ async def _before_serving(app: App, target: str, config: Config) -> None:
                 )
 
 
-async def _needed(app: App, target: str, config: Config, folder: Path) -> list[str]:
+async def _needed(app: App, target: str | None, config: Config, folder: Path) -> list[str]:
     """What the database lacks of the revisions, or else of the declarations, and which command mends it."""
-    command = "headwater migrate" + ("" if target == DEMO else f" --app {target}")
+    command = _migrate_command(target)
     if lacking := await migrations.pending(config.database_url, folder):
         count = f"{len(lacking)} revision{'s' if len(lacking) > 1 else ''}"
         return [f"migration needed: the database lacks {count}, first {lacking[0]}. Run `{command}`."]
@@ -136,9 +139,13 @@ async def _needed(app: App, target: str, config: Config, folder: Path) -> list[s
     return ["migration needed: the declarations differ from the database:", *shown, *rest, f"  {mend}"]
 
 
+def _migrate_command(target: str | None) -> str:
+    return "headwater migrate" + ("" if target is None else f" --app {target}")
+
+
 @cli.command()
 def migrate(
-    app: Target = DEMO,
+    app: Target = None,
     make: Annotated[
         str | None, typer.Option(metavar="MESSAGE", help="Write a revision file for what changed.")
     ] = None,
@@ -151,7 +158,7 @@ def migrate(
     ] = None,
 ) -> None:
     """Bring the database to the declared schema."""
-    loaded = load(app)
+    loaded = named(app)
     config = loaded.config()
     folder = loaded.migrations or Path("migrations")
     schema = loaded.schema(config)
@@ -167,7 +174,7 @@ def migrate(
     applied = run(migrations.upgrade(schema, config.database_url, folder))
     if make is not None:
         path = run(migrations.make(schema, config.database_url, folder, make))
-        again = "headwater migrate" + ("" if app == DEMO else f" --app {app}")
+        again = _migrate_command(app)
         typer.echo(f"wrote {path}; review it, then run `{again}`" if path else "nothing has changed")
         return
     needed = run(_needed(loaded, app, config, folder))
@@ -179,7 +186,7 @@ def migrate(
 
 @cli.command()
 def seed(
-    app: Target = DEMO,
+    app: Target = None,
     scale: Annotated[
         int, typer.Option(min=1, help="Projects: N of them, with 100 shots and 1,000 tasks for each.")
     ] = 3,
@@ -188,7 +195,7 @@ def seed(
     ] = None,
 ) -> None:
     """Fill the database with demo data; a second run changes nothing."""
-    loaded = load(app)
+    loaded = named(app)
     config = loaded.config()
 
     async def work() -> int:
@@ -209,13 +216,13 @@ def user_create(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
-    app: Target = DEMO,
+    app: Target = None,
 ) -> None:
     """Create an account, with its profile."""
     password = (
         sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
     )
-    loaded = load(app)
+    loaded = named(app)
     if role not in loaded.model.roles:
         raise DeclarationError(
             f"there is no role {role!r}.", mend=f"use one of {', '.join(loaded.model.roles)}."
@@ -229,9 +236,9 @@ def user_create(
 
 
 @cli.command()
-def routes(app: Target = DEMO, as_json: Json = False) -> None:
+def routes(app: Target = None, as_json: Json = False) -> None:
     """List every route, with the permission that it needs."""
-    loaded = load(app)
+    loaded = named(app)
     table = loaded.route_table()
     if as_json:
         rows = [
@@ -247,13 +254,13 @@ def routes(app: Target = DEMO, as_json: Json = False) -> None:
 
 @cli.command()
 def openapi(
-    app: Target = DEMO,
+    app: Target = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it there and not to standard output.")
     ] = None,
 ) -> None:
     """Print the OpenAPI 3.1 document of an application, as JSON."""
-    text = json.dumps(load(app).openapi(), indent=2, ensure_ascii=False)
+    text = json.dumps(named(app).openapi(), indent=2, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return
@@ -267,9 +274,9 @@ def openapi(
 
 
 @cli.command()
-def rules(app: Target = DEMO, as_json: Json = False) -> None:
+def rules(app: Target = None, as_json: Json = False) -> None:
     """List who may do what on which rows, in words."""
-    rows = list(_rules(load(app)))
+    rows = list(_rules(named(app)))
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -294,9 +301,9 @@ def _rules(app: App) -> Iterator[dict[str, str]]:
 
 
 @cli.command()
-def config(app: Target = DEMO, as_json: Json = False) -> None:
+def config(app: Target = None, as_json: Json = False) -> None:
     """Show every setting, its value and where that comes from."""
-    rows = load(app).config().describe()
+    rows = named(app).config().describe()
     if as_json:
         typer.echo(json.dumps([{"name": n, "value": v, "origin": o} for n, v, o in rows], indent=2))
         return
@@ -305,9 +312,9 @@ def config(app: Target = DEMO, as_json: Json = False) -> None:
 
 
 @cli.command()
-def shell(app: Target = DEMO) -> None:
+def shell(app: Target = None) -> None:
     """Open a Python shell with the application: `do(engine.read(call, query))` runs what is asynchronous."""
-    loaded = load(app)
+    loaded = named(app)
     loop = asyncio.new_event_loop()
     context = loaded.running()
     running = loop.run_until_complete(context.__aenter__())
@@ -337,7 +344,3 @@ def main() -> None:
         for detail in getattr(error, "details", ()):
             typer.echo(f"  {detail.field or detail.parameter or ''} {detail.message}", err=True)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()
