@@ -245,14 +245,12 @@ class Compiler:
         if relation.kind == "through":
             link = self.schema.model.resources[str(relation.through)]
             link_table = self.alias(link)
-            near = link_table.c[_column_of(link, relation.field)]
-            far = link_table.c[_column_of(link, str(relation.far))]
+            linked = Scope(link, link_table, scope)
+            near, far = self.reference(relation.field, linked), self.reference(str(relation.far), linked)
             query = sa.select(table).select_from(table.join(link_table, table.c.id == far)).where(near == key)
-            query = query.where(*self.visible(Scope(link, link_table, scope))).correlate_except(
-                table, link_table
-            )
+            query = query.where(*self.visible(linked)).correlate_except(table, link_table)
         else:
-            query = sa.select(table).where(table.c[_column_of(target, relation.field)] == key)
+            query = sa.select(table).where(self.reference(relation.field, inner) == key)
             query = query.correlate_except(table)
         return query.where(*self.visible(inner)), inner
 
@@ -430,6 +428,10 @@ class Compiler:
         if unmasked != e.TRUE:
             element = sa.case((self.rule(unmasked, scope), element))
         return element, found.type
+
+    def reference(self, name: str, scope: Scope) -> Element:
+        """A reference as this caller sees it: where it is masked, it does not lead back to its row either."""
+        return self.value(scope.resource.fields[name], scope)[0]
 
     def raw(self, found: Field, scope: Scope, folded: bool = False) -> Element:
         """A field of a row as it is."""

@@ -266,16 +266,14 @@ class Page:
             relation = owner.relations[within.relation]
             if relation.kind == "through":
                 link = self.compiler.schema.model.resources[str(relation.through)]
-                table = self.compiler.alias(link)
-                near, far = (table.c[str(link.fields[n].column)] for n in (relation.field, str(relation.far)))
-                linked = sa.exists().where(
-                    near == self._within_key(),
-                    far == scope.table.c.id,
-                    *self.compiler.visible(Scope(link, table)),
+                linked = Scope(link, self.compiler.alias(link))
+                near, far = (
+                    self.compiler.reference(name, linked) for name in (relation.field, str(relation.far))
                 )
-                found.append(linked)
+                conditions = (near == self._within_key(), far == scope.table.c.id)
+                found.append(sa.exists().where(*conditions, *self.compiler.visible(linked)))
             else:
-                found.append(self._field(scope, relation.field) == self._within_key())
+                found.append(self.compiler.reference(relation.field, scope) == self._within_key())
         if self.query.where is not None:
             found.append(self.compiler.predicate(self.query.where, scope))
         if self.query.search is not None:

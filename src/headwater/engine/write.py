@@ -251,6 +251,11 @@ class Writer:
         plan = self.statements.plan(("back", question, rules.number, verb, locked, references), make)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound))
         row, version, readable, *flags = rows[0]
+        # Before the rules, which may ask the row that is referred to: a hidden one answers as if it were not there.
+        led = flags[len(flags) - len(references) :]
+        dangling = [name for name, found in zip(references, led, strict=True) if not found]
+        if dangling:
+            raise dangling_reference(resource, dangling)
         if verb is not None:
             allowed, *flags = flags
             if not allowed:
@@ -263,9 +268,6 @@ class Writer:
             writable, *flags = flags
             if not writable:
                 raise denied(unit.call, resource, verb or "update", (resource.fields[name].wire,))
-        dangling = [name for name, found in zip(references, flags, strict=True) if not found]
-        if dangling:
-            raise dangling_reference(resource, dangling)
         return Outcome(key, row if readable else None, version=version, returned=bool(readable))
 
     async def show(self, unit: Unit, resource: Resource, keys: list[str], select: Select) -> list[str]:
