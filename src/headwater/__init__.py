@@ -46,10 +46,12 @@ from headwater.declare import (
 
 if TYPE_CHECKING:
     from headwater.app import App, DemoAccount
+    from headwater.engine.caller import Caller, caller
     from headwater.engine.tx import Tx
 
 __all__ = [
     "App",
+    "Caller",
     "Computed",
     "CurrentActor",
     "DemoAccount",
@@ -66,6 +68,7 @@ __all__ = [
     "action",
     "acyclic",
     "allow",
+    "caller",
     "case",
     "check",
     "coalesce",
@@ -90,7 +93,13 @@ __all__ = [
     "url",
 ]
 
-_LATE = {"App": "headwater.app", "DemoAccount": "headwater.app", "Tx": "headwater.engine.tx"}
+_LATE = {
+    "App": "headwater.app",
+    "Caller": "headwater.engine.caller",
+    "DemoAccount": "headwater.app",
+    "Tx": "headwater.engine.tx",
+    "caller": "headwater.engine.caller",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,8 +3,8 @@
 It is the only place that names a concrete store.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -21,12 +21,15 @@ from headwater.db.postgres import PostgresStore
 from headwater.db.sqlite import SQLiteStore
 from headwater.declare import Resource, Role, build
 from headwater.engine import migrate
+from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.schema import Schema
 from headwater.engine.tx import Tx
 from headwater.http.application import Application
+from headwater.http.exchange import Exchange
 from headwater.http.middleware.standard import standard
-from headwater.http.routes import Route
+from headwater.http.mount import Lifespan, Mount, surround
+from headwater.http.routes import Route, Routes
 from headwater.identity import RESOURCES, Identity, Settings
 from headwater.identity import routes as identity_routes
 from headwater.ir.model import Model
@@ -54,7 +57,8 @@ class App:
 
     `profile` is the resource whose rows describe people; each account has the row with its id. `seed` is called with a
     scale from 1, and yields batches of new rows with fixed ids. `migrations` is the folder of revision files. `mode`
-    holds where the configuration does not say.
+    holds where the configuration does not say. `mounts` are ASGI applications by their path, FastAPI's and Starlette's
+    routers among them. `middleware` are functions from an ASGI application to one around it, outermost first.
     """
 
     def __init__(
@@ -69,13 +73,15 @@ class App:
         accounts: Sequence[DemoAccount] = (),
         migrations: Path | None = None,
         mode: Mode = "development",
+        mounts: Mapping[str, Any] | None = None,
         middleware: Sequence[Any] = (),
     ) -> None:
         self.title, self.description = title, description
         self.resources = tuple(resources)
         self.roles = tuple(roles)
         self.profile, self.seed, self.accounts = profile, seed, tuple(accounts)
-        self.migrations, self.mode, self.middleware = migrations, mode, tuple(middleware)
+        self.migrations, self.mode = migrations, mode
+        self.mounts, self.middleware = dict(mounts or {}), tuple(middleware)
 
     @cached_property
     def model(self) -> Model:
@@ -87,8 +93,8 @@ class App:
         return Schema(self.model, open_store(config, Observers()).dialect)
 
     def route_table(self) -> Sequence[Route]:
-        """Every route that this application would serve."""
-        return Running(self, self.config()).routes()
+        """Every route that this application would serve. Raises DeclarationErrors where two take one path."""
+        return tuple(Routes(Running(self, self.config()).routes()))
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document that this application would serve."""
@@ -124,6 +130,8 @@ class Running:
         self.store = open_store(config, self.observers)
         self.engine = Engine(app.model, self.store)
         self.revisions = migrate.Revisions(app.migrations)
+        self.mounts = [Mount(path, mounted, self._caller) for path, mounted in app.mounts.items()]
+        self._lifespans = AsyncExitStack()
         self.identity = Identity(
             self.engine,
             Settings(
@@ -150,23 +158,40 @@ class Running:
             *errors.routes(),
         ]
         described = describe.routes(app.model, table, title=app.title, description=app.description)
-        return [*table, *described]
+        return [*table, *described, *(mount.route() for mount in self.mounts)]
 
     def application(self) -> Application:
-        middleware = (*standard(self.config, self.observers, self.identity), *self.app.middleware)
+        """The ASGI application. Raises DeclarationErrors where two routes take one path."""
+        routes = Routes(self.routes())
+        layers = list(standard(self.config, self.observers, self.identity))
+        if self.app.middleware:
+            layers.append(surround(self.app.middleware, routes, self.observers, self.identity, self._caller))
         return Application(
-            self.routes(),
-            middleware,
+            routes,
+            layers,
             config=self.config,
             observers=self.observers,
             start=self._start,
-            stop=self.close,
+            stop=self._stop,
         )
+
+    def _caller(self, exchange: Exchange) -> Caller:
+        return Caller(self.engine, exchange.call)
 
     async def _start(self) -> None:
         await self.open()
         await self._refuse_demo_accounts()
         await self.identity.start()
+        async with AsyncExitStack() as starting:
+            for mount in self.mounts:
+                await starting.enter_async_context(Lifespan(mount))
+            self._lifespans = starting.pop_all()
+
+    async def _stop(self) -> None:
+        try:
+            await self._lifespans.aclose()
+        finally:
+            await self.close()
 
     async def _refuse_demo_accounts(self) -> None:
         """A production server does not start while anybody can sign in with a password that the README tells."""

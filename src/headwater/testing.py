@@ -8,6 +8,7 @@ async with client(app) as visitor:
 ```
 """
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -106,7 +107,9 @@ class Client:
         received: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            return messages.pop(0) if messages else {"type": "http.disconnect"}
+            if not messages:
+                await asyncio.Event().wait()  # the client stays until it is answered
+            return messages.pop(0)
 
         async def send(message: dict[str, Any]) -> None:
             received.append(message)

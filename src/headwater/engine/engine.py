@@ -260,9 +260,10 @@ class Engine:
 
         return await self._transact(call, on_row, resource, (key, action.name), command.select)
 
-    async def transact(self, call: Call, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """Run work of the product's own, with its rights, and perform its writes in one transaction."""
-        outcome = await self._transact(call, work, None, None, Select())
+    async def transact(self, call: Call, work: Callable[[Tx], Awaitable[T]], rules: Rules | None = None) -> T:
+        """Run work of the product's own and perform its writes in one transaction: by a caller's rules, or else with
+        the rights of the product."""
+        outcome = await self._transact(call, work, None, None, Select(), rules)
         return outcome.value  # type: ignore[no-any-return]
 
     async def _transact(
@@ -272,9 +273,10 @@ class Engine:
         resource: Resource | None,
         row: tuple[str, str] | None,
         select: Select,
+        rules: Rules | None = None,
     ) -> Outcome:
         for attempt in range(TRIES):
-            tx = Tx(self, call)
+            tx = Tx(self, call, rules)
             result = await body(tx)
 
             async def work(connection: Connection, tx: Tx = tx, result: Any = result) -> Outcome:
@@ -296,7 +298,7 @@ class Engine:
         select: Select,
     ) -> Outcome:
         """Perform what a unit of work has collected, if nothing that it read has changed."""
-        unit = Unit(connection, tx.call, self.guard.product)
+        unit = Unit(connection, tx.call, tx.rules or self.guard.product)
         mine = Unit(connection, tx.call, self.guard.rules(tx.call))
         await self._unchanged(unit, tx)
         if row is not None and resource is not None:
@@ -305,7 +307,7 @@ class Engine:
         fresh = {id(r) for r in tx.created}
         problems: list[Detail] = []
         created = [
-            (new, Create(declared.name, changes(declared, new, problems)))
+            (new, Create(declared.name, _chosen(unit.rules, declared, changes(declared, new, problems))))
             for new in tx.created
             if id(new) not in gone and (declared := self._declared(new))
         ]
@@ -317,14 +319,14 @@ class Engine:
         ]
         settle(problems)
         for new, create in created:
-            outcome = await self.writer.create(unit, create)
+            outcome = await self._perform(unit, create)
             new.__dict__["_values"]["version"] = outcome.version
         for update in updated:
-            await self.writer.update(unit, update)
+            await self._perform(unit, update)
         for old in tx.deleted:
             name, key = self._declared(old).name, old.__dict__["_values"]["id"]
             if id(old) not in fresh and not unit.has_deleted(name, key):
-                await self.writer.delete(unit, Delete(name, key))
+                await self._perform(unit, Delete(name, key))
         went = {key for key, known in tx.drafts.items() if id(known) in gone or unit.has_deleted(*key)}
         outcome = await self._result(mine, result, resource, row, select, went)
         outcome.position = await self.writer.finish(unit)
@@ -381,11 +383,14 @@ class Engine:
     def _is_row(self, value: Any) -> bool:
         return type(value).__name__ in self.model.resources and "_values" in getattr(value, "__dict__", {})
 
-    async def rows(self, call: Call, query: Query) -> list[dict[str, Any]]:
-        """Rows in their Python form, internal and computed fields included, with the rights of the product."""
+    async def rows(self, call: Call, query: Query, rules: Rules | None = None) -> list[dict[str, Any]]:
+        """Rows in their Python form, internal and computed fields included: by a caller's rules, or else with the
+        rights of the product. Raises Fault as `read` does."""
         values: list[Any] = []
-        key = ("rows", shape(query, values))
-        plan = self._plan(key, lambda: self.planner.rows(slotted(query), self.guard.product))
+        if rules is not None:
+            self._admit(call, rules, query.resource, "read")
+        key = ("rows", None if rules is None else rules.number, shape(query, values))
+        plan = self._plan(key, lambda: self.planner.rows(slotted(query), rules))
         return self.writer.statements.decode_rows(query.resource, await self._fetch(call, plan, values))
 
     def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
@@ -394,6 +399,16 @@ class Engine:
 
     def _declared(self, row: Any) -> Resource:
         return self.model.resources[type(row).__name__]
+
+
+def _chosen(rules: Rules, declared: Resource, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a new row without the defaults of fields that may not be set: nobody has set those."""
+
+    def left(name: str, value: Any) -> bool:
+        default = declared.fields[name].default
+        return default is not None and value == default() and rules.unlocked(declared, name) != e.TRUE
+
+    return {name: value for name, value in values.items() if not left(name, value)}
 
 
 def _cannot_send(value: Any) -> Any:

@@ -17,7 +17,7 @@ from headwater.engine.order import After, Key, fixed_fields, is_served, key_colu
 from headwater.engine.page import NUMBER, Page, key_sets
 from headwater.engine.schema import Schema, stored_fields
 from headwater.ir import expr as e
-from headwater.ir.model import Kind, Type
+from headwater.ir.model import Field, Kind, Type
 from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Numbered, Query, Select
 
 
@@ -121,15 +121,15 @@ class Planner:
         order = order_by([rows.c[c.name] for c in columns], keys)
         return self.dialect.json_list(rows, "row", order)
 
-    def rows(self, query: Query, rules: Rules) -> Plan:
-        """Rows as columns, for the product's own use: stored fields, then computed ones."""
+    def rows(self, query: Query, rules: Rules | None) -> Plan:
+        """Rows as columns, for Python: stored fields, then computed ones. Without rules, all of them."""
         resource = self.model.resources[query.resource]
-        compiler = Compiler(self.schema, rules).unruled()
+        compiler = Compiler(self.schema, rules)
         table = compiler.alias(resource)
         scope = Scope(resource, table)
         shown = [*stored_fields(resource), *(f for f in resource.fields.values() if f.computed is not None)]
-        columns = [compiler.raw(f, scope).label(f"c{i}") for i, f in enumerate(shown)]
-        statement = sa.select(*columns)
+        columns = [self._shown(compiler, f, scope).label(f"c{i}") for i, f in enumerate(shown)]
+        statement = sa.select(*columns).where(*compiler.visible(scope))
         if query.where is not None:
             statement = statement.where(compiler.predicate(query.where, scope))
         keys = total_order(compiler, resource, query.sort)
@@ -137,6 +137,11 @@ class Planner:
         assert isinstance(query.page, Cursor)
         statement = statement.order_by(*order_by(order, keys)).limit(sa.literal_column(str(query.page.limit)))
         return self.finish(statement, compiler)
+
+    def _shown(self, compiler: Compiler, found: Field, scope: Scope) -> Element:
+        """A field as the caller sees it: null where it is masked."""
+        hidden = compiler.rules is not None and compiler.rules.unmasked(scope.resource, found.name) == e.FALSE
+        return sa.null() if hidden else compiler.value(found, scope)[0]
 
     # -- lists ----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ An action reads committed rows and collects its writes; when it returns, they ar
 that first checks that no row which the action has read has changed since. If one has, the action runs again from the
 start. So an action may wait for the world outside without holding locks, and yet acts on what is true.
 
-The body of an action runs with the rights of the product.
+The body of an action runs with the rights of the product; what a mounted application does runs by its caller's rules.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from headwater.base.call import Call
 from headwater.base.errors import Detail
 from headwater.declare.expressions import sort_key
-from headwater.engine.guard import not_found
+from headwater.engine.guard import Rules, not_found
 from headwater.ir.expr import Column, Compare, Predicate, Value
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Resource as Declared
@@ -35,9 +35,9 @@ LIMIT = 1000
 class Tx:
     """One unit of an author's work. Rows got from it are drafts: assigning their attributes is the update."""
 
-    def __init__(self, engine: "Engine", call: Call) -> None:
+    def __init__(self, engine: "Engine", call: Call, rules: Rules | None = None) -> None:
         self._engine = engine
-        self.call = call
+        self.call, self.rules = call, rules
         self.drafts: dict[tuple[str, str], Resource] = {}
         self.created: list[Resource] = []
         self.deleted: list[Resource] = []
@@ -100,7 +100,7 @@ class Tx:
         declared = self._declared(cls)
         query = Query(declared.name, where=where, sort=sort, page=Cursor(limit))
         found = []
-        for values in await self._engine.rows(self.call, query):
+        for values in await self._engine.rows(self.call, query, self.rules):
             key = (declared.name, values["id"])
             known = self.drafts.get(key)
             if known is None:

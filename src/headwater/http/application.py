@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from headwater.base.config import Config
 from headwater.base.observe import Observers, RequestServed
+from headwater.http.asgi import Streamed
 from headwater.http.exchange import Disconnected, Exchange, Handler, Message, Middleware, Receive, Response
 from headwater.http.middleware.errors import failure
 from headwater.http.routes import Route, Routes
@@ -80,14 +81,22 @@ class Application:
         except Exception as error:  # a middleware failed outside the one that answers errors
             response = failure(error, exchange, self.observers)
         status, headers, body = response.status, response.headers, response.body
-        if status >= 200 and status != 204 and status != 304:
+        streamed = response if isinstance(response, Streamed) else None
+        if status >= 200 and status != 204 and status != 304 and streamed is None:
             headers.append((b"content-length", b"%d" % len(body)))
         if not exchange.body_read and b"expect" in exchange.headers:
             # The client may or may not send the body that it announced: what follows cannot be told apart.
             headers.append((b"connection", b"close"))
         if method == "HEAD":
             body = b""
-        if whole is None or not whole(status, headers, body):
+        if streamed is not None:
+            try:
+                await streamed.relay(streamed, send)
+            except (
+                Exception
+            ) as error:  # told in the log: the head is out, so that the client sees a broken answer
+                failure(error, exchange, self.observers)
+        elif whole is None or not whole(status, headers, body):
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         self._observe(exchange, status, started)
@@ -129,7 +138,8 @@ def _dispatch(exchange: Exchange) -> Awaitable[Response]:
 
 
 async def _refuse_socket(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """No path speaks WebSocket: 404 where the server can say so, else the close that servers tell as 403."""
+    """No path speaks WebSocket, mounted or not: 404 where the server can say so, else the close that servers tell as
+    403."""
     await receive()
     if "websocket.http.response" in scope.get("extensions", {}):
         await send({"type": "websocket.http.response.start", "status": 404, "headers": []})

@@ -32,14 +32,14 @@ class Exchange:
 
     `path` is as sent (still percent-encoded), `query` the raw query string, `route` and `path_parameters`
     what the route table found. `request_id` and `deadline` (a `time.monotonic()` instant) are set by the
-    context middleware, `call` by the authenticate middleware.
+    context middleware, `call` by the authenticate middleware. `receive` gives the body as ASGI messages, without
+    limits: handlers ask for `body()`.
     """
 
     __slots__ = (
         "_body",
         "_call",
         "_headers",
-        "_receive",
         "_trace",
         "body_limit",
         "body_timeout",
@@ -48,6 +48,7 @@ class Exchange:
         "path",
         "path_parameters",
         "query",
+        "receive",
         "request_id",
         "route",
         "scope",
@@ -64,7 +65,7 @@ class Exchange:
         body_timeout: float = DEFAULT_BODY_TIMEOUT,
     ) -> None:
         self.scope = scope
-        self._receive = receive
+        self.receive = receive
         self.method: str = scope["method"]
         self.path = path
         self.query: bytes = scope["query_string"]
@@ -152,6 +153,14 @@ class Exchange:
             self._trace = _trace_context(self.headers)
         return self._trace
 
+    def turn(
+        self, scope: Mapping[str, Any], path: str, route: "Route", path_parameters: dict[str, str]
+    ) -> None:
+        """Become another request, whose id and deadline stay the same: an author's middleware has changed it."""
+        self.scope, self.path, self.route, self.path_parameters = scope, path, route, path_parameters
+        self.method, self.query = scope["method"], scope["query_string"]
+        self._headers = self._trace = None
+
     @property
     def body_read(self) -> bool:
         return self._body is not None
@@ -168,40 +177,49 @@ class Exchange:
 
     async def _read(self) -> bytes:
         limit = self.body_limit
-        declared = self.headers.get(b"content-length")
-        if declared is not None:
-            if not declared.isdigit() or len(declared) > 18:
-                raise Fault(
-                    "INVALID_FORMAT", "Content-Length is not a number.", headers={"Connection": "close"}
-                )
-            length = int(declared)
-            if length == 0:
-                return b""
-            if length > limit:
-                raise self._too_large(length)
+        if self.declared_length() == 0:
+            return b""
         try:
             async with asyncio.timeout(self.body_timeout):
                 parts: list[bytes] = []
                 size, more = 0, True
                 while more:
-                    message = await self._receive()
+                    message = await self.receive()
                     if message["type"] == "http.disconnect":
                         raise Disconnected
                     part: bytes = message.get("body", b"")
                     parts.append(part)
                     size += len(part)
                     if size > limit:
-                        raise self._too_large(None)
+                        raise self.too_large(None)
                     more = message.get("more_body", False)
                 return parts[0] if len(parts) == 1 else b"".join(parts)
         except TimeoutError:
-            raise Fault(
-                "REQUEST_TIMEOUT",
-                f"The body did not arrive within {self.body_timeout:g} seconds.",
-                headers={"Connection": "close"},
-            ) from None
+            raise self.too_slow() from None
 
-    def _too_large(self, length: int | None) -> Fault:
+    def declared_length(self) -> int | None:
+        """What the client says of the body's length, in bytes.
+
+        Raises: Fault INVALID_FORMAT; Fault PAYLOAD_TOO_LARGE above `body_limit`.
+        """
+        declared = self.headers.get(b"content-length")
+        if declared is None:
+            return None
+        if not declared.isdigit() or len(declared) > 18:
+            raise Fault("INVALID_FORMAT", "Content-Length is not a number.", headers={"Connection": "close"})
+        length = int(declared)
+        if length > self.body_limit:
+            raise self.too_large(length)
+        return length
+
+    def too_slow(self) -> Fault:
+        return Fault(
+            "REQUEST_TIMEOUT",
+            f"The body did not arrive within {self.body_timeout:g} seconds.",
+            headers={"Connection": "close"},
+        )
+
+    def too_large(self, length: int | None) -> Fault:
         # What remains of a body of declared, bearable length is read and thrown away by the server, so that
         # the client sees this answer; an endless one ends with the connection.
         bearable = length is not None and length <= 16 * self.body_limit

@@ -1,7 +1,8 @@
 """The one route table: the dispatcher, `headwater routes`, the documentation and CORS all read it.
 
 Paths are matched segment by segment through dictionaries, a literal before a parameter. What a path means is
-worked out at start: at run time there is no backtracking, no regular expression and no exception.
+worked out at start: at run time there is no backtracking, no regular expression and no exception. A route whose
+template ends with `/*` is a mount: it takes every method on its path and on all below it, which nobody else may have.
 """
 
 import unicodedata
@@ -40,7 +41,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method on one path. `template` is like `/api/v1/tasks/{id}`.
+    """One method on one path, or a mount, whose method is `*`. `template` is like `/api/v1/tasks/{id}`.
 
     `permission` is what a caller needs, for listings: it is the engine that asks for it. `accepts` are the
     media types of a request body (told in the method's one of `ACCEPT_HEADERS`). Where `authenticates` is false,
@@ -87,14 +88,16 @@ class _Leaf:
 
 
 class _Node:
-    """One place in a path. `rest` is where any segment without a literal of its own leads."""
+    """One place in a path. `rest` is where any segment without a literal of its own leads; `beyond` takes what leads
+    nowhere."""
 
-    __slots__ = ("leaf", "literals", "rest")
+    __slots__ = ("beyond", "leaf", "literals", "rest")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.rest: _Node | None = None
         self.leaf: _Leaf | None = None
+        self.beyond = NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ class Routes:
             errors += _mistakes(route)
             shape = tuple("{}" if _is_parameter(segment) else segment for segment in _split(route.template))
             other = seen.setdefault((route.method, shape), route)
-            if other is not route:
+            if other is not route and not _is_mount(route):
                 errors.append(
                     DeclarationError(
                         f"{route.method} {route.template} ({route.name}) is already taken "
@@ -132,6 +135,8 @@ class Routes:
                         mend="give one of them another path or method.",
                     )
                 )
+        for mount in filter(_is_mount, self._routes):
+            errors += _taken(mount, self._routes)
         if errors:
             raise DeclarationErrors(errors)
         self._root = _grow([_Candidate(route, _split(route.template)) for route in self._routes], 0)
@@ -165,11 +170,11 @@ class Routes:
             if following is None:
                 following = node.rest  # type: ignore[union-attr]
                 if following is None or not segment:
-                    return NOT_FOUND, {}
+                    return node.beyond, {}  # type: ignore[union-attr]
             node = following
         leaf = node.leaf  # type: ignore[union-attr]
         if leaf is None:
-            return NOT_FOUND, {}
+            return node.beyond, {}  # type: ignore[union-attr]
         found = leaf.methods.get(method)
         if found is None:
             return leaf.refusal, {}
@@ -181,7 +186,9 @@ def _grow(candidates: Sequence[_Candidate], depth: int) -> _Node:
     """The node that these candidates share. A parameter's also go below every literal beside it."""
     node = _Node()
     ending = [c for c in candidates if len(c.segments) == depth]
-    if ending:
+    if ending and _is_mount(ending[0].route):
+        node.beyond = ending[0].route
+    elif ending:
         node.leaf = _Leaf(ending)
     going = [c for c in candidates if len(c.segments) > depth]
     parametric = [c for c in going if _is_parameter(c.segments[depth])]
@@ -198,13 +205,36 @@ def _is_parameter(segment: str) -> bool:
     return segment.startswith("{")
 
 
+def _is_mount(route: Route) -> bool:
+    return route.template.endswith("/*")
+
+
 def _split(template: str) -> tuple[str, ...]:
-    return ("",) if template == "/" else tuple(template.split("/"))
+    return ("",) if template == "/" else tuple(template.removesuffix("/*").split("/"))
+
+
+def _taken(mount: Route, routes: Iterable[Route]) -> Iterator[DeclarationError]:
+    """A mount has its path and all below it for itself."""
+    segments = _split(mount.template)
+    for other in routes:
+        others = _split(other.template)
+        if len(others) < len(segments) and not _is_mount(other):
+            continue
+        pairs = zip(segments, others, strict=False)
+        if other is not mount and all(a == b or _is_parameter(b) for a, b in pairs):
+            path = mount.template.removesuffix("/*") or "/"
+            message = f"{path} is where {other.method} {other.template} ({other.name}) is"
+            yield DeclarationError(
+                message, where=mount.name, mend="mount it at a path of its own, such as /reports."
+            )
+            return
 
 
 def _mistakes(route: Route) -> Iterator[DeclarationError]:
     where = f"{route.method} {route.template}"
     segments = _split(route.template)
+    if _is_mount(route) and any(map(_is_parameter, segments)):
+        yield DeclarationError("the path of a mount has no parameters", where=where)
     if segments[0] or "" in segments[1:] or not route.template:
         yield DeclarationError(
             "a template starts with a slash, does not end with one and has no empty segment", where=where
@@ -218,7 +248,7 @@ def _mistakes(route: Route) -> Iterator[DeclarationError]:
             )
     if len(set(names)) != len(names):
         yield DeclarationError("a parameter's name occurs twice", where=where)
-    if not route.method.isupper():
+    if not (route.method.isupper() or _is_mount(route)):
         yield DeclarationError("a method is written in capitals", where=where)
 
 

@@ -1,6 +1,8 @@
 """Who is calling (RFC 6750)."""
 
 import re
+from dataclasses import replace
+from typing import NoReturn
 
 from headwater.base.call import ANONYMOUS, Call
 from headwater.base.errors import Fault
@@ -9,7 +11,10 @@ from headwater.http.exchange import Exchange, Handler, Middleware, Response
 
 
 def authenticate(authenticator: Authenticator) -> Middleware:
-    """Give each exchange its `Call`: of nobody without an `Authorization` header; with a bad one it is 401."""
+    """Give each exchange its `Call`: of nobody without an `Authorization` header; with a bad one it is 401.
+
+    That refusal takes the place of the route's handler, so that what lies further in sees it pass like any other.
+    """
 
     def wrap(handler: Handler) -> Handler:
         async def authenticated(exchange: Exchange) -> Response:
@@ -22,13 +27,21 @@ def authenticate(authenticator: Authenticator) -> Middleware:
                 except Fault as fault:
                     if fault.status == 401:
                         fault.headers.setdefault("WWW-Authenticate", _challenge(fault.message))
-                    raise
+                    actor = ANONYMOUS
+                    exchange.route = replace(exchange.route, handler=_refusing(fault))
             exchange.call = Call(actor=actor, request_id=exchange.request_id, deadline=exchange.deadline)
             return await handler(exchange)
 
         return authenticated
 
     return wrap
+
+
+def _refusing(fault: Fault) -> Handler:
+    async def refuse(exchange: Exchange) -> NoReturn:
+        raise fault
+
+    return refuse
 
 
 def _token(header: bytes) -> str:

@@ -48,9 +48,12 @@ def cors(origins: Sequence[str] = (), *, local: bool = False) -> Middleware:
                 response.vary(b"Origin")
             if origin is None or (granted := allow(origin)) is None:
                 return response
+            if response.header(b"access-control-allow-origin") is not None:
+                return response  # a mounted application looks after this itself
             if exchange.method == "OPTIONS" and b"access-control-request-method" in headers:
-                # An unknown path is allowed here, so that the page gets to see the 404 of its real request.
-                methods = response.header(b"allow") or _METHODS
+                # An unknown path is allowed here, so that the page gets to see the 404 of its real request; so is a
+                # mounted application's that answers no OPTIONS.
+                methods = (response.status < 400 and response.header(b"allow")) or _METHODS
                 kept = [pair for pair in response.headers if pair[0] in (b"allow", b"vary")]
                 response = Response(204, [*kept, (b"access-control-allow-methods", methods), *_PREFLIGHT])
             else:

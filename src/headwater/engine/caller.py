@@ -1,0 +1,102 @@
+"""Who calls an application that a product mounts, and what they may see and do there."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from headwater.base.call import Actor, Call
+from headwater.base.errors import Detail, Fault
+from headwater.declare.resource import Resource
+from headwater.engine.engine import Engine
+from headwater.engine.guard import covers
+from headwater.engine.tx import LIMIT, Tx
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+
+
+class Caller:
+    """The caller of one request, and the data as they may see and change it.
+
+    Their row rules, field rules and permissions hold in everything that is done here, as they do for the API: a row
+    that they may not see is not there, a field that they may not read is None.
+    """
+
+    __slots__ = ("_engine", "call")
+
+    def __init__(self, engine: Engine, call: Call) -> None:
+        self._engine, self.call = engine, call
+
+    @property
+    def actor(self) -> Actor:
+        """The account: its `id`, `name` and `roles`; `signed_in` is false for nobody's."""
+        return self.call.actor
+
+    @property
+    def request_id(self) -> str:
+        """The id under which this request is logged, and which its answer carries in `X-Request-Id`."""
+        return self.call.request_id
+
+    def may(self, permission: str) -> bool:
+        """Whether one of the caller's roles grants a permission such as `read:reports`, which need not be a
+        resource's."""
+        verb, _, path = permission.partition(":")
+        granted, scopes = self.actor.permissions, self.call.scopes
+        return any(covers(p, verb, path) for p in granted) and (
+            scopes is None or any(covers(s, verb, path) for s in scopes)
+        )
+
+    def require(self, permission: str) -> None:
+        """Raises Fault where the caller lacks a permission: AUTHENTICATION_REQUIRED for nobody's, else
+        INSUFFICIENT_PERMISSIONS."""
+        if self.may(permission):
+            return
+        if not self.actor.signed_in:
+            raise Fault("AUTHENTICATION_REQUIRED")
+        message = f"You need the permission {permission} here."
+        detail = Detail("INSUFFICIENT_PERMISSIONS", message, facts={"requiredPermission": permission})
+        raise Fault("INSUFFICIENT_PERMISSIONS", message, [detail])
+
+    async def get(self, cls: type[R], id: str) -> R:
+        """The row with this id. Raises Fault RESOURCE_NOT_FOUND, AUTHENTICATION_REQUIRED."""
+        return await self._reading().get(cls, id)
+
+    async def find(self, cls: type[R], where: Any) -> R | None:
+        """The first row for which an expression such as `Task.title == "x"` holds, by id; None if there is none.
+
+        Raises Fault AUTHENTICATION_REQUIRED; INSUFFICIENT_PERMISSIONS for asking about a field that is never shown.
+        """
+        return await self._reading().find(cls, where)
+
+    async def select(
+        self, cls: type[R], where: Any = None, *, sort: Sequence[Any] = (), limit: int = LIMIT
+    ) -> list[R]:
+        """The rows for which an expression holds, at most `limit`. `sort` takes fields, or `desc(field)`.
+
+        Raises Fault as `find` does.
+        """
+        return await self._reading().select(cls, where, sort=sort, limit=limit)
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *, as_product: bool = False) -> T:
+        """What `work` returns, once all that it creates, changes and deletes is durable, in one transaction.
+
+        `work` runs again where a row that it has read has changed meanwhile. With `as_product` it has the rights of
+        the product, as an action's body has.
+
+        Raises Fault as a request to the API does.
+        """
+        rules = None if as_product else self._engine.guard.rules(self.call)
+        return await self._engine.transact(self.call, work, rules)
+
+    def _reading(self) -> Tx:
+        return Tx(self._engine, self.call, self._engine.guard.rules(self.call))
+
+
+def caller(request: Any) -> Caller:
+    """The caller of a request: of a Starlette or FastAPI `Request`, or of an ASGI scope.
+
+    Raises LookupError where the request did not come through an `App`.
+    """
+    found = getattr(request, "scope", request).get("headwater.caller")
+    if not isinstance(found, Caller):
+        raise LookupError("This request did not come through a Headwater App: mount the application there.")
+    return found
