@@ -118,8 +118,9 @@ class _Document:
         paths: dict[str, dict[str, Any]] = {}
         tags: dict[str, str] = {}
         for route in self.routes:
-            if route.method == "QUERY":
-                continue  # OpenAPI 3.1 has no place for it: the GET beside it tells of it in words
+            if route.method in ("QUERY", "*"):
+                # OpenAPI 3.1 has no place for it: the GET beside it tells of it in words. A mount tells of itself.
+                continue
             resource = self._resource(route)
             operation = self._operation(route, resource)
             tags.setdefault(operation["tags"][0], resource.doc if resource else "")
