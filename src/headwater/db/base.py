@@ -72,13 +72,17 @@ class Interrupted(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a database can and cannot do: declared, never guessed."""
+    """What a database can and cannot do: declared, never guessed.
+
+    `writing_queries`: a query may write in its WITH clause, so that a row and its log entry fit in one statement.
+    """
 
     name: str
     lateral: bool
     listen: bool
     concurrent_index: bool
     row_locks: bool
+    writing_queries: bool
     nulls_smallest: bool = False
 
 
@@ -210,6 +214,15 @@ class Store(Protocol):
         so that no slow thing runs while locks are held. It may be run again from the start after `Contended`.
 
         Raises: what `work` raises; Contended, after several tries; Unavailable.
+        """
+
+    async def write_at_once(
+        self, sql: str, parameters: Sequence[Any] = (), *, deadline: float | None = None
+    ) -> list[Row]:
+        """Run one statement that writes, in a transaction of its own, and return its rows once it is durable.
+
+        Raises: UniqueViolation, ReferenceViolation, Contended, at once; Unavailable, `unknown` also where the
+        statement was under way at its deadline.
         """
 
     async def ping(self) -> None:

@@ -402,6 +402,24 @@ async def concurrent_changes_add_up(make: Factory) -> None:
         assert sorted(results) == list(range(1, 41)), results
 
 
+async def a_write_at_once_is_whole_or_absent(stores: Factory) -> None:
+    """A statement that writes by itself answers with its rows, and stays; refused, it leaves nothing."""
+    async with stores() as store:
+        await _family(store)
+        rows = await store.write_at_once("INSERT INTO children VALUES ('d', 'p', 4, 4) RETURNING id")
+        assert [tuple(row) for row in rows] == [("d",)]
+        for values, refusal in (
+            ("('e', 'p', 5, 5), ('f', 'p', 1, 6)", UniqueViolation),
+            ("('e', 'p', 5, 5), ('f', 'nobody', 6, 6)", ReferenceViolation),
+        ):
+            error = await _caught(store.write_at_once(f"INSERT INTO children VALUES {values}"))
+            assert isinstance(error, refusal), error
+        late = await _caught(store.write_at_once("DELETE FROM children", deadline=time.monotonic() - 1))
+        assert isinstance(late, Interrupted), late
+    async with stores() as store:
+        assert [row[0] for row in await store.read("SELECT id FROM children ORDER BY id")] == ["a", "c", "d"]
+
+
 async def deadlines_stop_statements(make: Factory) -> None:
     """A read or write is stopped soon after its deadline, and the store is none the worse."""
     async with make() as store:
@@ -496,6 +514,7 @@ CHECKS: tuple[Check, ...] = (
     works_await_nothing_else,
     success_means_committed,
     concurrent_changes_add_up,
+    a_write_at_once_is_whole_or_absent,
     deadlines_stop_statements,
     cancelled_callers_leave_no_trace,
     long_reads_hold_nobody_up,

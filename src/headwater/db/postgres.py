@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Generator, Sequence
 from typing import Any, Final
 
 from headwater.base.observe import Observers, StatementRun, WriteStage
-from headwater.db.base import Contended, Dialect, Row, StoreError, T, Unavailable, Work
+from headwater.db.base import Contended, Dialect, Interrupted, Row, StoreError, T, Unavailable, Work
 from headwater.db.postgres_dialect import PostgresDialect
 from headwater.db.postgres_errors import DRIVER_ERRORS, is_lost, translate
 from headwater.db.postgres_pool import Pool, Session
@@ -81,6 +81,27 @@ class PostgresStore:
                 if tries == TRIES or (deadline is not None and time.monotonic() + pause >= deadline):
                     raise
             await asyncio.sleep(pause)
+
+    async def write_at_once(
+        self, sql: str, parameters: Sequence[Any] = (), *, deadline: float | None = None
+    ) -> list[Row]:
+        session = await self._pool.take(deadline)
+        if StatementRun in self.observers.wanted:
+            self.observers.emit(StatementRun(sql, "write"))
+        try:
+            if deadline is not None and deadline <= time.monotonic():
+                raise Interrupted("the deadline had passed")
+            rows = await session.fetch(sql, parameters, deadline)
+        except DRIVER_ERRORS as error:
+            if isinstance(error, TimeoutError) or is_lost(error, session.connection):
+                session.drop()
+                raise Unavailable(f"the connection broke during a write: {error}", unknown=True) from error
+            raise translate(error) from error
+        finally:
+            self._pool.give(session)
+        if WriteStage in self.observers.wanted:
+            self.observers.emit(WriteStage("committed"))
+        return rows
 
     async def ping(self) -> None:
         try:

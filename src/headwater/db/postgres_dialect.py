@@ -42,7 +42,14 @@ class _SQLAlchemy(PGDialect_asyncpg):
 class PostgresDialect:
     """PostgreSQL 15 or newer."""
 
-    features = Features(name="postgresql", lateral=True, listen=True, concurrent_index=True, row_locks=True)
+    features = Features(
+        name="postgresql",
+        lateral=True,
+        listen=True,
+        concurrent_index=True,
+        row_locks=True,
+        writing_queries=True,
+    )
     sqlalchemy: sa.engine.Dialect = _SQLAlchemy()  # type: ignore[no-untyped-call]
 
     def column_type(self, type: Type) -> sa.types.TypeEngine[Any]:

@@ -104,6 +104,11 @@ class SQLiteStore:
             raise Unavailable("the store is not open")
         return await self._writer.run(work, deadline)
 
+    async def write_at_once(
+        self, sql: str, parameters: Sequence[object] = (), *, deadline: float | None = None
+    ) -> list[Row]:
+        return await self.write(lambda connection: connection.fetch(sql, parameters), deadline=deadline)
+
     async def ping(self) -> None:
         try:
             await self.read("SELECT count(*) FROM sqlite_schema")

@@ -36,6 +36,7 @@ class SQLiteDialect:
         listen=False,
         concurrent_index=False,
         row_locks=False,
+        writing_queries=False,
         nulls_smallest=True,
     )
     sqlalchemy: sa.engine.Dialect = pysqlite.dialect()

@@ -52,7 +52,8 @@ class Scope:
 
 @dataclass(eq=False, slots=True)
 class Statement:
-    """What one statement collects while it is compiled: its parameters' sources, and names not yet taken.
+    """What one statement collects while it is compiled: its parameters' sources, names not yet taken, and the
+    resources whose tables it reads.
 
     `few_keys`: for a resource, paths to rows that the actor is known to have few of, so that all their keys are
     gathered once, rather than asked for with each row.
@@ -62,6 +63,7 @@ class Statement:
     uses_now: bool = False
     names: int = 0
     few_keys: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    reads: set[str] = field(default_factory=set)
 
     def name(self, prefix: str) -> str:
         self.names += 1
@@ -79,6 +81,7 @@ class Compiler:
     # -- names and parameters -------------------------------------------------------------------------------
 
     def alias(self, resource: Resource) -> Any:
+        self.statement.reads.add(resource.name)
         return self.schema[resource.name].alias(self.statement.name("t"))
 
     def bind(self, source: Source, type: Type, name: str | None = None) -> Element:
@@ -503,3 +506,8 @@ def _type_for(value: Any, hint: Type | None) -> Type:
 
 def _coerce(value: Any, type: Type) -> Any:
     return Decimal(value) if type.kind in SCALED and isinstance(value, int) else value
+
+
+def value_at(index: int) -> Source:
+    """The source of the `index`-th value."""
+    return lambda call, values: values[index]

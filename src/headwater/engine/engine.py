@@ -23,6 +23,7 @@ from headwater.engine.page import MANY_KEYS
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import expect, new_id
 from headwater.engine.schema import Schema
+from headwater.engine.single import SingleStatement
 from headwater.engine.statements import Unit
 from headwater.engine.tx import Tx, changes
 from headwater.engine.write import Writer
@@ -49,6 +50,8 @@ class Engine:
         self.planner = Planner(self.schema)
         self.log = Log(store)
         self.writer = Writer(model, store, self.planner, self.log)
+        writes = store.dialect.features.writing_queries
+        self.single = SingleStatement(self.writer, store) if writes else None
         self._plans: dict[Any, Plan] = {}
         self._many_keys: dict[tuple[str | None, str, int], None] = {}
 
@@ -199,6 +202,11 @@ class Engine:
         if isinstance(command, Act):
             return await self._act(call, command)
         rules = self.guard.rules(call)
+        self._admit(call, rules, command.resource, type(command).__name__.lower())
+        if self.single is not None and not isinstance(command, Delete):
+            single = self.single.run(call, rules, command)
+            if (outcome := await self._settled(single)) is not None:
+                return outcome
 
         async def work(connection: Connection) -> Outcome:
             unit = Unit(connection, call, rules)
@@ -206,7 +214,7 @@ class Engine:
             outcome.position = await self.writer.finish(unit)
             return outcome
 
-        return await self._write(call, work)
+        return await self._settled(self.store.write(work, deadline=call.deadline))
 
     def _admit(self, call: Call, rules: Rules, resource: str, verb: str) -> None:
         """Ask those to sign in who have not, where no rule lets them do this to any row: it tells of no row."""
@@ -214,7 +222,6 @@ class Engine:
             raise denied(call, self.model.resources[resource], verb)
 
     async def _perform(self, unit: Unit, command: Create | Update | Delete) -> Outcome:
-        self._admit(unit.call, unit.rules, command.resource, type(command).__name__.lower())
         match command:
             case Create():
                 return await self.writer.create(unit, command)
@@ -223,12 +230,13 @@ class Engine:
             case Delete():
                 return await self.writer.delete(unit, command)
 
-    async def _write(self, call: Call, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def _settled(self, write: Awaitable[T]) -> T:
+        """The result of a write that has become durable."""
         try:
-            result = await self.store.write(work, deadline=call.deadline)
+            result = await write
         except (Unavailable, Contended, Interrupted) as error:
             raise store_fault(error) from error
-        if WriteStage in self.store.observers.wanted:
+        if result is not None and WriteStage in self.store.observers.wanted:
             self.store.observers.emit(WriteStage("acknowledged"))
         return result
 
@@ -283,7 +291,7 @@ class Engine:
                 return await self._flush(connection, tx, result, resource, row, select)
 
             try:
-                return await self._write(call, work)
+                return await self._settled(self.store.write(work, deadline=call.deadline))
             except _Stale:
                 await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
         raise Fault("RESOURCE_CONFLICT", "Others keep changing the rows that this depends on.")

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.db.base import Element
-from headwater.engine.compile import Compiler, Scope, Source, is_free
+from headwater.engine.compile import Compiler, Scope, is_free, value_at
 from headwater.engine.order import After, Key, key_columns, order_by
 from headwater.engine.search import finds
 from headwater.ir import expr as e
@@ -139,7 +139,7 @@ class Page:
                 .correlate_except(scope.table)
             )
             if isinstance(self.query.page, Numbered):
-                part = part.offset(self.compiler.bind(_value_at(self.values + 1), NUMBER))
+                part = part.offset(self.compiler.bind(value_at(self.values + 1), NUMBER))
             parts.append(part)
         if len(parts) == 1:
             return parts[0]
@@ -343,7 +343,3 @@ def _key_set(resource: Resource, item: e.Predicate, rest: e.Predicate) -> KeySet
         case e.Related(path=(name, _)) if is_free(item, resource):
             return KeySet(name, item, rest)
     return None
-
-
-def _value_at(index: int) -> Source:
-    return lambda call, values: values[index]

@@ -1,7 +1,7 @@
 """What happens to a row on its way in: defaults, the log's images of it, and the refusals in the client's words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from typeid import TypeID
 
@@ -149,8 +149,8 @@ def dangling_reference(resource: Resource, names: Sequence[str]) -> Fault:
     return Fault("DANGLING_REFERENCE", details[0].message if details else None, details)
 
 
-def raise_duplicate(resource: Resource, constraint: str) -> NoReturn:
-    """Says which fields another row has already, without saying which row."""
+def duplicate(resource: Resource, constraint: str) -> Fault:
+    """The refusal of values that another row has already, without saying which row."""
     fields = next((u.fields for u in resource.uniques if u.name == constraint), ())
     if not fields:
         fields = tuple(
@@ -161,4 +161,4 @@ def raise_duplicate(resource: Resource, constraint: str) -> NoReturn:
     wires = [resource.fields[f].wire for f in fields]
     message = f"Another {resource.singular.replace('_', ' ')} has this {' and '.join(wires)}."
     details = [Detail("RESOURCE_ALREADY_EXISTS", message, field=wire) for wire in wires]
-    raise Fault("RESOURCE_ALREADY_EXISTS", message, details)
+    return Fault("RESOURCE_ALREADY_EXISTS", message, details)

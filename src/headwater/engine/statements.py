@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.db.base import Connection, Dialect, Encode, ReferenceViolation, Row, UniqueViolation
-from headwater.engine.compile import Compiler, Scope
+from headwater.engine.compile import Compiler, Scope, value_at
 from headwater.engine.guard import Rules
 from headwater.engine.plan import Plan, Planner
-from headwater.engine.rows import dangling_reference, entry, logged, raise_duplicate
+from headwater.engine.rows import dangling_reference, duplicate, entry, logged
 from headwater.engine.schema import stored_fields
 from headwater.ir import expr as e
 from headwater.ir.model import Field, Kind, Resource, Type
@@ -48,6 +48,18 @@ class Columns:
     decoders: tuple[Encode | None, ...]
 
     key: str
+
+    def encode(self, values: Mapping[str, Any], chosen: Sequence[int] | None = None) -> list[Any]:
+        """What the driver takes for a row, or for the fields chosen by their places; then their folded forms."""
+        places = range(len(self.fields)) if chosen is None else chosen
+        row, folded = [], []
+        for i in places:
+            found, encode = self.fields[i], self.encoders[i]
+            value = values.get(found.name)
+            row.append(value if value is None or encode is None else encode(value))
+            if found.folded:
+                folded.append(None if value is None else fold_text(value))
+        return row + folded
 
     def decode(self, row: Sequence[Any]) -> dict[str, Any]:
         values = {
@@ -96,7 +108,18 @@ class Statements:
         new: Mapping[str, Any] | None,
     ) -> None:
         """Keep what the log is to tell of a row when the unit is finished."""
-        unit.entries.append(entry(unit.call, resource, self._logged[resource.name], what, old, new))
+        unit.entries.append(self.entry(unit.call, resource, what, old, new))
+
+    def entry(
+        self,
+        call: Call,
+        resource: Resource,
+        what: str,
+        old: Mapping[str, Any] | None,
+        new: Mapping[str, Any] | None,
+    ) -> Entry:
+        """The log's entry for a changed row."""
+        return entry(call, resource, self._logged[resource.name], what, old, new)
 
     def locked(self, statement: sa.Select[Any], table: Any, *, goes: bool = False) -> sa.Select[Any]:
         """Lock the rows that are found. Only a row that `goes` is locked against new references to it: with those,
@@ -161,7 +184,7 @@ class Statements:
         def make() -> Plan:
             compiler = Compiler(self.schema, None)
             table = compiler.alias(target)
-            where = table.c.id == compiler.bind(_value_at(0), ID)
+            where = table.c.id == compiler.bind(value_at(0), ID)
             return self.planner.finish(sa.select(table.c.id).where(where), compiler)
 
         plan = self.plan(("exists", target.name), make)
@@ -175,19 +198,18 @@ class Statements:
             compiler = Compiler(self.schema, None)
             named = {}
             for i, f in enumerate(columns.fields):
-                named[str(f.column)] = compiler.bind(_value_at(i), f.type)
+                named[str(f.column)] = compiler.bind(value_at(i), f.type)
             for f in columns.fields:
                 if f.folded:
-                    named[f.folded] = compiler.bind(_value_at(len(named)), ID)
+                    named[f.folded] = compiler.bind(value_at(len(named)), ID)
             return self.planner.finish(sa.insert(table).values(named), compiler)
 
         plan = self.plan(("insert", resource.name), make)
-        row = [
-            value if (value := values.get(f.name)) is None or encode is None else encode(value)
-            for f, encode in zip(columns.fields, columns.encoders, strict=True)
-        ]
-        row += [_folded(values.get(f.name)) for f in columns.fields if f.folded]
-        await self._guarded(unit, resource, values, plan.sql, plan.parameters(unit.call, row))
+        parameters = plan.parameters(unit.call, columns.encode(values))
+        try:
+            await unit.connection.fetch(plan.sql, parameters)
+        except (UniqueViolation, ReferenceViolation) as error:
+            raise await self.refusal(unit, resource, values, error) from None
 
     async def update(
         self, unit: Unit, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]
@@ -199,21 +221,19 @@ class Statements:
 
         def make() -> Plan:
             compiler = Compiler(self.schema, None)
-            named = {str(columns.fields[i].column): compiler.bind(_value_at(n), columns.fields[i].type)
+            named = {str(columns.fields[i].column): compiler.bind(value_at(n), columns.fields[i].type)
                      for n, i in enumerate(chosen)}  # fmt: skip
             for n, f in enumerate(folded):
-                named[str(f.folded)] = compiler.bind(_value_at(len(chosen) + n), ID)
-            key = compiler.bind(_value_at(len(chosen) + len(folded)), ID)
+                named[str(f.folded)] = compiler.bind(value_at(len(chosen) + n), ID)
+            key = compiler.bind(value_at(len(chosen) + len(folded)), ID)
             return self.planner.finish(sa.update(table).where(table.c.id == key).values(named), compiler)
 
         plan = self.plan(("update", resource.name, chosen), make)
-        row = []
-        for i in chosen:
-            value, encode = values[columns.fields[i].name], columns.encoders[i]
-            row.append(value if value is None or encode is None else encode(value))
-        row += [_folded(values[f.name]) for f in folded]
-        row.append(values["id"])
-        await self._guarded(unit, resource, values, plan.sql, plan.parameters(unit.call, row))
+        parameters = plan.parameters(unit.call, [*columns.encode(values, chosen), values["id"]])
+        try:
+            await unit.connection.fetch(plan.sql, parameters)
+        except (UniqueViolation, ReferenceViolation) as error:
+            raise await self.refusal(unit, resource, values, error) from None
 
     async def clear(self, unit: Unit, resource: Resource, found: Field, ids: list[str]) -> None:
         """Clear a reference in rows that are about to be deleted: the database would refuse rows that refer to each
@@ -244,29 +264,22 @@ class Statements:
                 "RESOURCE_CONFLICT", f"Other rows began to refer to this {resource.singular}."
             ) from None
 
-    async def _guarded(
-        self, unit: Unit, resource: Resource, values: Mapping[str, Any], sql: str, parameters: list[Any]
-    ) -> None:
-        """Run a statement and say in the client's words which constraint it broke."""
-        try:
-            await unit.connection.fetch(sql, parameters)
-        except UniqueViolation as error:
-            raise_duplicate(resource, error.name)
-        except ReferenceViolation as error:
-            named = [
-                f.name
-                for f in resource.fields.values()
-                if f.target and values.get(f.name) is not None
-                and (error.name is None or error.name == f"fk_{resource.table}_{f.column}")
-            ]  # fmt: skip
-            if error.name is None and len(named) > 1:
-                named = [n for n in named if not await self.exists(unit, resource.fields[n], values[n])]
-            raise dangling_reference(resource, named) from None
-
-
-def _value_at(index: int) -> Any:
-    return lambda call, values: values[index]
-
-
-def _folded(value: Any) -> str | None:
-    return None if value is None else fold_text(value)
+    async def refusal(
+        self,
+        unit: Unit,
+        resource: Resource,
+        values: Mapping[str, Any],
+        error: UniqueViolation | ReferenceViolation,
+    ) -> Fault:
+        """Says in the client's words which constraint a row broke."""
+        if isinstance(error, UniqueViolation):
+            return duplicate(resource, error.name)
+        named = [
+            f.name
+            for f in resource.fields.values()
+            if f.target and values.get(f.name) is not None
+            and (error.name is None or error.name == f"fk_{resource.table}_{f.column}")
+        ]  # fmt: skip
+        if error.name is None and len(named) > 1:
+            named = [n for n in named if not await self.exists(unit, resource.fields[n], values[n])]
+        return dangling_reference(resource, named)

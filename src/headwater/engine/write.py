@@ -6,7 +6,7 @@ since a position is drawn only when every lock is held.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -42,6 +42,15 @@ ID = Type(Kind.ID)
 _ALL = Slot(0, many=True)
 
 
+class Trial(NamedTuple):
+    """What a written row must pass: each reference written leads to a row that the caller may see; the rule of the verb
+    and the checks that ask other rows, unless `verb` is None; the locks of the fields written."""
+
+    references: tuple[str, ...]
+    verb: str | None
+    locked: tuple[str, ...]
+
+
 class Writer:
     """Performs commands within a transaction."""
 
@@ -67,48 +76,20 @@ class Writer:
 
     async def create(self, unit: Unit, command: Create) -> Outcome:
         resource = self.model.resources[command.resource]
-        rule = unit.rules.rows(resource, "create")
-        if rule == e.FALSE:
-            raise denied(unit.call, resource, "create")
-        values = new_values(resource, command.values, unit.call)
-        set_stamps(self._stamps[resource.name], None, values, unit.call)
-        self._check_locks_folded(unit, resource, command.values)
-        self._check_row(resource, values, unit.call)
-        self.stage("checked")
+        values, given = self.new_row(unit.call, unit.rules, resource, command)
         await self.statements.insert(unit, resource, values)
         await self.cycles.check(unit, resource, None, values)
         self.stage("written")
-        given = tuple(n for n in command.values if n in resource.fields)
         outcome = await self.read_back(unit, resource, values, "create", given, command.select)
         self.statements.note(unit, resource, "created", None, values)
         return outcome
 
     async def update(self, unit: Unit, command: Update) -> Outcome:
         resource = self.model.resources[command.resource]
-        given = dict(command.values)
-        if command.replace:
-            given = replacement(resource, given)
-        rewrite = command.rewrite
-        if rewrite is None:
-            old = await self.load(unit, resource, command.key, "update", tuple(given))
-            expect(resource, old, command.expected)
-        else:
-            writing = (*given, *(name for name in rewrite.writes if name not in given))
-            old, row = await self._load(unit, resource, command.key, "update", writing, rewrite.shows)
-            expect(resource, old, command.expected)
-            given |= rewrite.apply(row)
-        values = dict(old)
-        for name, value in given.items():
-            values[name] = value.apply(old[name]) if isinstance(value, Merge) else value
-        changed = tuple(name for name in given if values[name] != old[name])
+        old, given = await self.given(unit, resource, command, lock=True)
+        values, changed = self.new_version(unit.call, resource, old, given)
         if not changed:
             return await self.read_back(unit, resource, values, None, (), command.select)
-        self._check_changes(resource, old, values, changed)
-        set_stamps(self._stamps[resource.name], old, values, unit.call)
-        values["version"] = old["version"] + 1
-        if "updated_at" in resource.fields:
-            values["updated_at"] = unit.call.now
-        self._check_row(resource, values, unit.call)
         await self.statements.update(unit, resource, old, values)
         await self.cycles.check(unit, resource, old, values)
         self.stage("written")
@@ -132,6 +113,63 @@ class Writer:
         self.stage("logged")
         return position
 
+    # -- what is to be written ------------------------------------------------------------------------------
+
+    def new_row(
+        self, call: Call, rules: Rules, resource: Resource, command: Create
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """All values of a new row, checked as far as they tell by themselves, and the names of those given.
+
+        Raises Fault: INSUFFICIENT_PERMISSIONS, RULE_VIOLATION.
+        """
+        if rules.rows(resource, "create") == e.FALSE:
+            raise denied(call, resource, "create")
+        values = new_values(resource, command.values, call)
+        set_stamps(self._stamps[resource.name], None, values, call)
+        self._check_locks_folded(call, rules, resource, command.values)
+        self._check_row(resource, values, call)
+        self.stage("checked")
+        return values, tuple(n for n in command.values if n in resource.fields)
+
+    async def given(
+        self, unit: Unit, resource: Resource, command: Update, *, lock: bool
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The old row, as `load` finds it, and the values that an update gives it. Raises as `load` and `expect`."""
+        given = dict(command.values)
+        if command.replace:
+            given = replacement(resource, given)
+        rewrite = command.rewrite
+        if rewrite is None:
+            old, _ = await self._load(unit, resource, command.key, "update", tuple(given), lock=lock)
+            expect(resource, old, command.expected)
+        else:
+            writing = (*given, *(name for name in rewrite.writes if name not in given))
+            shows = rewrite.shows
+            old, row = await self._load(unit, resource, command.key, "update", writing, shows, lock=lock)
+            expect(resource, old, command.expected)
+            given |= rewrite.apply(row)
+        return old, given
+
+    def new_version(
+        self, call: Call, resource: Resource, old: Mapping[str, Any], given: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """All values of the row as it is to become, checked, and the names of those that change; none: as it was.
+
+        Raises Fault: RULE_VIOLATION, FORBIDDEN_TRANSITION.
+        """
+        values = dict(old)
+        for name, value in given.items():
+            values[name] = value.apply(old[name]) if isinstance(value, Merge) else value
+        changed = tuple(name for name in given if values[name] != old[name])
+        if changed:
+            self._check_changes(resource, old, values, changed)
+            set_stamps(self._stamps[resource.name], old, values, call)
+            values["version"] = old["version"] + 1
+            if "updated_at" in resource.fields:
+                values["updated_at"] = call.now
+            self._check_row(resource, values, call)
+        return values, changed
+
     # -- reading within the transaction ---------------------------------------------------------------------
 
     async def load(
@@ -151,10 +189,12 @@ class Writer:
         verb: str,
         writing: tuple[str, ...],
         shows: tuple[str, ...] = (),
+        *,
+        lock: bool = True,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The old row, and the JSON form of some of its fields as the caller may see them. Raises as `load` does."""
         locked = tuple(n for n in writing if unit.rules.unlocked(resource, n) != e.TRUE)
-        plan = self.load_plan(resource, unit.rules, verb, locked, lock=True, shows=shows)
+        plan = self.load_plan(resource, unit.rules, verb, locked, lock=lock, shows=shows)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
         old = self.judge(unit.call, resource, key, verb, locked, rows)
         self.stage("checked")
@@ -217,57 +257,83 @@ class Writer:
         written: tuple[str, ...],
         select: Select,
     ) -> Outcome:
-        """The new row as the caller may see it, after judging it: the verb's rule, the locks of the fields written,
-        that each reference written leads to a row that the caller may see, and the checks that ask other rows."""
-        rules = unit.rules
-        key = str(values["id"])
-        locked = tuple(n for n in written if rules.unlocked(resource, n) not in (e.TRUE, e.FALSE))
-        references = tuple(n for n in written if resource.fields[n].target and values[n] is not None)
+        """The new row as the caller may see it, after judging it.
+
+        Raises Fault: INSUFFICIENT_PERMISSIONS, RULE_VIOLATION, DANGLING_REFERENCE.
+        """
+        trial = self.trial(unit.rules, resource, values, verb, written)
         bound: list[Any] = []
-        query = Query(resource.name, key=key, select=select)
+        query = Query(resource.name, key=str(values["id"]), select=select)
         question = shape(query, bound)
 
         def make() -> Plan:
-            compiler = Compiler(self.schema, rules)
+            compiler = Compiler(self.schema, unit.rules)
             table = compiler.alias(resource)
-            scope = Scope(resource, table)
-            row = self.planner.object(compiler, scope, slotted(query).select)
-            flags = [table.c.version, self._flag(compiler, rules.rows(resource, "read"), scope)]
-            if verb is not None:
-                flags.append(self._flag(compiler, rules.rows(resource, verb), scope))
-                flags += [self._flag(compiler, c.holds, scope) for c in self._asking_checks(resource)]
-            flags += [self._flag(compiler, rules.unlocked(resource, n), scope) for n in locked]
-            for name in references:
-                target = self.model.resources[str(resource.fields[name].target)]
-                there = compiler.alias(target)
-                visible = compiler.visible(Scope(target, there))
-                reference = table.c[str(resource.fields[name].column)]
-                found = sa.exists().where(there.c.id == reference, *visible)
-                flags.append(sa.case((found, sa.literal_column("1")), else_=sa.literal_column("0")))
+            columns = self.judged(compiler, Scope(resource, table), trial, slotted(query).select)
             where = table.c.id == compiler.bind(lambda call, vs: vs[0], ID, "key")
-            columns = [row.label("row"), *(f.label(f"f{i}") for i, f in enumerate(flags))]
             return self.planner.finish(sa.select(*columns).where(where), compiler)
 
-        plan = self.statements.plan(("back", question, rules.number, verb, locked, references), make)
+        plan = self.statements.plan(("back", question, unit.rules.number, trial), make)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound))
-        row, version, readable, *flags = rows[0]
-        # Before the rules, which may ask the row that is referred to: a hidden one answers as if it were not there.
-        led = flags[len(flags) - len(references) :]
-        dangling = [name for name, found in zip(references, led, strict=True) if not found]
+        return self.verdict(unit.call, resource, str(values["id"]), trial, rows[0])
+
+    def trial(
+        self,
+        rules: Rules,
+        resource: Resource,
+        values: Mapping[str, Any],
+        verb: str | None,
+        written: tuple[str, ...],
+    ) -> "Trial":
+        """What a new row is to be asked when these fields of it were written."""
+        locked = tuple(n for n in written if rules.unlocked(resource, n) not in (e.TRUE, e.FALSE))
+        references = tuple(n for n in written if resource.fields[n].target and values[n] is not None)
+        return Trial(references, verb, locked)
+
+    def judged(self, compiler: Compiler, scope: Scope, trial: "Trial", select: Select) -> list[Any]:
+        """The row as the caller may see it, its version, whether they may, and whether it passes its trial: columns
+        that `verdict` reads."""
+        resource, rules = scope.resource, compiler.rules
+        assert rules is not None
+        flags = [self._flag(compiler, rules.rows(resource, "read"), scope)]
+        for name in trial.references:
+            target = self.model.resources[str(resource.fields[name].target)]
+            there = compiler.alias(target)
+            visible = compiler.visible(Scope(target, there))
+            reference = scope.table.c[str(resource.fields[name].column)]
+            found = sa.exists().where(there.c.id == reference, *visible)
+            flags.append(sa.case((found, sa.literal_column("1")), else_=sa.literal_column("0")))
+        if trial.verb is not None:
+            flags.append(self._flag(compiler, rules.rows(resource, trial.verb), scope))
+            flags += [self._flag(compiler, c.holds, scope) for c in self._asking_checks(resource)]
+        flags += [self._flag(compiler, rules.unlocked(resource, n), scope) for n in trial.locked]
+        row = self.planner.object(compiler, scope, select)
+        return [
+            row.label("hw_row"),
+            scope.table.c.version.label("hw_version"),
+            *(flag.label(f"hw_f{i}") for i, flag in enumerate(flags)),
+        ]
+
+    def verdict(self, call: Call, resource: Resource, key: str, trial: "Trial", columns: Row) -> Outcome:
+        """The outcome of a write from the columns of `judged`. Raises Fault as `read_back` does."""
+        row, version, readable, *flags = columns
+        # First of all, since a rule that looks through a reference would otherwise tell whether it leads to a hidden
+        # row or to none.
+        dangling = [name for name, found in zip(trial.references, flags, strict=False) if not found]
         if dangling:
             raise dangling_reference(resource, dangling)
-        if verb is not None:
+        flags = flags[len(trial.references) :]
+        if trial.verb is not None:
             allowed, *flags = flags
             if not allowed:
-                raise denied(unit.call, resource, verb)
+                raise denied(call, resource, trial.verb)
             for check in self._asking_checks(resource):
                 holds, *flags = flags
                 if not holds:
                     raise violation([(check.message, check.fields)], resource)
-        for name in locked:
-            writable, *flags = flags
+        for name, writable in zip(trial.locked, flags, strict=True):
             if not writable:
-                raise denied(unit.call, resource, verb or "update", (resource.fields[name].wire,))
+                raise denied(call, resource, trial.verb or "update", (resource.fields[name].wire,))
         return Outcome(key, row if readable else None, version=version, returned=bool(readable))
 
     async def show(self, unit: Unit, resource: Resource, keys: list[str], select: Select) -> list[str]:
@@ -296,10 +362,10 @@ class Writer:
 
     # -- checks ---------------------------------------------------------------------------------------------
 
-    def _check_locks_folded(self, unit: Unit, resource: Resource, given: Iterable[str]) -> None:
-        forbidden = [n for n in given if unit.rules.unlocked(resource, n) == e.FALSE]
+    def _check_locks_folded(self, call: Call, rules: Rules, resource: Resource, given: Iterable[str]) -> None:
+        forbidden = [n for n in given if rules.unlocked(resource, n) == e.FALSE]
         if forbidden:
-            raise denied(unit.call, resource, "create", tuple(resource.fields[n].wire for n in forbidden))
+            raise denied(call, resource, "create", tuple(resource.fields[n].wire for n in forbidden))
 
     def _check_row(self, resource: Resource, values: Mapping[str, Any], call: Call) -> None:
         broken = [

@@ -23,9 +23,12 @@ from headwater.db.base import Connection, Dialect, Row, Store
 from headwater.ir.model import Kind, Type
 
 TEXT, TIME, NUMBER, DOCUMENT = Type(Kind.ID), Type(Kind.DATETIME), Type(Kind.INTEGER), Type(Kind.JSON)
-COLUMNS = (
-    "at", "type", "resource", "row_id", "version", "actor", "organisation", "request_id", "before", "after",
-)  # fmt: skip
+COLUMNS = {
+    "at": TIME, "type": TEXT, "resource": TEXT, "row_id": TEXT, "version": NUMBER, "actor": TEXT,
+    "organisation": TEXT, "request_id": TEXT, "before": DOCUMENT, "after": DOCUMENT,
+}  # fmt: skip
+"""The columns besides the position, in the order of `Log.row`."""
+NULLABLE = ("actor", "organisation", "before", "after")
 CHUNKS = (100, 10, 1)
 """How many entries one statement writes."""
 _encode = msgspec.json.Encoder().encode
@@ -66,16 +69,7 @@ def table(metadata: sa.MetaData, dialect: Dialect) -> sa.Table:
         "hw_log",
         metadata,
         sa.Column("position", column(NUMBER), sa.Identity(always=False, cache=1), primary_key=True),
-        sa.Column("at", column(TIME), nullable=False),
-        sa.Column("type", column(TEXT), nullable=False),
-        sa.Column("resource", column(TEXT), nullable=False),
-        sa.Column("row_id", column(TEXT), nullable=False),
-        sa.Column("version", column(NUMBER), nullable=False),
-        sa.Column("actor", column(TEXT)),
-        sa.Column("organisation", column(TEXT)),
-        sa.Column("request_id", column(TEXT), nullable=False),
-        sa.Column("before", column(DOCUMENT)),
-        sa.Column("after", column(DOCUMENT)),
+        *(sa.Column(name, column(type), nullable=name in NULLABLE) for name, type in COLUMNS.items()),
         sa.Index("ix_hw_log_row", "resource", "row_id", "position"),
     )
 
@@ -104,13 +98,14 @@ class Log:
         position, done = 0, 0
         while done < len(entries):
             size = next(size for size in CHUNKS if size <= len(entries) - done)
-            parameters = [p for entry in entries[done : done + size] for p in self._row(entry)]
+            parameters = [p for entry in entries[done : done + size] for p in self.row(entry)]
             rows = await connection.fetch(self._inserts[size], parameters)
             position = max(row[0] for row in rows)
             done += size
         return position
 
-    def _row(self, entry: Entry) -> tuple[Any, ...]:
+    def row(self, entry: Entry) -> tuple[Any, ...]:
+        """What the driver takes for `COLUMNS`."""
         return (
             self._time(entry.at),
             entry.type,
