@@ -101,7 +101,7 @@ class Page:
         if self.after is not None:
             rows = rows.where(sa.or_(*(sa.and_(*ranged) for ranged in self._ranges(columns))))
         if isinstance(self.query.page, Numbered):
-            rows = rows.offset(self.compiler.bind(_value_at(self.values + 1), NUMBER))
+            rows = rows.offset(self.compiler.bind(value_at(self.values + 1), NUMBER))
         return self._named(rows, "c")
 
     def _found(self) -> sa.CTE:
