@@ -57,6 +57,8 @@ class Asker:
         if draw.random() < 0.25:
             return Request("QUERY", path, self.document(asked))
         wanted = self._filters(asked)
+        if sought := self._sought(asked):
+            wanted.append(("q", sought))
         wanted += self._summary(asked) if draw.random() < 0.25 else self._rows(asked)
         return Request("GET", path + self._query(wanted))
 
@@ -122,6 +124,15 @@ class Asker:
                 operator, value = self.operation(target, found)
                 wanted.append((path if operator == "eq" else f"{path}[{operator}]", _text(value)))
         return wanted
+
+    def _sought(self, resource: Resource) -> str | None:
+        """Something to search for: a part of a text that some row has."""
+        fields = [f for f in resource.fields.values() if f.searchable]
+        if not fields or self.draw.random() > 0.2:
+            return None
+        text = str(self.values(resource, self.draw.choice(fields)))
+        start = self.draw.randrange(2)
+        return text[start : start + self.draw.choice([1, 3, 40])].strip(' "') or "comp"
 
     def _sorts(self, resource: Resource) -> list[str]:
         kinds = frozenset(Kind) - UNSORTED
@@ -190,6 +201,8 @@ class Asker:
         body: dict[str, Any] = {"filter": self.tree(resource, 2), "limit": self.draw.choice([2, 5, 50])}
         if sorts := self._sorts(resource):
             body["sort"] = sorts
+        if sought := self._sought(resource):
+            body["q"] = sought
         if resource.relations and self.draw.random() < 0.5:
             relation = self.draw.choice(list(resource.relations.values()))
             target = self.model.resources[relation.target]

@@ -1,0 +1,456 @@
+"""Who may do what in the demo product: each route, as each kind of caller, on rows of each kind.
+
+What is expected is written down here by hand, and worked out from nothing that the product declares. A route that the
+tables do not know fails the test: say there who may use it.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from headwater.engine.schema import Schema
+from headwater.http.routes import Route
+from headwater.testing import Client, client
+from headwater_products.demo import app as demo
+from tests.spec.production import Row, new_row
+from tests.spec.worlds import become
+
+# -- the tables -----------------------------------------------------------------------------------------------
+#
+# anybody     who has signed in
+# member      has a role in the row's project: crew, or client reviewer
+# crew        is a manager or artist of the project
+# manager     supervises or coordinates it
+# supervisor  supervises it
+# own         the row is about them: their profile, membership, task or hours
+# reviewing   is the task's reviewer
+#
+# All words of one alternative must hold. Admins may do everything; what is not here, nobody else.
+
+WHO: dict[str, dict[str, str]] = {
+    "people": {"read": "anybody"},
+    "projects": {"read": "member", "update": "manager", "replace": "manager"},
+    "memberships": {
+        "read": "crew | own",
+        "create": "manager",
+        "update": "manager",
+        "replace": "manager",
+        "delete": "manager",
+    },
+    "sequences": {"read": "member", "create": "manager", "update": "manager", "replace": "manager"},
+    "shots": {"read": "member", "create": "manager", "update": "manager", "replace": "manager"},
+    "tasks": {
+        "read": "member",
+        "create": "manager",
+        "update": "manager",
+        "update status": "manager | own crew",
+        "replace": "manager",
+        "submit": "manager | own crew",
+        "approve": "supervisor | reviewing crew",
+        "request_revision": "supervisor | reviewing crew",
+    },
+    "time-logs": {
+        "read": "crew",
+        "create": "manager | own crew",
+        "update": "manager | own crew",
+        "replace": "manager | own crew",
+        "delete": "own crew",
+    },
+}
+"""`update status` is for the status alone, where it differs from `update`."""
+
+SHOWN = {"tasks": {"bid": "manager", "spent": "crew", "reviewNote": "crew"}}
+"""Fields that are null to everybody else."""
+
+OPEN: dict[tuple[str, str], int | tuple[int, int]] = {
+    ("GET", "/"): 200,
+    ("GET", "/api/v1"): 200,
+    ("POST", "/api/v1/auth/login"): 400,
+    ("POST", "/api/v1/auth/refresh"): 400,
+    ("POST", "/api/v1/auth/logout"): (401, 204),
+    ("GET", "/api/v1/users/me"): (401, 200),
+    ("GET", "/.well-known/jwks.json"): 200,
+    ("GET", "/health/live"): 200,
+    ("GET", "/health/ready"): 200,
+    ("GET", "/errors"): 200,
+    ("GET", "/errors/{code}"): 404,
+    ("GET", "/api/openapi.json"): 200,
+    ("GET", "/api/v1/openapi.json"): 200,
+}
+"""What is about no row: the status for all, or for who has not signed in and for who has; without a body."""
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "people": {"name": "Changed"},
+    "projects": {"name": "Changed"},
+    "memberships": {"role": "coordinator"},
+    "sequences": {"description": "Changed"},
+    "shots": {"handles": 3},
+    "tasks": {
+        "status": "revision",
+        "title": "Changed",
+        "description": "Changed",
+        "department": "roto",
+        "priority": 1,
+        "bid": "9.00",
+        "start": "2026-05-05",
+        "deadline": "2026-05-06T00:00:00Z",
+        "reviewNote": "Changed",
+        "artistId": None,
+        "reviewerId": None,
+        "shotId": None,
+    },
+    "time-logs": {"hours": "3.00"},
+}
+"""What is changed in a row, each field by itself."""
+
+# -- the callers, and the rows --------------------------------------------------------------------------------
+
+ROLES = {"artist": "artist", "supervisor": "supervisor", "client": "client_reviewer"}
+CALLERS = ("anonymous", "guest", "artist", "other", "supervisor", "client", "editor", "admin")
+"""`guest` has signed in and takes part in nothing, `other` in another project. `editor` has the most powerful role
+beside admin."""
+THIRD, SPARE = "user_00000000000000000000000001", "user_00000000000000000000000002"
+HERE, HIDDEN = "SWA", "HID"
+
+
+@dataclass
+class Studio:
+    """Two projects, of which one is everybody's and the other is nobody's, with the same rows in each."""
+
+    ids: dict[str, str]
+    rows: dict[str, dict[str, Row]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rows = {
+            n: {} for n in ("Person", "Project", "Membership", "Sequence", "Shot", "Task", "TimeLog")
+        }
+        for name, id in {**self.ids, "third": THIRD, "spare": SPARE}.items():
+            self.rows["Person"][id] = {**new_row("Person", 0, {"name": name, "login": name}), "id": id}
+        members = {
+            HERE: {THIRD: "coordinator"} | {self.ids[name]: role for name, role in ROLES.items()},
+            HIDDEN: {THIRD: "coordinator"},
+            "NRT": {self.ids["other"]: "artist"},
+        }
+        for project, joined in members.items():
+            self._add("Project", code=project, name=project)
+            for person, role in joined.items():
+                self._add("Membership", project=project, person=person, role=role)
+        for project in (HERE, HIDDEN):
+            sequence = self._add("Sequence", project=project, code="SQ")
+            shot = self._add("Shot", project=project, sequence=sequence, code="SH", frame_in=1, frame_out=2)
+            work = {
+                "project": project,
+                "shot": shot,
+                "title": "Comp",
+                "department": "fx",
+                "status": "submitted",
+            }
+            work |= {"bid": Decimal("2.00"), "review_note": "Edges"}
+            for person in (THIRD, *self.ids.values()):
+                task = self._add("Task", **work, artist=person)
+                self._add("TimeLog", task=task, person=person, date=date(2026, 3, 2), hours=Decimal("1.00"))
+                if person != THIRD:
+                    self._add("Task", **work, artist=THIRD, reviewer=person)
+
+    def _add(self, name: str, /, **values: Any) -> str:
+        row = new_row(name, len(self.rows[name]), values)
+        self.rows[name][row["id"]] = row
+        return str(row["id"])
+
+    def project(self, name: str, row: Row) -> str | None:
+        match name:
+            case "Person":
+                return None
+            case "TimeLog":
+                return str(self.rows["Task"][row["task"]]["project"])
+        return str(row["code"] if name == "Project" else row["project"])
+
+    def concerns(self, name: str, row: Row, person: str | None) -> bool:
+        """Whether a row is one to ask about as a person: in these projects, and theirs or the third's."""
+        owner = row.get("artist") or row.get("person") or (row["id"] if name == "Person" else THIRD)
+        return (
+            self.project(name, row) in (None, HERE, HIDDEN)
+            and owner in (person, THIRD)
+            and row.get("reviewer") in (None, person)
+        )
+
+    def words(self, caller: str, name: str, row: Row) -> set[str]:
+        """What a caller is to a row, in the words of the tables."""
+        person = self.ids.get(caller)
+        if person is None:
+            return set()
+        found = {"anybody"}
+        project = self.project(name, row)
+        for role in (
+            m["role"]
+            for m in self.rows["Membership"].values()
+            if m["person"] == person and m["project"] == project
+        ):
+            found |= {
+                "coordinator": {"member", "crew", "manager"},
+                "supervisor": {"member", "crew", "manager", "supervisor"},
+                "artist": {"member", "crew"},
+                "client_reviewer": {"member"},
+            }[role]
+        if person in (row.get("artist"), row.get("person"), row["id"]):
+            found.add("own")
+        if row.get("reviewer") == person:
+            found.add("reviewing")
+        return found
+
+    def may(self, caller: str, verb: str, name: str, row: Row) -> bool:
+        return caller == "admin" or meets(WHO[PATHS[name]].get(verb, ""), self.words(caller, name, row))
+
+    def seen(self, caller: str, name: str) -> set[str]:
+        return {id for id, row in self.rows[name].items() if self.may(caller, "read", name, row)}
+
+
+def meets(table: str, words: set[str]) -> bool:
+    return any(set(alternative.split()) <= words for alternative in table.split("|") if alternative.strip())
+
+
+PATHS = {resource.name: resource.path for resource in demo.model.resources.values() if resource.exposed}
+TABLE = list(demo.route_table())
+
+
+# -- what each route is asked -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Matrix:
+    """One studio, its callers, and whatever did not go as expected."""
+
+    studio: Studio
+    callers: dict[str, Client]
+    wrong: list[str] = field(default_factory=list)
+    cells: int = 0
+
+    async def ask(self, caller: str, method: str, path: str, expected: int, body: Any = None) -> Any:
+        """The answer, if it is as expected and shows anything."""
+        self.cells += 1
+        reply = await self.callers[caller].request(method, path, body)
+        if reply.status != expected:
+            self.wrong.append(
+                f"{caller}: {method} {path} {body}: {reply.status}, not {expected}: {reply.body!r}"
+            )
+            return None
+        return reply.json() if reply.status == 200 else None
+
+    async def reading(self, caller: str, route: Route) -> None:
+        """A list, a search or one row: what may be seen is there, and nothing else."""
+        name = route.facts["resource"]
+        signed_in = caller != "anonymous"
+        match route.facts["operation"]:
+            case "list" | "search":
+                found = await self._listed(caller, route.method, route.template, 200 if signed_in else 401)
+                self._same(caller, route, found, self.studio.seen(caller, name), PATHS[name])
+                if found and route.method == "GET":
+                    await self._counted(caller, route.template, name)
+            case "related":
+                relation = demo.model.resources[name].relations[route.facts["relation"]]
+                for id, _ in self._rows(name, caller):
+                    visible = id in self.studio.seen(caller, name)
+                    status = 401 if not signed_in else 200 if visible else 404
+                    found = await self._listed(caller, route.method, route.template.format(id=id), status)
+                    behind = {
+                        other
+                        for other in self.studio.seen(caller, relation.target)
+                        if self.studio.rows[relation.target][other][relation.field] == id
+                    }
+                    self._same(caller, route, found, behind, PATHS[relation.target])
+            case "read":
+                for id, row in self._rows(name, caller):
+                    may = self.studio.may(caller, "read", name, row)
+                    status = 401 if not signed_in else 200 if may else 404
+                    found = await self.ask(caller, "GET", route.template.format(id=id), status)
+                    self._masked(caller, PATHS[name], [found["data"]] if found else [])
+
+    async def _listed(self, caller: str, method: str, path: str, status: int) -> list[Row] | None:
+        body = None if method == "GET" else {"limit": 100}
+        path = f"{path}?limit=100" if method == "GET" else path
+        found = await self.ask(caller, method, path, status, body)
+        return None if found is None else found["data"]
+
+    async def _counted(self, caller: str, path: str, name: str) -> None:
+        """Hidden rows are in no total and in no sum, and cannot be found by name."""
+        seen = self.studio.seen(caller, name)
+        summed = await self.ask(caller, "GET", f"{path}?aggregate=count", 200)
+        paged = await self.ask(caller, "GET", f"{path}?page=1&perPage=1", 200)
+        named = await self.ask(
+            caller, "GET", f"{path}?id[in]={','.join(self.studio.rows[name])}&limit=100", 200
+        )
+        searched = any(field.searchable for field in demo.model.resources[name].fields.values())
+        for text in ("comp", "third", HERE.lower()) if searched else ():
+            found = await self.ask(caller, "GET", f"{path}?q={text}&limit=100", 200)
+            if hidden := {row["id"] for row in found["data"]} - seen:
+                self.wrong.append(f"{caller}: {path} finds {hidden} by {text}")
+        counts = summed["data"]["count"], paged["meta"]["pagination"]["total"], len(named["data"])
+        if counts != (len(seen),) * 3:
+            self.wrong.append(f"{caller}: {path} counts {counts}, not {len(seen)}")
+
+    def _same(self, caller: str, route: Route, found: list[Row] | None, seen: set[str], path: str) -> None:
+        if found is None:
+            return
+        self._masked(caller, path, found)
+        ids = {row["id"] for row in found}
+        if ids != seen:
+            self.wrong.append(
+                f"{caller}: {route.method} {route.template}: too many {ids - seen}, missing {seen - ids}"
+            )
+
+    def _masked(self, caller: str, path: str, rows: list[Row]) -> None:
+        name = next(name for name, at in PATHS.items() if at == path)
+        for row in rows:
+            words = self.studio.words(caller, name, self.studio.rows[name][row["id"]])
+            for member, table in SHOWN.get(path, {}).items():
+                shown = caller == "admin" or meets(table, words)
+                if (row[member] is not None) is not shown:
+                    self.wrong.append(
+                        f"{caller}: {path} {member} is {row[member]}, which may be seen: {shown}"
+                    )
+
+    async def writing(self, caller: str, route: Route, reset: Callable[[], Any]) -> None:
+        """A write of each row, or of new ones. What is refused changes nothing."""
+        name, verb = route.facts["resource"], route.facts.get("action") or route.facts["operation"]
+        for path, row, body, verb_of in self._writes(name, verb, route, caller):
+            may = self.studio.may(caller, verb_of, name, row)
+            if caller == "anonymous":
+                status = 401
+            elif verb == "create":
+                status = self._created(caller, name, row, may)
+            elif not self.studio.may(caller, "read", name, row):
+                status = 404
+            elif not may:
+                status = 403
+            elif verb == "delete":
+                held = name == "Person" and any(
+                    log["person"] == row["id"] for log in self.studio.rows["TimeLog"].values()
+                )
+                status = 409 if held else 204
+            else:
+                status = 200
+            before = await self._position()
+            await self.ask(caller, route.method, path, status, body)
+            changed = await self._position() != before
+            if changed and status >= 300:
+                self.wrong.append(f"{caller}: {route.method} {path} is refused, and changes something")
+            if changed:
+                await reset()
+
+    def _created(self, caller: str, name: str, row: Row, may: bool) -> int:
+        if may:
+            return 201
+        if not WHO[PATHS[name]].get("create"):
+            return 403
+        parent = ("Task", row["task"]) if name == "TimeLog" else ("Project", row["project"])
+        return 403 if parent[1] in self.studio.seen(caller, parent[0]) else 422
+
+    def _writes(self, name: str, verb: str, route: Route, caller: str) -> Iterator[tuple[str, Row, Any, str]]:
+        """Paths, what is written there, and in what body; last the word of the table."""
+        resource = demo.model.resources[name]
+        if verb == "create":
+            for row, body in self._new(name, caller):
+                yield route.template, row, body, verb
+            return
+        for id, row in self._rows(name, caller):
+            path = route.template.format(id=id)
+            if verb == "update":
+                for member, value in CHANGES[PATHS[name]].items():
+                    special = f"update {member}"
+                    yield path, row, {member: value}, special if special in WHO[PATHS[name]] else verb
+            elif verb == "replace":
+                written = (
+                    f for f in resource.fields.values() if f.column and not (f.read_only or f.internal)
+                )
+                body = {f.wire: row[f.name] for f in written if f.column != "id"}
+                member, value = list(CHANGES[PATHS[name]].items())[-1]
+                yield path, row, {**json.loads(json.dumps(body, default=str)), member: value}, verb
+            else:
+                yield path, row, {"note": "Well"} if verb in ("approve", "request_revision") else None, verb
+
+    def _new(self, name: str, caller: str) -> Iterator[tuple[Row, Any]]:
+        """New rows, here and where nobody may look, of the caller and of the third."""
+        own = self.studio.ids.get(caller, SPARE)
+        none: Row = {"id": "new"}
+        if name == "Person":
+            yield none, {"name": "New", "login": "new"}
+        elif name == "Project":
+            yield {**none, "code": "NEW"}, {"code": "NEW", "name": "New"}
+        for project in (HERE, HIDDEN) if name not in ("Person", "Project") else ():
+            row = {**none, "project": project}
+            named = {"projectId": project}
+            sequence = next(id for id, s in self.studio.rows["Sequence"].items() if s["project"] == project)
+            match name:
+                case "Membership":
+                    yield row, {**named, "personId": SPARE, "role": "artist"}
+                case "Sequence":
+                    yield row, {**named, "code": "NEW"}
+                case "Shot":
+                    yield row, {**named, "sequenceId": sequence, "code": "NEW", "frameOut": 2000}
+                case "Task":
+                    for artist in (own, THIRD):
+                        body = {**named, "title": "New", "department": "fx", "artistId": artist}
+                        yield {**row, "artist": artist}, body
+                case "TimeLog":
+                    tasks = self.studio.rows["Task"]
+                    task = next(id for id, t in tasks.items() if t["project"] == project)
+                    for person in (own, THIRD):
+                        body = {"taskId": task, "personId": person, "date": "2026-03-03", "hours": "1"}
+                        yield {**none, "task": task, "person": person}, body
+                case _:
+                    raise AssertionError(f"say here what a new {name} is made of")
+
+    def _rows(self, name: str, caller: str) -> list[tuple[str, Row]]:
+        person = self.studio.ids.get(caller)
+        return [
+            (id, row) for id, row in self.studio.rows[name].items() if self.studio.concerns(name, row, person)
+        ]
+
+    async def _position(self) -> int:
+        store = self.callers["admin"].running.store
+        rows = await store.read("SELECT coalesce(max(position), 0) FROM hw_log", [])
+        return int(rows[0][0])
+
+
+async def test_each_route_is_open_to_whom_the_tables_say(store_url: str) -> None:
+    known = {route.facts["resource"] for route in TABLE if route.facts}
+    assert known == {name for name, path in PATHS.items() if path in WHO and path in CHANGES}
+    unknown = {(route.method, route.template) for route in TABLE if not route.facts} ^ OPEN.keys()
+    assert not unknown, "routes that are not in the tables, or no longer there"
+    async with client(demo, database_url=store_url) as visitor:
+        callers = {"anonymous": visitor}
+        for name in CALLERS[1:]:
+            role = name if name in ("editor", "admin") else "user"
+            callers[name] = await visitor.sign_up(name, role)
+        studio = Studio({name: str(caller.id) for name, caller in callers.items() if caller.id})
+        store = visitor.running.store
+        schema = Schema(demo.model, store.dialect)
+
+        async def reset() -> None:
+            await become(store, schema, studio.rows)
+
+        await reset()
+        matrix = Matrix(studio, callers)
+        reading = {"list", "search", "related", "read"}
+        routes = [route for route in TABLE if route.facts]
+        for caller in CALLERS:
+            for route in routes:
+                if route.facts["operation"] in reading:
+                    await matrix.reading(caller, route)
+            for route in routes:
+                if route.facts["operation"] not in reading:
+                    await matrix.writing(caller, route, reset)
+        callers["leaver"] = await visitor.sign_up("leaver")
+        for route in TABLE:
+            if not route.facts:
+                expected = OPEN[route.method, route.template]
+                for place, caller in enumerate(
+                    ("anonymous", "leaver" if "logout" in route.name else "guest")
+                ):
+                    status = expected if isinstance(expected, int) else expected[place]
+                    await matrix.ask(caller, route.method, route.template, status)
+    assert matrix.cells > 1500, matrix.cells
+    assert not matrix.wrong, "\n".join(matrix.wrong)
