@@ -15,7 +15,7 @@ from rich.table import Table
 from headwater.app import App
 from headwater.base.config import Config, ConfigError
 from headwater.base.errors import DeclarationError, Fault
-from headwater.cli import apps, project
+from headwater.cli import apps, project, reviewing
 from headwater.db.base import StoreError
 from headwater.engine import migrate as migrations
 from headwater.http.server import serve as serve_application
@@ -271,6 +271,34 @@ def openapi(
             f"{out} cannot be written: {error.strerror}.", mend="name a file in a folder that exists."
         ) from None
     typer.echo(f"wrote {out}")
+
+
+@cli.command(
+    epilog=ending(
+        "headwater check",
+        "headwater check --app shop:app --strict",
+        "headwater check --json | jq .findings",
+        "headwater check --rules",
+        exits="Exit codes: 0 no error was found (with --strict: nothing was found), 1 something was found, 2 the "
+        "command line is wrong.",
+    )
+)
+def check(
+    app: Target = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings too.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules, and review nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Review the declarations against the guidelines of docs/standards.md.
+
+    What is meant so is accepted beside the class, with a reason:
+    `accept(Task, "unindexed-sort", "start", because="...")`.
+    """
+    if rules:
+        reviewing.list_rules(as_json=as_json)
+        return
+    found = reviewing.findings(apps.find(app)[0])
+    raise typer.Exit(reviewing.report(found, strict=strict, as_json=as_json))
 
 
 @cli.command()

@@ -24,7 +24,18 @@ from headwater.declare.fields import (
 )
 from headwater.declare.model import build
 from headwater.declare.resource import Resource
-from headwater.declare.rules import Role, acyclic, allow, check, exactly_one_of, index, lock, mask, unique
+from headwater.declare.rules import (
+    Role,
+    accept,
+    acyclic,
+    allow,
+    check,
+    exactly_one_of,
+    index,
+    lock,
+    mask,
+    unique,
+)
 
 __all__ = [
     "Computed",
@@ -37,6 +48,7 @@ __all__ = [
     "Ref",
     "Resource",
     "Role",
+    "accept",
     "action",
     "acyclic",
     "allow",

@@ -21,7 +21,7 @@ from headwater.ir.expr import Aggregate
 
 if TYPE_CHECKING:
     from headwater.declare.actions import Mark
-    from headwater.declare.rules import Statement
+    from headwater.declare.rules import Accept, Statement
 
     Referable: TypeAlias = "type[Resource] | Resource | Expression[str] | str | None"
 
@@ -50,6 +50,7 @@ class Declaration:
     demands_version: bool = False
     bases: tuple[type, ...] = ()
     statements: list[Statement] = attribute(default_factory=list)
+    accepted: list[Accept] = attribute(default_factory=list)
     known: Mapping[str, Any] = attribute(default_factory=dict)
 
     @property

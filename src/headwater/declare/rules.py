@@ -66,6 +66,16 @@ class NoCycles:
     message: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """That a finding of `headwater check` is meant so: of one rule, on some members, or on the whole resource."""
+
+    place: Place
+    rule: str
+    members: tuple[str, ...]
+    because: str
+
+
 Statement = Allow | Protect | Must | Together | NoCycles
 
 
@@ -178,6 +188,20 @@ def acyclic(*fields: Key, message: str | None = None) -> None:
         )
     statement = NoCycles(place, tuple(column for _, column in columns), message)
     columns[0][0].__declaration__.statements.append(statement)
+
+
+def accept(resource: type[Resource], rule: str, *members: str, because: str) -> None:
+    """Accept what `headwater check` finds by a rule such as "unindexed-sort", and say why.
+
+    `members` name fields, relations and actions; without them it is accepted wherever the rule finds it in the
+    resource. An acceptance that nothing needs is itself a finding.
+    """
+    place = caller()
+    if not because.strip():
+        raise DeclarationError(
+            "It gives no reason.", where=_at(place, "accept"), mend="say why in `because=`."
+        )
+    resource.__declaration__.accepted.append(Accept(place, rule, members, because))
 
 
 def _column(field: object, place: Place, what: str) -> tuple[type[Resource], Column]:
