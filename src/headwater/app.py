@@ -55,10 +55,11 @@ class DemoAccount:
 class App:
     """One product, or several together: declarations, and what belongs to them.
 
-    `profile` is the resource whose rows describe people; each account has the row with its id. `seed` is called with a
-    scale from 1, and yields batches of new rows with fixed ids. `migrations` is the folder of revision files. `mode`
-    holds where the configuration does not say. `mounts` are ASGI applications by their path, FastAPI's and Starlette's
-    routers among them. `middleware` are functions from an ASGI application to one around it, outermost first.
+    `reports` are those that belong to no resource. `profile` is the resource whose rows describe people; each account
+    has the row with its id. `seed` is called with a scale from 1, and yields batches of new rows with fixed ids.
+    `migrations` is the folder of revision files. `mode` holds where the configuration does not say. `mounts` are ASGI
+    applications by their path, FastAPI's and Starlette's routers among them. `middleware` are functions from an ASGI
+    application to one around it, outermost first.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class App:
         *,
         title: str,
         resources: Iterable[type[Resource]],
+        reports: Iterable[Callable[..., Any]] = (),
         roles: Sequence[Role] = (),
         description: str = "",
         profile: type[Resource] | None = None,
@@ -77,7 +79,7 @@ class App:
         middleware: Sequence[Any] = (),
     ) -> None:
         self.title, self.description = title, description
-        self.resources = tuple(resources)
+        self.resources, self.reports = tuple(resources), tuple(reports)
         self.roles = tuple(roles)
         self.profile, self.seed, self.accounts = profile, seed, tuple(accounts)
         self.migrations, self.mode = migrations, mode
@@ -86,7 +88,7 @@ class App:
     @cached_property
     def model(self) -> Model:
         """The frozen Model. Raises DeclarationErrors, with every mistake in the declarations."""
-        return build([*RESOURCES, *self.resources], self.roles)
+        return build([*RESOURCES, *self.resources], self.roles, self.reports)
 
     def schema(self, config: Config) -> Schema:
         """The tables, for the database that the configuration names."""

@@ -77,5 +77,7 @@ def test_what_is_accepted_also_builds() -> None:
     from headwater.declare import build
     from tests.typing.accepted import production
 
-    model = build(production.RESOURCES, production.ROLES)
+    model = build(production.RESOURCES, production.ROLES, production.REPORTS)
     assert list(model.resources) == [cls.__name__ for cls in production.RESOURCES]
+    assert list(model.resources["Project"].reports) == ["load"]
+    assert list(model.reports) == ["studio"]

@@ -52,6 +52,7 @@ class Task(Resource):
     double: Computed[Decimal] = computed(lambda: Task.bid * 2)
 
 ROLES = []
+REPORTS = []
 """
 
 CASES = Path(__file__).parent / "mistakes.txt"
@@ -83,7 +84,7 @@ def complaints_of(path: Path, source: str) -> tuple[DeclarationError, ...]:
     try:
         module = declare(path, source)
         found = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Resource)]
-        build([c for c in dict.fromkeys(found) if c is not Resource], module.ROLES)
+        build([c for c in dict.fromkeys(found) if c is not Resource], module.ROLES, module.REPORTS)
     except DeclarationErrors as errors:
         return errors.errors
     except DeclarationError as error:

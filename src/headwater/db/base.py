@@ -161,6 +161,9 @@ class Dialect(Protocol):
     def mean(self, item: Element) -> Element:
         """The mean of a column of whole numbers over some rows, rounded half away from zero."""
 
+    def elapsed(self, end: Element, start: Element) -> Element:
+        """The microseconds from one moment to another, as a duration stores them."""
+
     def is_true(self, item: Element) -> Element:
         """A predicate whose null counts as false, so that `not` complements it."""
 

@@ -168,6 +168,10 @@ class PostgresDialect:
     def mean(self, item: Element) -> Element:
         return Template("round(avg({0}))::BIGINT", item, type=types.Integer())
 
+    def elapsed(self, end: Element, start: Element) -> Element:
+        text = "(EXTRACT(EPOCH FROM {0} - {1}) * 1000000)::BIGINT"
+        return Template(f"({text})", end, start, type=types.Integer())
+
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
 

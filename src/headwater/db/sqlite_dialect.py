@@ -180,6 +180,10 @@ class SQLiteDialect:
     def mean(self, item: Element) -> Element:
         return Template(_MEAN, item, type=types.Integer())
 
+    def elapsed(self, end: Element, start: Element) -> Element:
+        moment = "(unixepoch(substr({%d}, 1, 19)) * 1000000 + CAST(substr({%d}, 21, 6) AS INTEGER))"
+        return Template(f"({moment % (0, 0)} - {moment % (1, 1)})", end, start, type=types.Integer())
+
     def is_true(self, item: Element) -> Element:
         return Condition("(({0}) IS TRUE)", item)
 

@@ -23,6 +23,8 @@ from headwater.declare.fields import (
     url,
 )
 from headwater.declare.model import build
+from headwater.declare.reader import Reader
+from headwater.declare.reports import report
 from headwater.declare.resource import Resource
 from headwater.declare.rules import (
     Role,
@@ -45,6 +47,7 @@ __all__ = [
     "Field",
     "Many",
     "OptRef",
+    "Reader",
     "Ref",
     "Resource",
     "Role",
@@ -70,6 +73,7 @@ __all__ = [
     "now",
     "optref",
     "ref",
+    "report",
     "stamp",
     "state",
     "through",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, Never, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, TypeVar, overload
 
 from headwater.base.errors import nearest
 from headwater.ir import expr as e
@@ -25,6 +25,7 @@ E = TypeVar("E")
 M = TypeVar("M", int, float, Decimal)
 N = TypeVar("N", int, float, Decimal, timedelta)
 R = TypeVar("R")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class UnknownMember(AttributeError):
@@ -46,8 +47,15 @@ class Misuse(TypeError):
         super().__init__(f"{message}: {mend}")
 
 
+class Shown(Protocol[T_co]):
+    """What a `Reader` gives as a value of the Python type `T`, for type checkers."""
+
+    def _shown(self) -> T_co: ...
+
+
 class Expression(Generic[T]):
-    """A value that is worked out by the database, of the Python type `T`. Any expression may be null.
+    """A value that is worked out by the database, of the Python type `T`. Any expression may be null, but for those
+    that type checkers know as `Sure`.
 
     `node` is the expression as data. `owner` is the resource of a plain column; None otherwise.
     """
@@ -71,6 +79,10 @@ class Expression(Generic[T]):
         raise Misuse("an expression cannot be iterated", "use `any`, `none` or `every` on to-many relations")
 
     __hash__ = object.__hash__
+
+    if TYPE_CHECKING:
+
+        def _shown(self) -> T | None: ...
 
     def __eq__(self, other: T | Expression[T] | None) -> Expression[bool]:  # type: ignore[override]
         return equal(self.node, other)
@@ -115,10 +127,20 @@ class Expression(Generic[T]):
     def __radd__(self: Expression[N], other: N) -> Expression[N]:
         return Expression(e.Arithmetic("+", node_of(other), self.node))
 
-    def __sub__(self: Expression[N], other: N | Expression[N]) -> Expression[N]:
+    @overload
+    def __sub__(
+        self: Expression[datetime], other: datetime | Expression[datetime]
+    ) -> Expression[timedelta]: ...
+    @overload
+    def __sub__(self: Expression[N], other: N | Expression[N]) -> Expression[N]: ...
+    def __sub__(self, other: Any) -> Expression[Any]:
         return Expression(e.Arithmetic("-", self.node, node_of(other)))
 
-    def __rsub__(self: Expression[N], other: N) -> Expression[N]:
+    @overload
+    def __rsub__(self: Expression[datetime], other: datetime) -> Expression[timedelta]: ...
+    @overload
+    def __rsub__(self: Expression[N], other: N) -> Expression[N]: ...
+    def __rsub__(self, other: Any) -> Expression[Any]:
         return Expression(e.Arithmetic("-", node_of(other), self.node))
 
     def __mul__(self: Expression[M], other: M | Expression[M]) -> Expression[M]:
@@ -139,11 +161,23 @@ class Expression(Generic[T]):
         """Whether the list has the element."""
         return Expression(e.HasElement(column(self), node_of(element)))
 
-    def sum(self: Expression[N], *, where: Expression[bool] | None = None) -> Expression[N]:
+    def count(self, *, where: Expression[bool] | None = None) -> Sure[int]:
+        """The number of rows of its resource in which it is not null, of those for which `where` holds."""
+        return over_rows("count", self, where)
+
+    def count_distinct(self, *, where: Expression[bool] | None = None) -> Sure[int]:
+        """The number of its different values in the rows for which `where` holds."""
+        return over_rows("countDistinct", self, where)
+
+    def sum(self: Expression[N], *, where: Expression[bool] | None = None) -> Sure[N]:
         """The sum of this column over the rows of its resource for which `where` holds; of nothing, zero."""
         return over_rows("sum", self, where)
 
-    def avg(self: Expression[M], *, where: Expression[bool] | None = None) -> Expression[M]:
+    @overload
+    def avg(self: Expression[int], *, where: Expression[bool] | None = None) -> Expression[float]: ...
+    @overload
+    def avg(self: Expression[N], *, where: Expression[bool] | None = None) -> Expression[N]: ...
+    def avg(self: Expression[Any], *, where: Expression[bool] | None = None) -> Expression[Any]:
         """The mean of this column over the rows for which `where` holds; of nothing, null."""
         return over_rows("avg", self, where)
 
@@ -154,6 +188,18 @@ class Expression(Generic[T]):
     def max(self, *, where: Expression[bool] | None = None) -> Expression[T]:
         """The largest value of this column over the rows for which `where` holds; of nothing, null."""
         return over_rows("max", self, where)
+
+
+if TYPE_CHECKING:
+
+    class Sure(Expression[T]):
+        """An expression that is never null, but where a reference on the way to it is: a field that is always set, a
+        number of rows, a sum. When the program runs, it is an `Expression` like others."""
+
+        def _shown(self) -> T: ...
+
+else:
+    Sure = Expression
 
 
 class Path:
@@ -229,14 +275,18 @@ class ToMany(Generic[R]):
         """Whether the predicate holds for all of the rows; true if there are none."""
         return self._related("every", where)
 
-    def count(self, where: Expression[bool] | None = None) -> Expression[int]:
+    def count(self, where: Expression[bool] | None = None) -> Sure[int]:
         return self._aggregate("count", None, where)
 
-    def sum(self, value: Expression[N], where: Expression[bool] | None = None) -> Expression[N]:
+    def sum(self, value: Expression[N], where: Expression[bool] | None = None) -> Sure[N]:
         """The sum over the rows; of nothing, zero."""
         return self._aggregate("sum", value, where)
 
-    def avg(self, value: Expression[M], where: Expression[bool] | None = None) -> Expression[M]:
+    @overload
+    def avg(self, value: Expression[int], where: Expression[bool] | None = None) -> Expression[float]: ...
+    @overload
+    def avg(self, value: Expression[N], where: Expression[bool] | None = None) -> Expression[N]: ...
+    def avg(self, value: Expression[Any], where: Expression[bool] | None = None) -> Expression[Any]:
         """The mean over the rows; of nothing, null."""
         return self._aggregate("avg", value, where)
 
@@ -254,8 +304,8 @@ class ToMany(Generic[R]):
 
     def _aggregate(
         self, function: e.AggregateFunction, value: Expression[Any] | None, where: Expression[bool] | None
-    ) -> Expression[Any]:
-        return Expression(
+    ) -> Sure[Any]:
+        return Sure(
             e.Aggregate(
                 function,
                 value=None if value is None else node_of(value),
@@ -384,11 +434,13 @@ def one_of(node: e.Expr, values: Iterable[object]) -> Expression[bool]:
 
 def over_rows(
     function: e.AggregateFunction, value: Expression[Any], where: Expression[bool] | None
-) -> Expression[Any]:
-    """An aggregate over all rows of the resource whose column it is, restricted by `where`."""
-    at = column(value)
+) -> Sure[Any]:
+    """An aggregate over all rows of the resource whose columns it is made of, restricted by `where`."""
+    roots = {node.root for node in e.walk(value.node) if isinstance(node, e.Column)}
+    if len(roots) != 1:
+        raise Misuse("the expression is not made of the fields of one resource", "use fields of one resource")
     holds = None if where is None else predicate(where)
-    return Expression(e.Aggregate(function, value=at, where=holds, resource=at.root))
+    return Sure(e.Aggregate(function, value=value.node, where=holds, resource=roots.pop()))
 
 
 def no_truth() -> Misuse:

@@ -13,7 +13,7 @@ from dataclasses import field as attribute
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Never, TypeVar, overload
 
-from headwater.declare.expressions import Expression, Path, ToMany
+from headwater.declare.expressions import Expression, Path, Sure, ToMany
 from headwater.ir.expr import Column
 from headwater.ir.model import OnDelete
 
@@ -100,6 +100,8 @@ class Member:
     def __set__(self, instance: Any, value: Any) -> None:
         if not self.stored:
             raise AttributeError(f"{type(instance).__name__}.{self.name} cannot be assigned.")
+        if "_fixed" in instance.__dict__:
+            raise AttributeError(f"{instance!r} was read by a Reader; what is to change is read by a Tx.")
         instance.__dict__["_values"][self.name] = self.accept(value)
 
 
@@ -113,7 +115,7 @@ class Field(Member, Generic[T]):
         @overload
         def __get__(self: Field[V | None], instance: None, owner: Any) -> Expression[V]: ...
         @overload
-        def __get__(self, instance: None, owner: Any) -> Expression[T]: ...
+        def __get__(self, instance: None, owner: Any) -> Sure[T]: ...
         @overload
         def __get__(self, instance: Resource | Embedded, owner: Any) -> T: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...
@@ -126,7 +128,7 @@ class Identity(Member):
     if TYPE_CHECKING:
 
         @overload
-        def __get__(self, instance: None, owner: Any) -> Expression[str]: ...
+        def __get__(self, instance: None, owner: Any) -> Sure[str]: ...
         @overload
         def __get__(self, instance: Resource, owner: Any) -> str: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...

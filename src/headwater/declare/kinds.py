@@ -219,7 +219,11 @@ class Typer:
         if value is None or value.type is None:
             raise Nonsense(f"{function} needs a field")
         kind = value.type.kind
-        allowed = {"sum": (*NUMBERS, Kind.DURATION), "avg": NUMBERS}.get(function, ORDERED)
+        if function == "countDistinct":
+            self._comparable("eq", value, value)
+            return Type(Kind.INTEGER)
+        summed = (*NUMBERS, Kind.DURATION)
+        allowed = {"sum": summed, "avg": summed}.get(function, ORDERED)
         if kind not in allowed:
             raise Nonsense(f"{self._said(value)} has no {function}", "aggregate a number")
         return Type(Kind.FLOAT) if function == "avg" and kind == Kind.INTEGER else value.type
@@ -263,6 +267,11 @@ class Typer:
 
     def _arithmetic(self, node: e.Arithmetic, scope: tuple[str, ...]) -> Typed:
         a, b = self.scalar(node.left, scope), self.scalar(node.right, scope)
+        if node.op == "-" and any(found.type == Type(Kind.DATETIME) for found in (a, b)):
+            a, b = self._alike(a, b)
+            if a.type is not None and b.type is not None:
+                result = replace(node, left=a.node, right=b.node)
+                return Typed(result, Type(Kind.DURATION), a.nullable or b.nullable)
         allowed = NUMBERS if node.op == "*" else (*NUMBERS, Kind.DURATION)
         for found in (a, b):
             if found.type is None or found.type.kind not in allowed:

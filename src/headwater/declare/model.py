@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from functools import partial
@@ -12,13 +12,16 @@ from typing import Any
 
 from headwater.declare.actions import BadAction, parameters_of, result_of
 from headwater.declare.annotations import BadAnnotation
-from headwater.declare.constants import Nonsense, Spoilt
+from headwater.declare.constants import Nonsense, Spoilt, near
 from headwater.declare.expressions import Expression, node_of, predicate
 from headwater.declare.fields import Computed, Field, Many, Place, Reference
 from headwater.declare.kinds import Held, Typed, Typer, alike
 from headwater.declare.members import MAX_PLACES, built_in, field_of, relation_of
 from headwater.declare.names import camel, kebab, plural_of, snake
 from headwater.declare.problems import Problems
+from headwater.declare.reports import Mark as Asked
+from headwater.declare.reports import mark_of
+from headwater.declare.reports import read as read_report
 from headwater.declare.resource import BUILT_IN, Declaration, Resource
 from headwater.declare.roles import expand, known_roles
 from headwater.declare.rules import Role
@@ -33,9 +36,13 @@ LOCAL = "compare stored fields of the row with constants"
 MAX_NAME = 63  # PostgreSQL cuts longer names
 
 
-def build(resources: Sequence[type[Resource]], roles: Sequence[Role] = ()) -> m.Model:
-    """The Model of an application. Raises: DeclarationErrors, with every mistake in it."""
-    return Builder(resources, roles).model()
+def build(
+    resources: Sequence[type[Resource]],
+    roles: Sequence[Role] = (),
+    reports: Sequence[Callable[..., Any]] = (),
+) -> m.Model:
+    """The Model of an application; `reports` belong to no resource. Raises: DeclarationErrors, with every mistake."""
+    return Builder(resources, roles, [mark_of(report) for report in reports]).model()
 
 
 @dataclass(slots=True)
@@ -63,8 +70,11 @@ class Draft:
 class Builder:
     """Builds one Model. It is also the `World` that expressions are checked against."""
 
-    def __init__(self, resources: Sequence[type[Resource]], roles: Sequence[Role]) -> None:
+    def __init__(
+        self, resources: Sequence[type[Resource]], roles: Sequence[Role], reports: Sequence[Asked]
+    ) -> None:
         self.problems = Problems()
+        self.free_reports = reports
         self.declared_roles = known_roles(roles, self.problems)
         self.drafts: dict[str, Draft] = {}
         self._working: list[tuple[str, str]] = []
@@ -86,10 +96,13 @@ class Builder:
             self._stamps(draft)
             self._names(draft)
         built = {name: self._resource(draft) for name, draft in self.drafts.items()}
-        verbs = {resource.path: (*VERBS, *resource.actions) for resource in built.values()}
+        reports = self._free_reports()
+        verbs = {r.path: (*VERBS, *r.actions, *r.reports) for r in built.values()}
+        if reports:
+            verbs[m.REPORTS] = tuple(reports)
         roles = expand(self.declared_roles, verbs, self.problems)
         self.problems.settle()
-        return m.Model(built, roles, {resource.path: resource for resource in built.values()})
+        return m.Model(built, roles, {resource.path: resource for resource in built.values()}, reports)
 
     # -- the world that expressions see ---------------------------------------------------------------------
 
@@ -370,7 +383,10 @@ class Builder:
 
     def _resource(self, draft: Draft) -> m.Resource:
         declaration = draft.declaration
-        reader = Reader(draft.name, draft.plural, draft.fields, declaration.actions, self, self.problems)
+        reports = {mark.name: mark for mark in declaration.reports}
+        reader = Reader(
+            draft.name, draft.plural, draft.fields, declaration.actions, reports, self, self.problems
+        )
         for statement in declaration.statements:
             reader.statement(statement)
         actions = {}
@@ -378,6 +394,11 @@ class Builder:
             reader.action(name, mark)
             if (made := self._action(draft, name)) is not None:
                 actions[name] = made
+        asked = {}
+        for question in declaration.reports:
+            reader.report(question)
+            if (found := self._report(question, draft)) is not None:
+                asked[found.name] = found
         rules = reader.rules
         return m.Resource(
             name=draft.name,
@@ -399,6 +420,7 @@ class Builder:
             indexes=tuple(rules.indexes),
             acyclic=tuple(rules.acyclic),
             actions=actions,
+            reports=asked,
             exposed=declaration.exposed,
             demands_version=declaration.demands_version,
             by_wire={found.wire: found for found in draft.fields.values()},
@@ -438,6 +460,65 @@ class Builder:
             result=result,
             doc=inspect.getdoc(mark.function) or "",
         )
+
+    # -- reports --------------------------------------------------------------------------------------------
+
+    def _report(self, mark: Asked, draft: Draft | None) -> m.Report | None:
+        known = {name: other.declaration.cls for name, other in self.drafts.items()}
+
+        def made() -> m.Report:
+            if not NAME.fullmatch(mark.name):
+                raise Nonsense("the name is not in snake_case", "use a-z and 0-9, and single _ between")
+            found = read_report(mark, known)
+            if draft is not None:
+                self._apart(draft, mark, found)
+            return found
+
+        return self.problems.attempt(mark.place, f"report {mark.name}", made)
+
+    def _apart(self, draft: Draft, mark: Asked, found: m.Report) -> None:
+        """Raises: Nonsense where a report's verb or path means something else too."""
+        if found.name in (*VERBS, "write", "admin", *draft.declaration.actions):
+            raise Nonsense("the name is that of a permission's verb", "choose another name")
+        if [other.name for other in draft.declaration.reports].count(mark.name) > 1:
+            raise Nonsense(f"{draft.name} has two reports of that name", "rename one")
+        taken = {kebab(r.name): r.name for r in draft.relations.values()}
+        if found.on == "row" and found.path in taken:
+            raise Nonsense(
+                f"its path {found.path!r} is also that of the relation {taken[found.path]}", "rename one"
+            )
+        key = draft.fields[draft.declaration.key or "id"]
+        if (
+            found.on == "collection"
+            and draft.declaration.key
+            and re.fullmatch(str(key.limits.pattern), found.path)
+        ):
+            raise Nonsense(f"its path {found.path!r} could be the {key.name} of a row", "rename it")
+
+    def _free_reports(self) -> dict[str, m.Report]:
+        """The reports that belong to no resource, each with who may ask for it."""
+        built: dict[str, m.Report] = {}
+        for mark in self.free_reports:
+            found = self._report(mark, None)
+            if found is None:
+                continue
+            if found.on != "nothing" or found.name in built:
+                message = "there are two of that name" if found.name in built else "it belongs to a resource"
+                mend = "rename one" if found.name in built else "leave it out of App(reports=...)"
+                self.problems.add(mark.place, f"report {mark.name}", message, mend)
+                continue
+            roles = (mark.to,) if isinstance(mark.to, str) else mark.to
+            for role in roles or ():
+                if role not in self.declared_roles:
+                    self.problems.add(
+                        mark.place,
+                        f"report {mark.name}",
+                        f"there is no role {role!r}",
+                        near(role, self.declared_roles),
+                    )
+            grants = () if roles is None else (m.Grant(frozenset({found.name}), e.TRUE, frozenset(roles)),)
+            built[found.name] = replace(found, grants=grants)
+        return built
 
     def _doc(self, draft: Draft, name: str) -> str:
         member = draft.declaration.members[name]

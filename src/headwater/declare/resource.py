@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, dataclass_transform
 from headwater.base.errors import nearest
 from headwater.declare import fields
 from headwater.declare.annotations import BadAnnotation, Spelt, read
-from headwater.declare.expressions import Expression, UnknownMember, predicate
+from headwater.declare.expressions import Expression, Sure, UnknownMember, predicate
 from headwater.declare.fields import MISSING, Computed, Identity, Member, Place
 from headwater.ir.expr import Aggregate
 
 if TYPE_CHECKING:
     from headwater.declare.actions import Mark
+    from headwater.declare.reports import Mark as Asked
     from headwater.declare.rules import Accept, Statement
 
     Referable: TypeAlias = "type[Resource] | Resource | Expression[str] | str | None"
@@ -51,6 +52,7 @@ class Declaration:
     bases: tuple[type, ...] = ()
     statements: list[Statement] = attribute(default_factory=list)
     accepted: list[Accept] = attribute(default_factory=list)
+    reports: list[Asked] = attribute(default_factory=list)
     known: Mapping[str, Any] = attribute(default_factory=dict)
 
     @property
@@ -232,10 +234,10 @@ class ResourceMeta(type):
         )
         return cls
 
-    def count(cls, *, where: Expression[bool] | None = None) -> Expression[int]:
+    def count(cls, *, where: Expression[bool] | None = None) -> Sure[int]:
         """The number of its rows for which the predicate holds."""
         holds = None if where is None else predicate(where)
-        return Expression(Aggregate("count", where=holds, resource=cls.__name__))
+        return Sure(Aggregate("count", where=holds, resource=cls.__name__))
 
     if TYPE_CHECKING:
         # `Task.project` is typed as `type[Project]`, so what a reference can do must be known of classes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any
@@ -12,6 +12,7 @@ from headwater.declare.constants import Nonsense, near
 from headwater.declare.expressions import CurrentActor, predicate
 from headwater.declare.kinds import Typer, World
 from headwater.declare.problems import Problems
+from headwater.declare.reports import Mark as Asked
 from headwater.declare.rules import Allow, Must, NoCycles, Protect, Roles, Rule, Statement, Together
 from headwater.ir import expr as e
 from headwater.ir import model as m
@@ -40,6 +41,7 @@ class Reader:
     table: str
     fields: Mapping[str, m.Field]
     actions: Mapping[str, Mark]
+    reports: Collection[str]
     world: World
     problems: Problems
     rules: Rules = attribute(default_factory=Rules)
@@ -66,6 +68,13 @@ class Reader:
                 mark.place, f"{self.name}.{name}", lambda: self._grant((name,), mark.when, mark.to)
             )
 
+    def report(self, mark: Asked) -> None:
+        """The grant that a report carries."""
+        if mark.when is not None or mark.to is not None:
+            self.problems.attempt(
+                mark.place, f"report {mark.name}", lambda: self._grant((mark.name,), mark.when, mark.to)
+            )
+
     def _read(self, statement: Statement) -> None:
         match statement:
             case Allow(_, verbs, when, to):
@@ -84,7 +93,7 @@ class Reader:
     def _verbs(self, verbs: tuple[str, ...]) -> Iterator[str]:
         if not verbs:
             raise Nonsense("it allows nothing", 'name verbs, such as "read"')
-        valid = (*VERBS, "write", *self.actions)
+        valid = (*VERBS, "write", *self.actions, *self.reports)
         for verb in verbs:
             if verb not in valid:
                 raise Nonsense(f"there is no verb {verb!r}", near(verb, valid))

@@ -1,30 +1,28 @@
 """Who calls an application that a product mounts, and what they may see and do there."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from headwater.base.call import Actor, Call
 from headwater.base.errors import Detail, Fault
-from headwater.declare.resource import Resource
+from headwater.declare.reader import Reader
 from headwater.engine.engine import Engine
 from headwater.engine.guard import covers
-from headwater.engine.tx import LIMIT, Tx
+from headwater.engine.tx import Tx
 
-R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
 
 
-class Caller:
+class Caller(Reader):
     """The caller of one request, and the data as they may see and change it.
 
     Their row rules, field rules and permissions hold in everything that is done here, as they do for the API: a row
     that they may not see is not there, a field that they may not read is None.
     """
 
-    __slots__ = ("_engine", "call")
-
     def __init__(self, engine: Engine, call: Call) -> None:
-        self._engine, self.call = engine, call
+        super().__init__(engine, call, engine.guard.rules(call))
+        self._engine = engine
 
     @property
     def actor(self) -> Actor:
@@ -56,26 +54,6 @@ class Caller:
         detail = Detail("INSUFFICIENT_PERMISSIONS", message, facts={"requiredPermission": permission})
         raise Fault("INSUFFICIENT_PERMISSIONS", message, [detail])
 
-    async def get(self, cls: type[R], id: str) -> R:
-        """The row with this id. Raises Fault RESOURCE_NOT_FOUND, AUTHENTICATION_REQUIRED."""
-        return await self._reading().get(cls, id)
-
-    async def find(self, cls: type[R], where: Any) -> R | None:
-        """The first row for which an expression such as `Task.title == "x"` holds, by id; None if there is none.
-
-        Raises Fault AUTHENTICATION_REQUIRED; INSUFFICIENT_PERMISSIONS for asking about a field that is never shown.
-        """
-        return await self._reading().find(cls, where)
-
-    async def select(
-        self, cls: type[R], where: Any = None, *, sort: Sequence[Any] = (), limit: int = LIMIT
-    ) -> list[R]:
-        """The rows for which an expression holds, at most `limit`. `sort` takes fields, or `desc(field)`.
-
-        Raises Fault as `find` does.
-        """
-        return await self._reading().select(cls, where, sort=sort, limit=limit)
-
     async def transact(self, work: Callable[[Tx], Awaitable[T]], *, as_product: bool = False) -> T:
         """What `work` returns, once all that it creates, changes and deletes is durable, in one transaction.
 
@@ -84,11 +62,7 @@ class Caller:
 
         Raises Fault as a request to the API does.
         """
-        rules = None if as_product else self._engine.guard.rules(self.call)
-        return await self._engine.transact(self.call, work, rules)
-
-    def _reading(self) -> Tx:
-        return Tx(self._engine, self.call, self._engine.guard.rules(self.call))
+        return await self._engine.transact(self.call, work, None if as_product else self.rules)
 
 
 def caller(request: Any) -> Caller:

@@ -26,7 +26,7 @@ from headwater.ir.scalars import fold_text
 from headwater.ir.shape import Slot
 
 BOOLEAN, INTEGER, FLOAT, ID = Type(Kind.BOOLEAN), Type(Kind.INTEGER), Type(Kind.FLOAT), Type(Kind.ID)
-DATETIME = Type(Kind.DATETIME)
+DATETIME, DURATION = Type(Kind.DATETIME), Type(Kind.DURATION)
 SCALED = (Kind.DECIMAL, Kind.MONEY)
 
 Source = Callable[[Call, list[Any]], Any]
@@ -324,6 +324,8 @@ class Compiler:
             return a * b, s if s.kind == Kind.FLOAT else t
         first = self._common(left, right, scope, None)
         (a, s), (b, t) = self.scalar(left, scope, first), self.scalar(right, scope, first)
+        if first.kind is Kind.DATETIME:
+            return self.schema.dialect.elapsed(a, b), DURATION
         if s.kind in SCALED or t.kind in SCALED:
             places = max(_places(s), _places(t))
             a, b = self._scale(a, s, places), self._scale(b, t, places)
@@ -369,13 +371,15 @@ class Compiler:
             match node.function:
                 case "count":
                     value, type = sa.func.count(element), INTEGER
+                case "countDistinct":
+                    value, type = sa.func.count(element.distinct()), INTEGER
                 case "sum" if type.kind != Kind.FLOAT and not self._is_small(node.value, inner):
                     value = self.schema.dialect.sum(element)
                 case "sum":
                     value = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
                     if type.kind != Kind.FLOAT:
                         value = sa.cast(value, self.schema.dialect.column_type(INTEGER))
-                case "avg" if type.kind in SCALED:
+                case "avg" if type.kind in (*SCALED, Kind.DURATION):
                     value = self.schema.dialect.mean(element)
                 case "avg":
                     value = sa.cast(sa.func.avg(element), self.schema.dialect.column_type(FLOAT))

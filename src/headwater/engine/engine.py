@@ -15,12 +15,14 @@ from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.base.observe import WriteStage
 from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
+from headwater.declare.reader import Reader
 from headwater.engine.cursor import Place, binding, issue, native, open_token
-from headwater.engine.guard import Guard, Rules, denied, not_found
+from headwater.engine.guard import Guard, Rules, denied, not_found, unasked
 from headwater.engine.migrate import Revisions
 from headwater.engine.order import After
 from headwater.engine.page import MANY_KEYS
 from headwater.engine.plan import Plan, Planner
+from headwater.engine.report import in_time, written
 from headwater.engine.rows import expect, new_id
 from headwater.engine.schema import Schema
 from headwater.engine.single import SingleStatement
@@ -30,8 +32,8 @@ from headwater.engine.write import Writer
 from headwater.ir import expr as e
 from headwater.ir.body import settle
 from headwater.ir.command import Act, Command, Create, Delete, Outcome, Update
-from headwater.ir.model import Model, Resource
-from headwater.ir.query import Answer, Cursor, Numbered, Query, Select, Summary
+from headwater.ir.model import Model, Report, Resource
+from headwater.ir.query import Answer, Ask, Cursor, Numbered, Query, Select, Summary
 from headwater.ir.shape import shape, slotted
 from headwater.log.log import Log
 
@@ -72,7 +74,7 @@ class Engine:
             plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
             rows = await self._fetch(call, plan, values)
             if not rows:
-                raise self._missing(query.resource, query.key)
+                raise self.missing(query.resource, query.key)
             return Answer([rows[0][0]], version=rows[0][1])
         if query.summary is not None:
             return await self._summary(call, query, query.summary, rules, key, values)
@@ -134,7 +136,7 @@ class Engine:
         assert plan.write is not None
         rows = await self._fetch(call, plan, values)
         if query.within is not None and not rows[0][-1]:
-            raise self._missing(query.within.resource, query.within.key)
+            raise self.missing(query.within.resource, query.within.key)
         groups = [plan.write(row) for row in rows if row[0] is not None]
         return Answer(groups[: summary.limit], more=len(groups) > summary.limit)
 
@@ -163,7 +165,7 @@ class Engine:
             return list(rows), None
         facts = dict(zip(plan.heads, rows[0][len(plan.keys) + 1 :], strict=True))
         if query.within is not None and not facts["within"]:
-            raise self._missing(query.within.resource, query.within.key)
+            raise self.missing(query.within.resource, query.within.key)
         if facts.get("own_keys", 0) > MANY_KEYS:
             if len(self._many_keys) >= 10_000:
                 self._many_keys.clear()
@@ -176,7 +178,8 @@ class Engine:
         except (Unavailable, Contended, Interrupted) as error:
             raise store_fault(error) from error
 
-    def _missing(self, resource: str, key: str) -> Fault:
+    def missing(self, resource: str, key: str) -> Fault:
+        """The answer for a row that is not there, or not visible."""
         return not_found(self.model.resources[resource], key)
 
     async def ready(self, revisions: Revisions) -> None:
@@ -189,6 +192,38 @@ class Engine:
         if missing is not None:
             message = f"The database lacks the revision {missing}: run `headwater migrate`."
             raise Fault("DATABASE_ERROR", message, headers={"Retry-After": "5"})
+
+    # -- reports --------------------------------------------------------------------------------------------
+
+    async def ask(self, call: Call, ask: Ask) -> str:
+        """The JSON text of a report's answer.
+
+        Raises Fault: RESOURCE_NOT_FOUND for a row that the caller may not see, INSUFFICIENT_PERMISSIONS,
+        AUTHENTICATION_REQUIRED, DEADLINE_EXCEEDED, DATABASE_ERROR, and what the author's function raises.
+        """
+        rules = self.guard.rules(call)
+        subject: list[Any] = []
+        if ask.resource is None:
+            report = self.model.reports[ask.report]
+            if not rules.report(report):
+                raise unasked(call, report, report.permission)
+            reader = self._reader(call, rules, report)
+        else:
+            resource = self.model.resources[ask.resource]
+            report = resource.reports[ask.report]
+            self._admit(call, rules, ask.resource, ask.report)
+            reader = self._reader(call, rules, report)
+            if report.on == "row":
+                key = str(ask.key)
+                rows = await self._fetch(call, self.writer.load_plan(resource, rules, ask.report), [key])
+                self.writer.judge(call, resource, key, ask.report, (), rows)
+                subject = [await reader.get(resource.cls, key)]
+            elif rules.rows(resource, ask.report) == e.FALSE:
+                raise denied(call, resource, ask.report)
+        return written(report, await in_time(call, report.function(*subject, reader, **ask.arguments)))
+
+    def _reader(self, call: Call, rules: Rules, report: Report) -> Reader:
+        return Reader(self, call, None if report.as_product else rules)
 
     # -- run ------------------------------------------------------------------------------------------------
 
@@ -400,6 +435,21 @@ class Engine:
         key = ("rows", None if rules is None else rules.number, shape(query, values))
         plan = self._plan(key, lambda: self.planner.rows(slotted(query), rules))
         return self.writer.statements.decode_rows(query.resource, await self._fetch(call, plan, values))
+
+    async def table(self, call: Call, query: Query, rules: Rules | None = None) -> list[tuple[Any, ...]]:
+        """The groups of a summary in their Python form, their keys, then their measures: by a caller's rules, or else
+        with the rights of the product. Raises Fault as `read` does."""
+        assert query.summary is not None
+        if rules is None:
+            rules = self.guard.product
+        else:
+            self._admit(call, rules, query.resource, "read")
+        values: list[Any] = []
+        key = (rules.number, shape(query, values))
+        plan = self._plan(key, lambda: self.planner.summary(slotted(query), rules, len(values)))
+        assert plan.read is not None
+        rows = await self._fetch(call, plan, values)
+        return [plan.read(row) for row in rows[: query.summary.limit]]
 
     def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
         """The id of a new row: its natural key, or a new TypeID."""

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from headwater.db.base import Dialect, Element
-from headwater.db.codec import json_encode
+from headwater.db.codec import duration, json_encode, unscale
 from headwater.db.elements import Template
-from headwater.engine.compile import FLOAT, Scope
+from headwater.engine.compile import FLOAT, INTEGER, Scope
 from headwater.engine.page import Page
 from headwater.engine.schema import ordered
 from headwater.ir import expr as e
@@ -29,6 +29,12 @@ _SMALLER = 2.0**64
 Write = Callable[..., str]
 """From the raw values of some columns to JSON."""
 
+Read = Callable[..., Any]
+"""The same to a Python value."""
+
+Value = tuple[e.Scalar | None, e.Predicate | None]
+"""What is asked of each row: a value, or nothing, and whether the row counts."""
+
 _MEMBERS: dict[Function, str] = {
     "count": "counts",
     "countDistinct": "countDistinct",
@@ -41,10 +47,11 @@ _MEMBERS: dict[Function, str] = {
 
 @dataclass(eq=False, slots=True)
 class _Output:
-    """A group's key or measure: its columns, what rows are ordered by it with, and its JSON."""
+    """A group's key or measure: its columns, what rows are ordered by it with, its JSON, and its Python value."""
 
     columns: tuple[Element, ...]
     write: Write
+    read: Read
     order: tuple[Element, ...] = ()
     places: list[int] = field(default_factory=list)
 
@@ -66,11 +73,11 @@ class _Columns:
 
 @dataclass(eq=False, slots=True)
 class Groups:
-    """The parts of one summary's statement, and what makes JSON of a row of it."""
+    """The parts of one summary's statement, and what makes JSON or Python values of a row of it."""
 
     page: Page
-    _labels: dict[e.Column, str] = field(default_factory=dict)
-    _types: dict[e.Column, Type] = field(default_factory=dict)
+    _labels: dict[Value, str] = field(default_factory=dict)
+    _types: dict[Value, Type] = field(default_factory=dict)
     _outputs: dict[e.Column | Measure, _Output] = field(default_factory=dict)
     _number: Element = field(default_factory=sa.func.count)
 
@@ -87,8 +94,8 @@ class Groups:
         self.page.gather_keys()
         rows = self._rows()
         for column in summary.groups:
-            value, type = rows.c[self._labels[column]], self._types[column]
-            self._outputs[column] = _Output((value,), self._plain(type), (value,))
+            value, type = rows.c[self._labels[column, None]], self._types[column, None]
+            self._outputs[column] = _Output((value,), self._plain(type), self._plainly(type), (value,))
         for measure in summary.measures:
             self._outputs[measure] = self._measure(measure, rows)
         selected = _Columns([self._number.label("n")])
@@ -98,7 +105,7 @@ class Groups:
         order = [ordered(key, descending, True) for key, descending in keys]
         groups = sa.select(*selected.labels).select_from(rows)
         if summary.groups:
-            made_by = [rows.c[self._labels[column]] for column in summary.groups]
+            made_by = [rows.c[self._labels[column, None]] for column in summary.groups]
             groups = groups.group_by(*made_by).order_by(*order).limit(self.page.limit)
         heads = self.page.heads(False)
         if not heads:
@@ -114,14 +121,13 @@ class Groups:
 
     def _rows(self) -> Any:
         """The rows, with a column for each of their fields that is named."""
-        for column in (*self.summary.groups, *(m.column for m in self.summary.measures if m.column)):
-            self._labels.setdefault(column, f"v{len(self._labels)}")
+        wanted: list[Value] = [(column, None) for column in self.summary.groups]
+        wanted += [(m.column, m.where) for m in self.summary.measures if m != Measure("count")]
+        for each in wanted:
+            self._labels.setdefault(each, f"v{len(self._labels)}")
 
         def values(scope: Scope) -> list[Element]:
-            found: list[Element] = []
-            for column, label in self._labels.items():
-                element, self._types[column] = self.page.compiler.scalar(column, scope)
-                found.append(element.label(label))
+            found: list[Element] = [self._value(v, scope).label(label) for v, label in self._labels.items()]
             return found or [sa.literal_column("1").label("one")]
 
         rows = self.page.chosen(values)
@@ -132,34 +138,56 @@ class Groups:
         # SQLite would work out again what is named again, so it is told to keep it.
         return rows.cte("rows").prefix_with("MATERIALIZED", dialect="sqlite")
 
+    def _value(self, each: Value, scope: Scope) -> Element:
+        """What a row gives to a measure: null where it does not count."""
+        value, where = each
+        compiler = self.page.compiler
+        element, type = (sa.literal_column("1"), INTEGER) if value is None else compiler.scalar(value, scope)
+        self._types[each] = type
+        return element if where is None else sa.case((compiler.predicate(where, scope), element))
+
     def _measure(self, measure: Measure, rows: Any) -> _Output:
-        if measure.column is None:
-            return _same((self._number,), str)
+        if measure == Measure("count"):
+            return _same((self._number,), str, int)
         dialect = self.page.compiler.schema.dialect
-        value, type = rows.c[self._labels[measure.column]], self._types[measure.column]
+        each = (measure.column, measure.where)
+        value, type = rows.c[self._labels[each]], self._types[each]
         match measure.function:
             case "count":
-                return _same((sa.func.count(value),), str)
+                return _same((sa.func.count(value),), str, int)
             case "countDistinct":
-                return _same((sa.func.count(value.distinct()),), str)
+                return _same((sa.func.count(value.distinct()),), str, int)
             case "sum" if type.kind is Kind.FLOAT:
                 total = sa.func.coalesce(sa.func.sum(_smaller(value)), sa.literal_column("0.0"))
-                return _same((total,), _larger)
+                return _same((total,), _larger, _large)
             case "sum":
-                whole = _whole(type)
+                whole, number = _whole(type), _number(type)
                 write = lambda raw: whole(dialect.decode_sum(raw))  # noqa: E731
-                return _Output((dialect.wide_sum(value),), write, dialect.sum_order(value))
+                read = lambda raw: number(dialect.decode_sum(raw))  # noqa: E731
+                return _Output((dialect.wide_sum(value),), write, read, dialect.sum_order(value))
             case "avg" if type.kind is Kind.INTEGER:
                 mean = sa.cast(sa.func.avg(value), dialect.column_type(FLOAT))
-                return _Output((dialect.wide_sum(value), sa.func.count(value)), _quotient(dialect), (mean,))
+                columns = (dialect.wide_sum(value), sa.func.count(value))
+                exact = _quotient(dialect)
+                return _Output(columns, lambda *raw: json_encode(exact(*raw)), exact, (mean,))
             case "avg" if type.kind is Kind.FLOAT:
-                return _same((sa.func.avg(_smaller(value)),), _larger)
+                return _same((sa.func.avg(_smaller(value)),), _larger, _large)
             case "avg":
-                return _same((dialect.mean(value),), _whole(type))
+                return _same((dialect.mean(value),), _whole(type), _number(type))
             case "min":
-                return _same((sa.func.min(value),), self._plain(type))
+                return _same((sa.func.min(value),), self._plain(type), self._plainly(type))
             case "max":
-                return _same((sa.func.max(value),), self._plain(type))
+                return _same((sa.func.max(value),), self._plain(type), self._plainly(type))
+
+    def _plainly(self, type: Type) -> Read:
+        """A field's own value, as authors have it."""
+        decode, enum = self.page.compiler.schema.dialect.decoder(type), type.enum
+
+        def read(raw: Any) -> Any:
+            value = raw if raw is None or decode is None else decode(raw)
+            return value if value is None or enum is None else enum(value)
+
+        return read
 
     def _plain(self, type: Type) -> Write:
         """A field's own value."""
@@ -201,25 +229,36 @@ class Groups:
             of = [
                 (self._wire(m.column), m)
                 for m in self.summary.measures
-                if m.column and m.function == function
+                if isinstance(m.column, e.Column) and m.function == function
             ]
             if of:
                 members.append(f'"{member}":{{{listed(of)}}}')
         text = f"{{{','.join(members)}}}"
         return lambda row: text % tuple([write(*[row[place] for place in places]) for write, places in parts])
 
+    def reader(self) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+        """What makes Python values of a row of `statement`, once that is made: its keys, then its measures."""
+        asked: list[e.Column | Measure] = [*self.summary.groups, *self.summary.measures]
+        parts = [(self._outputs[by].read, self._outputs[by].places) for by in asked]
+        return lambda row: tuple([read(*[row[place] for place in places]) for read, places in parts])
+
     def _wire(self, column: e.Column) -> str:
         return wire_path(self.page.compiler.schema.model, self.page.resource, column)
 
 
-def _same(columns: tuple[Element, ...], write: Write) -> _Output:
+def _same(columns: tuple[Element, ...], write: Write, read: Read) -> _Output:
     """An output that is ordered by what it shows."""
-    return _Output(columns, lambda raw: "null" if raw is None else write(raw), columns)
+    return _Output(
+        columns,
+        lambda raw: "null" if raw is None else write(raw),
+        lambda raw: None if raw is None else read(raw),
+        columns,
+    )
 
 
-def _quotient(dialect: Dialect) -> Write:
-    """From a sum of integers and their number to the float that is nearest to the exact mean."""
-    return lambda total, number: json_encode(dialect.decode_sum(total) / number) if number else "null"
+def _quotient(dialect: Dialect) -> Read:
+    """From a sum of integers and their number to the float that is nearest to the exact mean; null of none."""
+    return lambda total, number: dialect.decode_sum(total) / number if number else None
 
 
 def _smaller(value: Element) -> Element:
@@ -228,9 +267,25 @@ def _smaller(value: Element) -> Element:
     return Template(f"({{0}} * {1 / _SMALLER!r})", value, type=value.type)
 
 
+def _large(value: float) -> float:
+    """A float from `_smaller` in its size again."""
+    return value * _SMALLER
+
+
 def _larger(value: float) -> str:
     """The JSON of a float from `_smaller`; null where it is larger than any."""
-    return json_encode(value * _SMALLER)
+    return json_encode(_large(value))
+
+
+def _number(type: Type) -> Read:
+    """From a whole number, however large, to the value that it means in a field of this type."""
+    match type.kind:
+        case Kind.DECIMAL | Kind.MONEY:
+            return unscale(type.places)
+        case Kind.DURATION:
+            return duration
+        case _:
+            return int
 
 
 def _whole(type: Type) -> Write:

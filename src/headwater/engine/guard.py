@@ -4,6 +4,7 @@ A caller's roles, permissions and scopes decide the shape of the rules; their id
 folded once per kind of caller (`Rules`), and the plan cache is keyed by it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -12,21 +13,21 @@ from itertools import count
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.ir.expr import FALSE, TRUE, Predicate, any_of, fold_roles
-from headwater.ir.model import Model, Resource
+from headwater.ir.model import REPORTS, Grant, Model, Report, Resource
 
 _numbers = count()
 
 
 @lru_cache(maxsize=4096)
-def covers(pattern: str, verb: str, path: str) -> bool:
+def covers(pattern: str, verb: str, path: str, report: bool = False) -> bool:
     """Whether a permission pattern such as `write:tasks` or `admin:*` covers a verb on a resource.
 
-    `write` covers every verb but `read`; `admin` and `*` cover all. The verb `*` asks for all of them.
+    `write` covers every verb but `read` and those of reports; `admin` and `*` cover all. The verb `*` asks for all.
     """
     left, _, right = pattern.partition(":")
     if not fnmatchcase(path, right or "*"):
         return False
-    return left in ("*", "admin", verb) or (left == "write" and verb not in ("read", "*"))
+    return left in ("*", "admin", verb) or (left == "write" and verb not in ("read", "*") and not report)
 
 
 @dataclass(eq=False, slots=True)
@@ -49,14 +50,21 @@ class Rules:
             found = self._rows[key] = self._fold(resource, verb)
         return found
 
+    def report(self, report: Report) -> bool:
+        """Whether a report that belongs to no resource may be asked for."""
+        return self._allowed(report.name, REPORTS, report.grants, True) != FALSE
+
     def _fold(self, resource: Resource, verb: str) -> Predicate:
-        if self.scopes is not None and not any(covers(s, verb, resource.path) for s in self.scopes):
+        return self._allowed(verb, resource.path, resource.grants, verb in resource.reports)
+
+    def _allowed(self, verb: str, path: str, given: Iterable[Grant], report: bool) -> Predicate:
+        if self.scopes is not None and not any(covers(s, verb, path, report) for s in self.scopes):
             return FALSE
-        if any(covers(p, verb, resource.path) for p in self.permissions):
+        if any(covers(p, verb, path, report) for p in self.permissions):
             return TRUE
         grants = [
             fold_roles(grant.when, self.roles)
-            for grant in resource.grants
+            for grant in given
             if verb in grant.verbs
             and (self.signed_in if grant.roles is None else bool(grant.roles & self.roles))
         ]
@@ -104,6 +112,8 @@ class Guard:
 def denied(call: Call, resource: Resource, verb: str, fields: tuple[str, ...] = ()) -> Fault:
     """The refusal for an act on a row that the caller may see: 401 for nobody, 403 for somebody."""
     permission = resource.permission(verb)
+    if verb in resource.reports:
+        return unasked(call, resource.reports[verb], permission)
     if not call.actor.signed_in:
         return Fault("AUTHENTICATION_REQUIRED", f"Sign in to {verb} {resource.path}.")
     if fields:
@@ -113,12 +123,24 @@ def denied(call: Call, resource: Resource, verb: str, fields: tuple[str, ...] = 
             for name in fields
         ]  # fmt: skip
         return Fault("INSUFFICIENT_PERMISSIONS", f"You may not change {', '.join(fields)} here.", details)
+    return _without(permission, f"You may not {verb} this {resource.singular}.")
+
+
+def unasked(call: Call, report: Report, permission: str) -> Fault:
+    """The refusal to ask for a report: 401 for nobody, 403 for somebody."""
+    name = report.name.replace("_", " ")
+    if not call.actor.signed_in:
+        return Fault("AUTHENTICATION_REQUIRED", f"Sign in to ask for {name}.")
+    return _without(permission, f"You may not ask for {name} here.")
+
+
+def _without(permission: str, message: str) -> Fault:
     detail = Detail(
         "INSUFFICIENT_PERMISSIONS",
         f"You need the permission {permission} here.",
         facts={"requiredPermission": permission},
     )
-    return Fault("INSUFFICIENT_PERMISSIONS", f"You may not {verb} this {resource.singular}.", [detail])
+    return Fault("INSUFFICIENT_PERMISSIONS", message, [detail])
 
 
 def not_found(resource: Resource, key: str | None = None) -> Fault:
@@ -127,4 +149,4 @@ def not_found(resource: Resource, key: str | None = None) -> Fault:
     return Fault("RESOURCE_NOT_FOUND", f"There is no {what}" + (f" {key!r}." if key else " there."))
 
 
-__all__ = ["Guard", "Rules", "covers", "denied", "not_found"]
+__all__ = ["Guard", "Rules", "covers", "denied", "not_found", "unasked"]

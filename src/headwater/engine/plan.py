@@ -26,7 +26,7 @@ class Plan:
     """Finished SQL text, where its parameters come from, and what its columns mean.
 
     Columns of a list: the row's JSON, its sort values, then `heads`. `alternative`: there is also a plan that scans
-    without the actor's keys, for actors with many. `write` makes the JSON of a group from its row.
+    without the actor's keys, for actors with many. `write` makes the JSON of a group from its row, `read` its values.
     """
 
     sql: str
@@ -37,6 +37,7 @@ class Plan:
     uses_now: bool = False
     alternative: bool = False
     write: Callable[[Sequence[Any]], str] | None = None
+    read: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
 
     def parameters(self, call: Call, values: list[Any]) -> list[Any]:
         return [source(call, values) for source in self.sources]
@@ -187,7 +188,7 @@ class Planner:
         compiler = Compiler(self.schema, rules)
         limit = compiler.bind(lambda call, vs: vs[values - 1], NUMBER)
         groups = Groups(Page(self.object, compiler, resource, query, (), None, False, limit, values))
-        return self.finish(groups.statement(), compiler, write=groups.writer())
+        return self.finish(groups.statement(), compiler, write=groups.writer(), read=groups.reader())
 
     # -- parts of lists -------------------------------------------------------------------------------------
 

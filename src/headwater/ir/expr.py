@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 Comparison = Literal["eq", "ne", "lt", "lte", "gt", "gte"]
 Quantifier = Literal["any", "none", "every"]
-AggregateFunction = Literal["count", "sum", "avg", "min", "max"]
+AggregateFunction = Literal["count", "countDistinct", "sum", "avg", "min", "max"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Aggregate:
     """A count or sum over rows of another resource.
 
     Either over a to-many relation of the row (`path`), or over all rows of `resource` that `where` ties to it.
-    Sum and count of nothing are zero; average, minimum and maximum of nothing are null.
+    Sum and counts of nothing are zero; average, minimum and maximum of nothing are null.
     """
 
     function: AggregateFunction

@@ -13,6 +13,7 @@ from headwater.ir.expr import Expr, Predicate
 
 Verb = Literal["read", "create", "update", "delete"] | str
 OnDelete = Literal["restrict", "cascade", "set_null"]
+REPORTS = "reports"  # what permissions of reports speak of that belong to no resource
 
 
 class Kind(StrEnum):
@@ -189,18 +190,6 @@ class Acyclic:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """An argument of an action: a field without a column."""
-
-    name: str
-    wire: str
-    annotation: Any
-    required: bool
-    default: Any = None
-    doc: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Action:
     """A method that clients can call, on a row or on the collection."""
 
@@ -211,6 +200,32 @@ class Action:
     parameters: type[Any]
     result: Any
     doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A question that a function of the author's answers, about a row, the collection, or nothing of the kind.
+
+    `parameters` are those of the query string: fields without a column. `result` is the type from which what the
+    function returns is written. `as_product`: it reads with the rights of the product. `max_age` is in seconds.
+    `grants` belong to a report about nothing; those of others are the resource's.
+    """
+
+    name: str
+    path: str
+    on: Literal["row", "collection", "nothing"]
+    function: Callable[..., Any]
+    parameters: Mapping[str, Field]
+    result: Any
+    as_product: bool = False
+    max_age: int = 0
+    doc: str = ""
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def permission(self) -> str:
+        """The permission's name, where it is about nothing, such as `studio_load:reports`."""
+        return f"{self.name}:{REPORTS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +254,7 @@ class Resource:
     indexes: tuple[Index, ...] = ()
     acyclic: tuple[Acyclic, ...] = ()
     actions: Mapping[str, Action] = field(default_factory=dict)
+    reports: Mapping[str, Report] = field(default_factory=dict)
     exposed: bool = True
     demands_version: bool = False
     by_wire: Mapping[str, Field] = field(default_factory=dict)
@@ -271,6 +287,7 @@ class Model:
     resources: Mapping[str, Resource]
     roles: Mapping[str, Role]
     by_path: Mapping[str, Resource]
+    reports: Mapping[str, Report] = field(default_factory=dict)
 
     def target(self, resource: Resource, path: tuple[str, ...]) -> Resource:
         """The resource at the end of a path of relations."""

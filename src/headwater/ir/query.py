@@ -1,9 +1,10 @@
 """A read, as data. Every surface builds one of these, and hands it to `engine.read`."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from headwater.ir.expr import Column, Predicate
+from headwater.ir.expr import AggregateFunction, Column, Predicate, Scalar
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -12,7 +13,7 @@ MAX_INCLUDE_DEPTH = 6
 DEFAULT_GROUPS = 100
 MAX_GROUPS = 1000
 
-Function = Literal["count", "countDistinct", "sum", "avg", "min", "max"]
+Function = AggregateFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,14 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A function over the values that a column has in some rows, nulls left out; `count` without one counts rows."""
+    """A function over the values that a column has in some rows, nulls left out; `count` without one counts rows.
+
+    Authors may have one over an expression, and over those rows alone for which `where` holds.
+    """
 
     function: Function
-    column: Column | None = None
+    column: Scalar | None = None
+    where: Predicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,17 @@ class Query:
     within: Within | None = None
     summary: Summary | None = None
     search: Search | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question that a report answers: about a row (`key`), a collection, or, without a resource, nothing of the kind.
+    Arguments are in their Python form, by the author's names."""
+
+    report: str
+    resource: str | None = None
+    key: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,22 @@ shape: it puts a `Slot` in the place of each value. Both visit the values in the
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headwater.ir import expr as e
-from headwater.ir.query import Cursor, Include, Query, Search, Select, Sort, Summary, Within
+from headwater.ir.query import (
+    Cursor,
+    GroupSort,
+    Include,
+    Measure,
+    Query,
+    Search,
+    Select,
+    Sort,
+    Summary,
+    Within,
+)
 
 # What clients cannot write is part of the shape with its values: in it a constant need not stand beside a column
 # that tells its type.
@@ -50,13 +61,14 @@ def _summary(query: Query, summary: Summary, values: list[Any]) -> tuple[Any, ..
     within = query.within
     where = None if query.where is None else _expr(query.where, values)
     search = None if query.search is None else _search(query.search, values)
+    measures = tuple([m if m.where is None else _measure(m, values) for m in summary.measures])
     values.append(summary.limit + 1)
     return (
         query.resource,
         None if within is None else (within.resource, within.relation),
         where,
         "summary",
-        summary.measures,
+        measures,
         summary.groups,
         summary.sort,
         search,
@@ -66,6 +78,10 @@ def _summary(query: Query, summary: Summary, values: list[Any]) -> tuple[Any, ..
 def _search(search: Search, values: list[Any]) -> tuple[bool, ...]:
     values.extend(search.terms)
     return search.indexed
+
+
+def _measure(measure: Measure, values: list[Any]) -> tuple[Any, ...]:
+    return (measure.function, measure.column, _expr(measure.where, values))
 
 
 def _select(select: Select, values: list[Any]) -> tuple[Any, ...] | None:
@@ -133,9 +149,19 @@ def slotted(query: Query) -> Query:
         sort=query.sort,
         page=query.page,
         within=within,
-        summary=query.summary,
+        summary=None if query.summary is None else _slot_summary(query.summary, counter),
         search=search,
     )
+
+
+def _slot_summary(summary: Summary, counter: Iterator[int]) -> Summary:
+    """The values of a measure's column are part of the shape; those of its condition are not."""
+    measures = tuple(
+        [m if m.where is None else replace(m, where=slot_expr(m.where, counter)) for m in summary.measures]
+    )
+    by = dict(zip(summary.measures, measures, strict=True))
+    sort = [GroupSort(by[s.by] if isinstance(s.by, Measure) else s.by, s.descending) for s in summary.sort]
+    return replace(summary, measures=measures, sort=tuple(sort))
 
 
 def _slot_select(select: Select, counter: Iterator[int]) -> Select:

@@ -189,7 +189,7 @@ class Summarizer:
         return column if any(place.column == column for place in groups) else None
 
     def _spelt(self, measure: Measure) -> str:
-        if measure.column is None:
+        if not isinstance(measure.column, Column):
             return measure.function
         return f"{measure.function}({wire_path(self.namer.model, self.resource, measure.column)})"
 

@@ -18,7 +18,14 @@ _COMPARED = {
     "gt": "more than ",
     "gte": "at least ",
 }
-_FUNCTIONS = {"sum": "sum", "avg": "average", "min": "least", "max": "greatest"}
+_FUNCTIONS = {
+    "count": "number of values",
+    "countDistinct": "number of different values",
+    "sum": "sum",
+    "avg": "average",
+    "min": "least",
+    "max": "greatest",
+}
 
 
 def words(expr: e.Expr) -> str:
@@ -117,7 +124,7 @@ def _related(expr: e.Related, must: bool, no: bool) -> str:
 def _aggregate(expr: e.Aggregate) -> str:
     where = "" if expr.where is None else f" where {words(expr.where)}"
     over = _path(expr.path) if expr.path else str(expr.resource)
-    if expr.function == "count":
+    if expr.function == "count" and expr.value is None:
         return f"the number of {over}{where}"
     value = "" if expr.value is None else words(expr.value)
     return f"the {_FUNCTIONS[expr.function]} of {value} over {over}{where}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +16,7 @@ from headwater import (
     Field,
     Many,
     OptRef,
+    Reader,
     Ref,
     Resource,
     Role,
@@ -38,6 +40,7 @@ from headwater import (
     now,
     optref,
     ref,
+    report,
     stamp,
     state,
     through,
@@ -225,6 +228,50 @@ def values(task: Task) -> tuple[str, str, str | None, bool, Decimal, Decimal | N
         task.status,
         task.created_at,
     )
+
+
+@dataclass
+class Load:
+    """What a project asks of its people."""
+
+    tasks: int
+    by_status: dict[Status, int]
+    days: float | None
+
+
+@report(Project, when=lambda actor: Project.name == "x", max_age=timedelta(minutes=5))
+async def load(project: Project, reader: Reader, *, since: date | None = None) -> Load:
+    mine = Task.project == project.id
+    tasks, bids, late = await reader.aggregate(
+        Task.count(), Task.bid.sum(where=Task.status == Status.APPROVED), Task.deadline.max(), where=mine
+    )
+    hours: Decimal = bids
+    last: datetime | None = late
+    statuses: list[tuple[Status, int]] = await reader.group(Task.status, Task.count(), where=mine)
+    names: list[tuple[str, Decimal | None]] = await reader.group(
+        Task.artist.name, Task.bid.avg(), where=mine, sort=[desc(Task.bid.avg())], limit=3
+    )
+    deadlines: list[tuple[datetime | None, int]] = await reader.group(
+        Task.deadline, Task.title.count_distinct()
+    )
+    (spans,) = await reader.aggregate((Task.deadline - Task.created_at).avg())
+    span: timedelta | None = spans
+    found: Task | None = await reader.find(Task, Task.title == "x")
+    print(hours, last, names, deadlines, found, since)
+    return Load(tasks, dict(statuses), None if span is None else span / timedelta(days=1))
+
+
+@report(Task, to="supervisor", rights="product")
+async def overdue(reader: Reader, *, days: int = 7) -> list[str]:
+    return [task.title for task in await reader.select(Task, Task.deadline < reader.now, limit=days)]
+
+
+@report()
+async def studio(reader: Reader) -> dict[str, int]:
+    return dict(await reader.group(Project.code, Project.count()))
+
+
+REPORTS = [studio]
 
 
 predicates: list[Expression[bool]] = [

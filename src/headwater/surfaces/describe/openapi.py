@@ -9,8 +9,9 @@ from headwater.base.errors import REGISTRY, ErrorCode
 from headwater.engine.guard import covers
 from headwater.http.routes import Form, Route
 from headwater.http.wire import JSON_PATCH, PROBLEM_TYPE
-from headwater.ir.model import Model, Resource
+from headwater.ir.model import REPORTS, Grant, Model, Resource
 from headwater.surfaces.describe.parameters import SHARED, Parameters
+from headwater.surfaces.describe.reports import ASKING, parameters, summary
 from headwater.surfaces.describe.schemas import Schemas, ref
 from headwater.surfaces.describe.values import Schema, example
 
@@ -187,6 +188,8 @@ class _Document:
 
     def _operation(self, route: Route, resource: Resource | None) -> Operation:
         kind = route.facts.get("operation", "")
+        if kind == "report":
+            return self._report(route, resource)
         group, dot, _ = route.name.partition(".")
         tag = resource.path if resource else group if dot else "about"
         operation: Operation = {
@@ -219,6 +222,33 @@ class _Document:
             operation["requestBody"] = body
         operation["responses"] = {**answers, **self._refusals(codes)}
         return operation
+
+    def _report(self, route: Route, resource: Resource | None) -> Operation:
+        """A question that a function of the author's answers."""
+        of = self.model.reports if resource is None else resource.reports
+        report = of[route.facts["report"]]
+        grants = report.grants if resource is None else resource.grants
+        path = REPORTS if resource is None else resource.path
+        names = ("X-Request-Id", "If-None-Match")
+        self._used.update(names)
+        codes = (*_EVERY, *_CALLER, *_STORE, *ASKING)
+        return {
+            "operationId": _identifier(route.name),
+            "tags": [path],
+            "summary": summary(report, resource),
+            "description": self._described(route, None),
+            "security": [{}, {"bearer": []}]
+            if _guests(self.model, path, report.name, grants)
+            else [{"bearer": []}],
+            "x-permission": route.permission,
+            "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names]
+            + parameters(report),
+            "responses": {
+                **_answer(200, "The answer.", self.schemas.report(report), ("ETag",)),
+                "304": {"description": "What you have still holds.", "headers": _headers("ETag")},
+                **self._refusals(codes),
+            },
+        }
 
     def _summary(self, kind: str, route: Route, resource: Resource | None) -> str:
         if resource is None:
@@ -406,9 +436,13 @@ def _codes(model: Model, kind: str, resource: Resource, route: Route) -> tuple[s
 
 def _open(model: Model, resource: Resource, verb: str) -> bool:
     """Whether guests may do this to any row."""
-    if any(covers(p, verb, resource.path) for p in model.roles["guest"].permissions):
+    return _guests(model, resource.path, verb, resource.grants)
+
+
+def _guests(model: Model, path: str, verb: str, grants: Iterable[Grant]) -> bool:
+    if any(covers(p, verb, path) for p in model.roles["guest"].permissions):
         return True
-    return any(verb in grant.verbs and "guest" in (grant.roles or ()) for grant in resource.grants)
+    return any(verb in grant.verbs and "guest" in (grant.roles or ()) for grant in grants)
 
 
 def _plain(form: Form, route: Route) -> tuple[dict[str, Any] | None, dict[str, Any]]:

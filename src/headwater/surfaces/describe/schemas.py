@@ -9,7 +9,7 @@ from headwater.base.errors import REGISTRY
 from headwater.declare import Resource as Declared
 from headwater.ir.document import MEMBERS
 from headwater.ir.filters import OPERATORS
-from headwater.ir.model import Action, Field, Kind, Model, Resource, Type
+from headwater.ir.model import Action, Field, Kind, Model, Report, Resource, Type
 from headwater.ir.parse import MAX_PAGE, MAX_SORT_KEYS
 from headwater.ir.patch import MAX_OPERATIONS
 from headwater.ir.query import MAX_GROUPS, MAX_LIMIT
@@ -18,6 +18,7 @@ from headwater.ir.search import searchable
 from headwater.ir.values import MAX_ELEMENTS
 from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
 from headwater.surfaces.describe.parameters import SHARED, Parameters, search
+from headwater.surfaces.describe.reports import answered, sample
 from headwater.surfaces.describe.values import (
     Schema,
     asked,
@@ -63,6 +64,7 @@ class Schemas:
             if resource.exposed:
                 self._resource(resource)
         self._actions([(r, a) for r in model.resources.values() if r.exposed for a in r.actions.values()])
+        self._reports = self._answers([*model.reports.values(), *_reports(model)])
         self.found = dict(sorted(self.found.items()))
 
     def form(self, resource: Resource, form: str) -> Schema:
@@ -73,6 +75,10 @@ class Schemas:
     def result(self, resource: Resource, action: Action) -> Schema | None:
         """The body of an action's 200; None where it answers nothing."""
         return self._results[resource.name, action.name]
+
+    def report(self, report: Report) -> Schema:
+        """The body of a report's 200."""
+        return self._reports[id(report)]
 
     def _add(self, name: str, schema: Schema) -> str:
         while name in self._names or name in self.found:
@@ -288,6 +294,22 @@ class Schemas:
                 resource, action, lambda: _strict(next(results), names)
             )
 
+    def _answers(self, reports: Sequence[Report]) -> dict[int, Schema]:
+        """The answers of all reports; the Structs and enums that they name become components."""
+        schemas, parts = msgspec.json.schema_components(
+            [report.result for report in reports], ref_template=PREFIX + "{name}"
+        )
+        names = {name: self._add(name, {}) for name in parts}
+        for name, part in parts.items():
+            self.found[names[name]] = answered(_strict(part, names))
+        found = {}
+        for report, schema in zip(reports, schemas, strict=True):
+            data = answered(_strict(schema, names))
+            shown = envelope({"data": data, "meta": ref(self.meta)})
+            sent = {"requestId": "req_0123456789abcdef01234567"}
+            found[id(report)] = {**shown, "examples": [{"data": sample(data, self.found), "meta": sent}]}
+        return found
+
     def _answer(self, resource: Resource, action: Action, value: Callable[[], Schema]) -> Schema | None:
         """An action's answer: a row or rows as the caller may see them, its row, or another value."""
         result = action.result
@@ -319,6 +341,10 @@ class Schemas:
     def _shown_many(self, annotation: Any) -> Resource | None:
         arguments = get_args(annotation)
         return self._shown(arguments[0]) if get_origin(annotation) in (list, tuple) and arguments else None
+
+
+def _reports(model: Model) -> list[Report]:
+    return [report for r in model.resources.values() if r.exposed for report in r.reports.values()]
 
 
 def envelope(members: Mapping[str, Schema]) -> Schema:

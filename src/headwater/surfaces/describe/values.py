@@ -219,6 +219,11 @@ def example(model: Model, resource: Resource, field: Field) -> Any:
     return to_wire(field.type, _value(field.type, field))
 
 
+def shown_value(field: Field) -> Any:
+    """The same of a field that belongs to no resource."""
+    return to_wire(field.type, _value(field.type, field) if field.example is None else field.example)
+
+
 def _value(type: Type, field: Field) -> Any:
     limits = field.limits
     if field.default is not None and type.kind not in (Kind.TEXT, Kind.DATE, Kind.DATETIME):

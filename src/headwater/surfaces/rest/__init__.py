@@ -13,6 +13,7 @@ from headwater.http.wire import JSON_PATCH, encode_json, negotiate, one
 from headwater.ir.model import Action, Model, Resource
 from headwater.ir.parse import Parser
 from headwater.surfaces.rest.reads import QUERIES, Reads
+from headwater.surfaces.rest.reports import report_routes
 from headwater.surfaces.rest.writes import Writes
 
 JSON = ("application/json",)
@@ -31,7 +32,7 @@ def routes(
         path = f"{base}/{resource.path}"
         found += _reading(model, resource, Reads(engine, parser, resource), path)
         found += _writing(resource, Writes(engine, parser, resource, path), path)
-    return found
+    return [*found, *report_routes(engine, exposed, base)]
 
 
 def _index(exposed: list[Resource], title: str, description: str, base: str) -> Iterator[Route]:

@@ -1,0 +1,88 @@
+"""The arguments of a report, from a query string: typed, bounded, and none of them unknown."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from headwater.base.errors import Detail, nearest
+from headwater.ir.filters import split
+from headwater.ir.limits import check_limits
+from headwater.ir.model import Field, Kind, Report
+from headwater.ir.names import snake
+from headwater.ir.parse import refuse, sentence
+from headwater.ir.scalars import BadValue, malformed
+from headwater.ir.values import MAX_ELEMENTS, item_type, query_decoder
+
+
+def asked(report: Report, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The arguments by the author's names, those that are left out with their defaults.
+
+    Names may be written in snake case too; the values of a list are separated by commas. Raises: Fault, with every
+    problem.
+    """
+    fields = report.parameters
+    values: dict[str, Any] = {}
+    problems: list[Detail] = []
+    given: set[str] = set()
+
+    def problem(name: str, message: str, hint: str | None = None, **facts: Any) -> None:
+        problems.append(Detail("INVALID_PARAMETER", message, None, name, hint, facts))
+
+    for name, text in parameters:
+        field = fields.get(snake(name))
+        if field is None or name not in (field.wire, field.name):
+            problem(name, _unknown(name, fields.values()))
+            continue
+        if field.name in given:
+            problem(name, f"`{name}` is given more than once.")
+            continue
+        given.add(field.name)
+        try:
+            value = _read(field, text)
+            broken = check_limits(field, value)
+        except BadValue as bad:
+            broken = [bad]
+        else:
+            values[field.name] = _enum(field, value)
+        for one in broken:
+            problem(name, sentence(name + one.path, one.message), one.hint, **one.facts)
+    for field in fields.values():
+        if field.name in given:
+            continue
+        if field.required:
+            problem(field.wire, f"`{field.wire}` is missing.")
+        elif field.default is not None:
+            values[field.name] = _enum(field, field.default())
+        else:
+            values[field.name] = None
+    if problems:
+        refuse(problems)
+    return values
+
+
+def _read(field: Field, text: str) -> Any:
+    if field.type.kind is not Kind.LIST:
+        return query_decoder(field.type)(text)
+    decode = query_decoder(item_type(field.type))
+    parts = split(text) if text else []
+    if len(parts) > MAX_ELEMENTS:
+        raise malformed(f"Must have at most {MAX_ELEMENTS} elements, not {len(parts)}.")
+    return [decode(part) for part in parts]
+
+
+def _enum(field: Field, value: Any) -> Any:
+    enum = field.type.enum
+    if enum is None:
+        return value
+    return [enum(item) for item in value] if field.type.kind is Kind.LIST else enum(value)
+
+
+def _unknown(name: str, fields: Iterable[Field]) -> str:
+    valid = [field.wire for field in fields]
+    near = nearest(name, valid)
+    short = name if len(name) <= 80 else name[:77] + "..."
+    if not valid:
+        return f"`{short}` means nothing here; leave it out."
+    listed = ", ".join(f"`{one}`" for one in valid)
+    return f"There is no parameter `{short}`; " + (
+        f"did you mean `{near}`?" if near else f"there are {listed}."
+    )
