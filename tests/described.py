@@ -30,9 +30,9 @@ class Described:
 
     def __init__(self, document: Mapping[str, Any], rows: Iterable[str]) -> None:
         self.document: dict[str, Any] = copy.deepcopy(dict(document))
-        for name in rows:
-            for form in ("", "One", "Many", "Rows", "Found"):
-                self.document["components"]["schemas"][name + form]["additionalProperties"] = False
+        strict = {name + form for name in rows for form in ("", "One", "Many", "Rows", "Found")}
+        for name in strict & self.document["components"]["schemas"].keys():
+            self.document["components"]["schemas"][name]["additionalProperties"] = False
         resource = Resource.from_contents(
             {"$schema": "https://json-schema.org/draft/2020-12/schema", **self.document}
         )

@@ -55,6 +55,7 @@ class DemoAccount:
 class App:
     """One product, or several together: declarations, and what belongs to them.
 
+    `license` (an identifier of SPDX) and `contact` (`name`, `url`, `email`) are what its OpenAPI document tells of it.
     `reports` are those that belong to no resource. `profile` is the resource whose rows describe people; each account
     has the row with its id. `seed` is called with a scale from 1, and yields batches of new rows with fixed ids.
     `migrations` is the folder of revision files. `mode` holds where the configuration does not say. `mounts` are ASGI
@@ -70,6 +71,8 @@ class App:
         reports: Iterable[Callable[..., Any]] = (),
         roles: Sequence[Role] = (),
         description: str = "",
+        license: str | None = None,
+        contact: Mapping[str, str] | None = None,
         profile: type[Resource] | None = None,
         seed: Seed | None = None,
         accounts: Sequence[DemoAccount] = (),
@@ -79,6 +82,7 @@ class App:
         middleware: Sequence[Any] = (),
     ) -> None:
         self.title, self.description = title, description
+        self.license, self.contact = license, contact
         self.resources, self.reports = tuple(resources), tuple(reports)
         self.roles = tuple(roles)
         self.profile, self.seed, self.accounts = profile, seed, tuple(accounts)
@@ -100,9 +104,17 @@ class App:
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document that this application would serve."""
-        return describe.document(
-            self.model, self.route_table(), title=self.title, description=self.description
-        )
+        return describe.document(self.model, self.route_table(), **self.about)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the OpenAPI document says of the application as a whole."""
+        return {
+            "title": self.title,
+            "description": self.description,
+            "license": self.license,
+            "contact": self.contact,
+        }
 
     def asgi(self, config: Config | None = None) -> Application:
         """The ASGI application."""
@@ -159,7 +171,7 @@ class Running:
             *health.routes(self.engine, self.revisions),
             *errors.routes(),
         ]
-        described = describe.routes(app.model, table, title=app.title, description=app.description)
+        described = describe.routes(app.model, table, **app.about)
         return [*table, *described, *(mount.route() for mount in self.mounts)]
 
     def application(self) -> Application:

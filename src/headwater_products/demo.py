@@ -10,6 +10,9 @@ from headwater_products.production import DEMO_ACCOUNTS, RESOURCES, seed
 
 app = App(
     title="Headwater production demo",
+    description="The productions of a studio: projects, sequences, shots, tasks, and who works on them.",
+    license="Apache-2.0",
+    contact={"name": "The studio's pipeline team", "email": "pipeline@example.com"},
     resources=[Person, *RESOURCES],
     profile=Person,
     seed=seed,

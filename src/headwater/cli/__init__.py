@@ -20,6 +20,7 @@ from headwater.db.base import StoreError
 from headwater.engine import migrate as migrations
 from headwater.http.server import serve as serve_application
 from headwater.ir.words import words
+from headwater.surfaces import describe
 
 T = TypeVar("T")
 SHOWN = 5  # differences of a database that are listed before serving
@@ -258,9 +259,18 @@ def openapi(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it there and not to standard output.")
     ] = None,
+    yaml: Annotated[bool, typer.Option("--yaml", help="As YAML; otherwise as JSON.")] = False,
+    older: Annotated[
+        bool, typer.Option("--3.0", help="In OpenAPI 3.0, for tools that do not know 3.1.")
+    ] = False,
 ) -> None:
-    """Print the OpenAPI 3.1 document of an application, as JSON."""
-    text = json.dumps(named(app).openapi(), indent=2, ensure_ascii=False)
+    """Print the OpenAPI document of an application."""
+    found = named(app).openapi()
+    if older:
+        found = describe.downgraded(found)
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    if yaml:
+        text = describe.encode_yaml(found).decode().rstrip("\n")
     if out is None:
         typer.echo(text)
         return

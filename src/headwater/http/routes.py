@@ -24,10 +24,11 @@ _METHODS: Final[Sequence[str]] = ("GET", "HEAD", "QUERY", "POST", "PUT", "PATCH"
 class Form:
     """What a route takes and answers, in JSON Schema (2020-12), where it does not follow from a resource.
 
-    `answer` is the body of a 200; None: it answers 204. `texts` are the media types in which it answers as well, of
-    which nothing more is said. `body` is what is sent; None: nothing. `codes` are the errors that it refuses with,
-    beside those that follow from its method, its body and how it authenticates. `signed_in`: guests are refused.
-    `path` has an example of each parameter in the path.
+    `answer` is the body of a 200, in one of `types`; None: it answers 204. `texts` are the media types in which it
+    answers as well, of which nothing more is said. `query` are parameters by name: a schema, a description, an example.
+    `tagged`: the answer has an entity tag, so that it can be asked for only if it has changed. `body` is what is sent;
+    None: nothing. `codes` are the errors that it refuses with, beside those that follow from its method, its body and
+    how it authenticates. `signed_in`: guests are refused. `path` has an example of each parameter in the path.
     """
 
     answer: Mapping[str, Any] | None = None
@@ -37,6 +38,9 @@ class Form:
     signed_in: bool = False
     texts: tuple[str, ...] = ()
     path: Mapping[str, str] = field(default_factory=dict)
+    types: tuple[str, ...] = ("application/json",)
+    query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

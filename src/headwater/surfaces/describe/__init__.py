@@ -1,63 +1,100 @@
 """What the application says of itself: its OpenAPI document, made when it is first asked for and then kept."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
 from headwater.base.errors import Detail, Fault
-from headwater.http.exchange import Exchange, Response
+from headwater.http.exchange import Exchange, Handler, Response
 from headwater.http.routes import Form, Route
 from headwater.http.wire import Format, decode_query, encode_json, etag, negotiate, tagged
 from headwater.ir.model import Model
+from headwater.surfaces.describe.older import downgraded as downgraded
 from headwater.surfaces.describe.openapi import document as document
+from headwater.surfaces.describe.yaml import encode_yaml as encode_yaml
 
-FORMATS: Final = (
-    Format("application/json", encode_json),
-    Format("application/openapi+json", encode_json),
-    Format("application/vnd.oai.openapi+json", encode_json),
+JSON: Final = tuple(
+    Format(name, encode_json)
+    for name in ("application/json", "application/openapi+json", "application/vnd.oai.openapi+json")
 )
+YAML: Final = tuple(
+    Format(name, encode_yaml)
+    for name in ("application/yaml", "application/openapi+yaml", "application/vnd.oai.openapi")
+)
+VERSIONS: Final = ("3.1", "3.0")
+"""The versions of OpenAPI that are spoken, the one that is spoken unasked first."""
 _CACHED: Final = (b"cache-control", b"public, no-cache")
 _VARY: Final = (b"vary", b"accept")
 
 
-def routes(
-    model: Model, others: Iterable[Route], *, title: str, description: str = "", version: str = "v1"
-) -> list[Route]:
-    """The routes of the document about the other routes, and about these: the newest version's, and `version`'s."""
+def routes(model: Model, others: Iterable[Route], *, version: str = "v1", **about: Any) -> list[Route]:
+    """The routes of the document about the other routes, and about these: the newest version's, and `version`'s, each
+    in JSON and YAML, and each in either at its address where `Accept` prefers that."""
 
-    @lru_cache(1)
-    def made() -> tuple[bytes, bytes]:
-        table = (*others, *own)
-        body = encode_json(document(model, table, title=title, description=description, version=version))
+    @lru_cache(2 * len(VERSIONS))
+    def written(openapi: str, encode: Callable[[Any], bytes]) -> tuple[bytes, bytes]:
+        found = document(model, (*others, *own), version=version, **about)
+        body = encode(found if openapi == VERSIONS[0] else downgraded(found))
         return body, etag(body)
 
-    async def serve(exchange: Exchange) -> Response:
-        format = negotiate(exchange.header(b"accept"), FORMATS)
-        refused = [
-            Detail("INVALID_PARAMETER", f"`{name}` means nothing here; leave it out.", parameter=name)
-            for name, _ in decode_query(exchange.query)
-        ]
-        if refused:
-            raise Fault("INVALID_PARAMETER", refused[0].message, refused)
-        body, tag = made()
-        headers = [(b"content-type", format.media_type.encode()), _CACHED, _VARY]
-        return tagged(exchange, tag, Response(200, headers, body))
+    def serve(formats: tuple[Format, ...]) -> Handler:
+        async def serving(exchange: Exchange) -> Response:
+            format = negotiate(exchange.header(b"accept"), formats)
+            body, tag = written(_version(exchange), format.encode)
+            headers = [(b"content-type", format.media_type.encode()), _CACHED, _VARY]
+            return tagged(exchange, tag, Response(200, headers, body))
 
-    said = "What this API offers, in OpenAPI 3.1"
-    form = Form(_DOCUMENT, codes=("INVALID_PARAMETER", "NOT_ACCEPTABLE"))
-    own = [
-        Route("GET", "/api/openapi.json", serve, "openapi.newest", f"{said}: its newest version.",
-              authenticates=False, form=form),
-        Route("GET", f"/api/{version}/openapi.json", serve, f"openapi.{version}", f"{said}.",
-              authenticates=False, form=form),
-    ]  # fmt: skip
+        return serving
+
+    own = []
+    for place, name, what in (("", "newest", ": its newest version"), (f"/{version}", version, "")):
+        for suffix, formats in (("json", JSON + YAML), ("yaml", YAML + JSON)):
+            own.append(
+                Route(
+                    "GET",
+                    f"/api{place}/openapi.{suffix}",
+                    serve(formats),
+                    f"openapi.{name}" + ("" if suffix == "json" else ".yaml"),
+                    f"What this API offers, in OpenAPI{what}.",
+                    authenticates=False,
+                    form=Form(
+                        _DOCUMENT,
+                        codes=("INVALID_PARAMETER", "NOT_ACCEPTABLE"),
+                        types=tuple(format.media_type for format in formats),
+                        query={"version": _VERSION},
+                        tagged=True,
+                    ),
+                )
+            )
     return own
 
 
+def _version(exchange: Exchange) -> str:
+    """Which OpenAPI is asked for. Raises Fault INVALID_PARAMETER."""
+    wanted, problems = VERSIONS[0], []
+    for name, value in decode_query(exchange.query):
+        if name != "version":
+            problems.append(f"`{name}` means nothing here; leave it out.")
+        elif value not in VERSIONS:
+            problems.append(f"`version` is the version of OpenAPI: {' or '.join(VERSIONS)}.")
+        else:
+            wanted = value
+        if problems:
+            raise Fault(
+                "INVALID_PARAMETER", problems[0], [Detail("INVALID_PARAMETER", problems[0], parameter=name)]
+            )
+    return wanted
+
+
+_VERSION: Final[dict[str, Any]] = {
+    "description": "The version of OpenAPI in which the document is written.",
+    "schema": {"type": "string", "enum": list(VERSIONS), "default": VERSIONS[0]},
+    "example": VERSIONS[1],
+}
 _DOCUMENT: Final[dict[str, Any]] = {
     "type": "object",
-    "properties": {"openapi": {"const": "3.1.0"}, "info": {"type": "object"}, "paths": {"type": "object"}},
+    "properties": {"openapi": {"type": "string"}, "info": {"type": "object"}, "paths": {"type": "object"}},
     "required": ["openapi", "info", "paths"],
 }
 
-__all__ = ["document", "routes"]
+__all__ = ["document", "downgraded", "encode_yaml", "routes"]

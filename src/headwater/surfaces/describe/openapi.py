@@ -12,7 +12,7 @@ from headwater.http.wire import JSON_PATCH, PROBLEM_TYPE
 from headwater.ir.model import REPORTS, Grant, Model, Resource
 from headwater.surfaces.describe.parameters import SHARED, Parameters
 from headwater.surfaces.describe.reports import ASKING, parameters, summary
-from headwater.surfaces.describe.schemas import Schemas, ref
+from headwater.surfaces.describe.schemas import PREFIX, Schemas, envelope, ref
 from headwater.surfaces.describe.values import Schema, example
 
 Operation = dict[str, Any]
@@ -24,8 +24,16 @@ snake case too, and `filter[status]=` means the same as `status=`; a field behin
 such as `project.name[contains]=`. A path that has GET answers HEAD, and every path OPTIONS; other methods get 405 with
 `Allow`. What a caller may not see answers 404, like what does not exist."""
 
+_TAGS: Final = {
+    "about": "What this is, where to go, and whether it is well.",
+    "auth": "Signing in and out, and the keys that tokens are signed with.",
+    "openapi": "This document.",
+    "users": "The caller's own account.",
+}
+
 _READS: Final = ("list", "read", "related", "search")
-_EVERY: Final = ("INTERNAL_ERROR",)
+# A head of more than 64 KiB is refused everywhere.
+_EVERY: Final = ("INTERNAL_ERROR", "INVALID_FORMAT")
 _CALLER: Final = ("INVALID_CREDENTIALS", "TOKEN_EXPIRED", "AUTHENTICATION_REQUIRED")
 _BODY: Final = (
     "VALIDATION_ERROR",
@@ -97,18 +105,32 @@ _HEADERS: Final[dict[str, Schema]] = {
 
 
 def document(
-    model: Model, routes: Iterable[Route], *, title: str, description: str = "", version: str = "v1"
+    model: Model,
+    routes: Iterable[Route],
+    *,
+    title: str,
+    description: str = "",
+    license: str | None = None,
+    contact: Mapping[str, str] | None = None,
+    version: str = "v1",
 ) -> dict[str, Any]:
-    """The document, as JSON values."""
-    return _Document(model, tuple(routes), title, description, version).build()
+    """The document, as JSON values. `license` is an identifier of SPDX, `contact` has a name, a url or an email."""
+    info: dict[str, Any] = {
+        "title": title,
+        "version": version,
+        "description": f"{description}\n\n{_CONVENTIONS}".strip(),
+        "x-generator": f"headwater {installed('headwater')}",
+    }
+    if license:
+        info["license"] = {"name": license, "identifier": license}
+    if contact:
+        info["contact"] = dict(contact)
+    return _Document(model, tuple(routes), info).build()
 
 
 class _Document:
-    def __init__(
-        self, model: Model, routes: Sequence[Route], title: str, description: str, version: str
-    ) -> None:
-        self.model, self.routes = model, routes
-        self.title, self.description, self.version = title, description, version
+    def __init__(self, model: Model, routes: Sequence[Route], info: dict[str, Any]) -> None:
+        self.model, self.routes, self.info = model, routes, info
         self.parameters = Parameters(model)
         self.schemas = Schemas(model, self.parameters)
         self._statuses: set[int] = set()
@@ -124,7 +146,8 @@ class _Document:
                 continue
             resource = self._resource(route)
             operation = self._operation(route, resource)
-            tags.setdefault(operation["tags"][0], resource.doc if resource else "")
+            tag = operation["tags"][0]
+            tags.setdefault(tag, resource.doc if resource else _TAGS.get(tag, ""))
             item = paths.setdefault(route.template, {})
             if "{id}" in route.template and "parameters" not in item and resource:
                 item["parameters"] = [self._id(resource)]
@@ -138,19 +161,15 @@ class _Document:
         every = {**SHARED, **{k: v for r in self._exposed() for k, v in self.parameters.of(r).items()}}
         responses = {_refusal(status): self._response(status) for status in sorted(self._statuses)}
         headers = {found.rpartition("/")[2] for found in _references([paths, responses])}
+        schemas = _reached(self.schemas.found, [paths, responses])
         return {
             "openapi": "3.1.0",
-            "info": {
-                "title": self.title,
-                "version": self.version,
-                "description": f"{self.description}\n\n{_CONVENTIONS}".strip(),
-                "x-generator": f"headwater {installed('headwater')}",
-            },
+            "info": self.info,
             "servers": [{"url": "/"}],
             "tags": [{"name": name, **({"description": doc} if doc else {})} for name, doc in tags.items()],
             "paths": paths,
             "components": {
-                "schemas": self.schemas.found,
+                "schemas": schemas,
                 "parameters": {name: every[name] for name in every if name in self._used},
                 "headers": {name: _HEADERS[name] for name in _HEADERS if name in headers},
                 "responses": responses,
@@ -211,6 +230,10 @@ class _Document:
             codes = _codes(self.model, kind, resource, route)
         else:
             form = route.form or Form({})
+            if form.tagged:
+                operation["parameters"].append({"$ref": "#/components/parameters/If-None-Match"})
+                self._used.add("If-None-Match")
+            operation["parameters"] += [{"name": n, "in": "query", **said} for n, said in form.query.items()]
             body, answers = _plain(form, route)
             codes = (
                 *_EVERY,
@@ -325,7 +348,7 @@ class _Document:
         """A page of rows, or what `aggregate` asks for in its place."""
         shapes = [self.schemas.form(resource, "Many"), ref(self.schemas.groups), ref(self.schemas.summary)]
         return _answer(
-            200, "A page; with `aggregate` groups, or one object.", {"oneOf": shapes}, _PAGE_HEADERS
+            200, "A page; with `aggregate` groups, or one object.", {"anyOf": shapes}, _PAGE_HEADERS
         )
 
     def _exchanged(
@@ -346,8 +369,7 @@ class _Document:
                 answer = _answer(200, "A page.", form(resource, "Found"), _FOUND_HEADERS)
                 return _body(route.accepts, form(resource, "Query")), answer
             case "read":
-                kept = {"304": {"description": "What you have still holds.", "headers": _headers("ETag")}}
-                return None, _answer(200, "The row.", form(resource, "One"), ("ETag",)) | kept
+                return None, _answer(200, "The row.", form(resource, "One"), ("ETag",)) | _UNCHANGED
             case "create":
                 answer = _answer(201, _NEW, form(resource, "One"), ("Location", *headers))
                 return _body(route.accepts, form(resource, "Create")), answer
@@ -387,8 +409,8 @@ class _Document:
     def _response(self, status: int) -> dict[str, Any]:
         """What a status means, with its codes."""
         entries = [entry for entry in REGISTRY.values() if entry.status == status]
-        code = {"type": "object", "properties": {"code": {"enum": [entry.name for entry in entries]}}}
-        body = {"allOf": [ref(self.schemas.error), {"properties": {"error": code}}]}
+        code = {"properties": {"code": {"enum": [entry.name for entry in entries]}}}
+        body = envelope({"error": {"allOf": [ref(self.schemas.error), code]}})
         problem = {"allOf": [ref(self.schemas.problem), code]}
         extra = {
             401: ("WWW-Authenticate",),
@@ -450,9 +472,10 @@ def _plain(form: Form, route: Route) -> tuple[dict[str, Any] | None, dict[str, A
     body = None if form.body is None else _body(route.accepts, dict(form.body), form.body_required)
     if form.answer is None:
         return body, {"204": {"description": "Done.", "headers": _headers()}}
-    answer = _answer(200, "The answer.", dict(form.answer), ())
+    answer = _answer(200, "The answer.", dict(form.answer), ("ETag",) if form.tagged else ())
+    answer["200"]["content"] = {media_type: {"schema": dict(form.answer)} for media_type in form.types}
     answer["200"]["content"] |= {media_type: {"schema": {"type": "string"}} for media_type in form.texts}
-    return body, answer
+    return body, answer | (_UNCHANGED if form.tagged else {})
 
 
 def _body(accepts: Sequence[str], schema: Schema, required: bool = True) -> dict[str, Any]:
@@ -477,6 +500,20 @@ def _references(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for item in value:
             yield from _references(item)
+
+
+def _reached(schemas: Mapping[str, Schema], places: Any) -> dict[str, Schema]:
+    """The schemas that are referred to from some places, and by one another."""
+    reached: set[str] = set()
+    ahead = {name for found in _references(places) if (name := found.removeprefix(PREFIX)) in schemas}
+    while ahead:
+        reached |= ahead
+        found = {r.removeprefix(PREFIX) for name in ahead for r in _references(schemas[name])}
+        ahead = found - reached
+    return {name: schema for name, schema in schemas.items() if name in reached}
+
+
+_UNCHANGED: Final = {"304": {"description": "What you have still holds.", "headers": _headers("ETag")}}
 
 
 def _refusal(status: int) -> str:

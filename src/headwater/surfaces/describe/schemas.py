@@ -540,9 +540,12 @@ _PATCH: Final[Schema] = {
 
 def _error() -> Schema:
     facts = _facts()
-    message = {"type": "string"}
-    return envelope({"error": {**facts, "properties": {**facts["properties"], "message": message},
-                               "required": [*facts["required"], "message"]}})  # fmt: skip
+    return {
+        **facts,
+        "description": "A refusal.",
+        "properties": {**facts["properties"], "message": {"type": "string"}},
+        "required": [*facts["required"], "message"],
+    }
 
 
 def _problem() -> Schema:
