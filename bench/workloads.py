@@ -1,4 +1,4 @@
-"""The seven workloads as requests to one server, and the check that all servers answer them alike."""
+"""The eight workloads as requests to one server, and the check that all servers answer them alike."""
 
 import datetime as dt
 import itertools
@@ -16,6 +16,7 @@ TITLES = {
     "c": "20 projects x 10 tasks",
     "f": "50 tasks, small member",
     "g": "1,000 tasks in groups",
+    "h": "search among 30,000 tasks",
     "d": "create a task",
     "e": "update a task",
 }
@@ -28,6 +29,7 @@ GROUPS = (
     "/api/v1/projects/SWA/tasks?groupBy=status,department"
     "&aggregate=count,sum(bid),avg(bid),min(deadline),max(deadline)"
 )
+SEARCH = "/api/v1/tasks?q=030_0040&limit=20"
 NEW = {"projectId": "SWA", "title": "Measured", "department": "fx"}
 DIFFERENT = frozenset({"id", "createdAt", "updatedAt", "version"})
 """What differs between rows that were written by one and the same request."""
@@ -63,6 +65,7 @@ class Workloads:
         small = [request("GET", SMALL, self.member)]
         nest = [request("GET", NEST, self.token)]
         groups = [request("GET", GROUPS, self.token)]
+        search = [request("GET", SEARCH, self.token)]
         create = [request("POST", "/api/v1/tasks", self.token, json.dumps(NEW).encode())]
         # Each server updates rows of its own, and always to another value: an update to the same one has less to do.
         updates = [self._update(id, value) for value in range(10) for id in rows[1 + self.turn]]
@@ -73,6 +76,7 @@ class Workloads:
             "c": Workload(itertools.cycle(nest), nest),
             "f": Workload(itertools.cycle(small), small),
             "g": Workload(itertools.cycle(groups), groups),
+            "h": Workload(itertools.cycle(search), search),
             "d": Workload(itertools.cycle(create), create, written=True),
             "e": Workload(itertools.cycle(updates), shared, written=True),
         }
@@ -106,6 +110,8 @@ async def check_alike(name: str, servers: dict[str, tuple[int, Workload]]) -> No
     if name == "c" and first is not None:
         shape = [len(project["tasks"]) for project in first[0]]
         assert shape == [10] * 20, f"workload c is not 20 projects of 10 tasks each: {shape}"
+    if name == "h" and first is not None:
+        assert [len(rows) for rows in first] == [20], "workload h finds too little"
     if name == "g" and first is not None:
         counted = sum(group["count"] for group in first[0])
         assert counted >= 1000, f"workload g is over {counted} tasks"

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
-from sqlalchemy import BigInteger, DateTime, ForeignKey, String, func, select, tuple_
+from sqlalchemy import BigInteger, DateTime, ForeignKey, String, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship, selectinload
 from sqlalchemy.types import Date, TypeDecorator
@@ -100,6 +100,7 @@ class Task(Stamped, Base):
     title: Mapped[str]
     title_folded: Mapped[str]
     description: Mapped[str | None]
+    description_folded: Mapped[str | None]
     department: Mapped[str]
     artist_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     reviewer_id: Mapped[str | None]
@@ -293,8 +294,11 @@ async def list_tasks(
     project: str | None = None,
     status: str | None = None,
     cursor: str | None = None,
+    q: str | None = None,
     limit: int = 50,
 ) -> Tasks:
+    if q:
+        return await search_tasks(db, unicodedata.normalize("NFKC", q).casefold(), limit)
     query = select(Task).order_by(Task.created_at.desc(), Task.id.desc()).limit(limit + 1)
     if project:
         query = query.where(Task.project_id == project)
@@ -317,6 +321,23 @@ async def list_tasks(
         last_row = rows[limit - 1]
         more = f"{last_row.created_at.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}|{last_row.id}"
     return Tasks(data=data, meta=meta(limit, more))
+
+
+async def search_tasks(db: AsyncSession, text: str, limit: int) -> Tasks:
+    texts = (Task.title_folded, Task.description_folded)
+    degrees = [
+        lambda found: found == text,
+        lambda found: found.startswith(text, autoescape=True),
+        lambda found: or_(*(found.contains(mark + text, autoescape=True) for mark in " -_./,:;()")),
+        lambda found: found.contains(text, autoescape=True),
+    ]
+    ranks = [(holds(found), degree * 2 + place) for degree, holds in enumerate(degrees)
+             for place, found in enumerate(texts)]  # fmt: skip
+    lengths = [(found.contains(text, autoescape=True), func.length(found)) for found in texts]
+    query = select(Task).where(or_(*(found.contains(text, autoescape=True) for found in texts)))
+    rows = (await db.scalars(query.order_by(case(*ranks), case(*lengths), Task.id).limit(limit + 1))).all()
+    data = [TaskOut.model_validate(row) for row in rows[:limit]]
+    return Tasks(data=data, meta=meta(limit, str(limit) if len(rows) > limit else None))
 
 
 @app.get("/api/v1/projects")

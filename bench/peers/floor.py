@@ -8,6 +8,7 @@ import asyncio
 import base64
 import datetime as dt
 import os
+import re
 import secrets
 import unicodedata
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from bench.peers.floor_sql import (
     ONE,
     POSTGRES,
     PROJECTS,
+    SEARCH,
     UPDATE,
     URL,
 )
@@ -169,6 +171,9 @@ def page(target: str, rows: list[Any], limit: int, cursor: str | None) -> bytes:
 
 async def tasks(target: str, query: str) -> bytes:
     values = parse_qs(query)
+    if "q" in values:
+        rows = await store.read(SEARCH, *sought(values["q"][0]))
+        return page(target, rows[:20], 20, "20" if len(rows) > 20 else None)
     if "project" not in values:
         rows = await store.read(MINE, MEMBER)
     elif "cursor" in values:
@@ -179,6 +184,20 @@ async def tasks(target: str, query: str) -> bytes:
         rows = await store.read(FIRST, values["project"][0], values["status"][0])
     cursor = f"{rows[49][1]}|{rows[49][2]}" if len(rows) > 50 else None
     return page(target, rows[:50], 50, cursor)
+
+
+def sought(q: str) -> tuple[str, str, str]:
+    """What the index, texts and words are asked for."""
+    text = unicodedata.normalize("NFKC", q).casefold()
+    between = r"[\x01-/:-@\[-`{-\xbf\u2000-\u206f\u3000-\u303f]"
+    if POSTGRES:
+        like = re.sub(r"[\\%_]", r"\\\g<0>", text)
+        return f"%{like}%", text, between + re.sub(r"[\\^$.|?*+(){}\[\]]", r"\\\g<0>", text)
+    grams = [
+        text[place : place + 3].replace('"', '""') for place in (*range(0, len(text) - 3, 3), len(text) - 3)
+    ]
+    glob = "*[\x01-/:-@[-`{-\xbf\u2000-\u206f\u3000-\u303f]" + re.sub(r"[*?\[]", r"[\g<0>]", text) + "*"
+    return " AND ".join(f'"{gram}"' for gram in grams), text, glob
 
 
 async def projects(target: str) -> bytes:

@@ -203,6 +203,31 @@ GROUPS = statement(
         "ORDER BY t.status, t.department LIMIT 101",
     )
 )
+TEXTS = ("title_folded", "description_folded")
+FINDS = {
+    4: "{0} = $2",
+    3: "{0} ^@ $2" if POSTGRES else "substr({0}, 1, length($2)) = $2",
+    2: "{0} ~ $3" if POSTGRES else "{0} GLOB $3",
+    1: "strpos({0}, $2) > 0" if POSTGRES else "instr({0}, $2) > 0",
+}
+RANKED = " ".join(
+    f"WHEN {finds.format(text)} THEN length({text}) - {degree * 16 - place << 40}"
+    for degree, finds in FINDS.items()
+    for place, text in enumerate(TEXTS)
+)
+BY_INDEX = (
+    " OR ".join(f"{text} LIKE $1" for text in TEXTS)
+    if POSTGRES
+    else "rowid IN (SELECT rowid FROM hw_search_tasks WHERE hw_search_tasks MATCH $1) AND "
+    f"({' OR '.join(FINDS[1].format(text) for text in TEXTS)})"
+)
+SEARCH = statement(
+    records(
+        TASK,
+        f"FROM (SELECT id AS key, CASE {RANKED} END AS rank FROM tasks WHERE {BY_INDEX} ORDER BY 2, 1 LIMIT 21) f "
+        "JOIN tasks t ON t.id = f.key ORDER BY f.rank, f.key",
+    )
+)
 CREATE = statement(written(INSERT))
 UPDATE = statement(written(SET, "(SELECT priority FROM o)"))
 OLD = statement("SELECT priority FROM tasks WHERE id = $1")
