@@ -16,7 +16,9 @@ SHARED = "HEADWATER_TEST_SERVER"
 """The variable through which workers learn of the run's server."""
 
 
-def _maintain(url: str, command: str) -> None:
+def maintain(url: str, command: str) -> None:
+    """Run one command on a PostgreSQL database."""
+
     async def work() -> None:
         connection = await asyncpg.connect(url)
         try:
@@ -27,10 +29,10 @@ def _maintain(url: str, command: str) -> None:
     asyncio.run(work())
 
 
-def new_database(server: str) -> str:
+def new_database(server: str, options: str = "") -> str:
     """An empty database on a server; its URL."""
     name = f"headwater_test_{secrets.token_hex(6)}"
-    _maintain(server, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    maintain(server, f'CREATE DATABASE "{name}" TEMPLATE template0 {options}')
     return f"{server.rpartition('/')[0]}/{name}"
 
 
@@ -38,7 +40,7 @@ def drop(url: str) -> None:
     """End a database that `new_database` made."""
     server, _, name = url.rpartition("/")
     assert name.startswith("headwater_test_")
-    _maintain(f"{server}/postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    maintain(f"{server}/postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def dialect(url: str) -> Dialect:

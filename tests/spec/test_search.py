@@ -1,6 +1,7 @@
 """Searches (D15): `q` finds parts of words in the searchable fields, on both databases the same, the best first."""
 
 import json
+import os
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,13 +19,13 @@ from headwater.declare import build
 from headwater.engine.engine import Engine
 from headwater.engine.migrate import create_all
 from headwater.ir.command import Create, Delete, Update
-from headwater.ir.expr import Column, Compare, Value
+from headwater.ir.expr import Column, Compare, Matches, Value
 from headwater.ir.query import Answer, Cursor, Measure, Numbered, Query, Sort, Summary
 from headwater.ir.scalars import fold_text
 from headwater.ir.search import search_of
 from tests.driver import Driver, watched_drivers
 from tests.spec.search_corpus import QUERIES, TEXTS
-from tests.stores import open_store
+from tests.stores import SHARED, drop, maintain, new_database, open_store
 
 CALL = Call(actor=SYSTEM, now=datetime(2026, 3, 1, tzinfo=UTC))
 
@@ -56,6 +57,16 @@ async def engine(store_url: str) -> AsyncIterator[Engine]:
         await create_all(engine.schema, store.url)
         await store.open()
         yield engine
+
+
+@pytest.fixture(params=["C", "C.UTF-8"])
+def indexed_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A PostgreSQL database that uses indexes however small a table is, with the letters of ASCII or of all scripts."""
+    url = new_database(os.environ[SHARED], f"LOCALE '{request.param}'")
+    for setting in ("enable_seqscan", "enable_indexscan"):
+        maintain(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET {setting} = off')
+    yield url
+    drop(url)
 
 
 async def add(engine: Engine, title: str, body: str | None = None, number: int = 0) -> str:
@@ -128,6 +139,19 @@ def naive(rows: Mapping[str, tuple[str | None, ...]], query: str) -> list[str]:
 
 async def test_queries_in_many_scripts_find_the_same_on_both_databases(engine: Engine) -> None:
     """As the naive model has it, which knows no database; so both find the same."""
+    await find_as_the_model(engine)
+
+
+async def test_an_index_finds_the_same_whichever_letters_it_knows(indexed_url: str) -> None:
+    async with open_store(indexed_url) as store:
+        engine = Engine(MODEL, store, secret=b"k" * 32)
+        await create_all(engine.schema, store.url)
+        await find_as_the_model(engine)
+        plan = await store.read("EXPLAIN SELECT FROM pages WHERE title_folded LIKE '%smith%'")
+        assert any("hw_search_pages" in row[0] for row in plan)
+
+
+async def find_as_the_model(engine: Engine) -> None:
     assert len(set(QUERIES)) == len(QUERIES) >= 200
     rows = {await add(engine, title, body): (title, body) for title, body in TEXTS}
     finding = 0
@@ -152,6 +176,36 @@ async def test_ranks_put_the_best_first(engine: Engine) -> None:
         "Smith", "Smithson", "Of smiths", "Blacksmiths", "Smithsonian", "Else", "Joan of Arc"
     ]  # fmt: skip
     assert await found(engine, "john smith") == ["Joan of Arc"]
+
+
+@pytest.mark.parametrize(
+    ("text", "alike", "others"),
+    [
+        ("García", ["garcia", "GARCÍA", "Garci\u0301a", "ＧＡＲＣＩＡ"], ["gercia"]),
+        ("Straße", ["STRASSE", "straẞe", "strasse"], ["strase"]),
+        ("Iğdır", ["IĞDIR", "igdir", "İĞDİR", "ığdır"], ["ogdir"]),
+        ("Łódź", ["lodz", "ŁÓDŹ"], ["kodz"]),
+        ("Ærø", ["aero", "ÆRØ"], ["oro"]),
+        ("Ёлка", ["елка", "ЁЛКА"], ["алка"]),
+        ("Οδυσσεύς", ["οδυσσευσ", "ΟΔΥΣΣΕΎΣ", "Ὀδυσσεύς"], ["οδισσευς"]),
+        ("ガンダム", ["ｶﾞﾝﾀﾞﾑ"], ["カンタム"]),
+        ("हिन्दी", ["हिन्दी"], ["हन्द"]),
+        ("שָׁלוֹם", ["שָׁלוֹם"], ["שלום"]),
+        ("❤️", ["❤"], ["💛"]),
+    ],
+)
+async def test_case_and_accents_do_not_count(
+    engine: Engine, text: str, alike: list[str], others: list[str]
+) -> None:
+    """Those of alphabets that have them; marks of other scripts are letters."""
+    await add(engine, text)
+    for query in (text, *alike):
+        assert await found(engine, query) == [text], query
+        for op in ("contains", "startsWith"):
+            where = Matches(op, Column(("title",)), Value(query))  # type: ignore[arg-type]
+            assert len((await engine.read(CALL, Query("Page", where=where))).rows) == 1
+    for query in others:
+        assert await found(engine, query) == [], query
 
 
 # -- with all else that can be asked ----------------------------------------------------------------------------

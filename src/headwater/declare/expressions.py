@@ -150,11 +150,11 @@ class Expression(Generic[T]):
         return Expression(e.Arithmetic("*", node_of(other), self.node))
 
     def contains(self: Expression[str], text: str | Expression[str]) -> Expression[bool]:
-        """Whether the text occurs in it, ignoring case."""
+        """Whether the text occurs in it, ignoring case and accents."""
         return Expression(e.Matches("contains", column(self), node_of(text)))
 
     def starts_with(self: Expression[str], text: str | Expression[str]) -> Expression[bool]:
-        """Whether it begins with the text, ignoring case."""
+        """Whether it begins with the text, ignoring case and accents."""
         return Expression(e.Matches("startsWith", column(self), node_of(text)))
 
     def has(self: Expression[list[E]], element: E | Expression[E]) -> Expression[bool]:

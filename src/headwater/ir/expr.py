@@ -83,7 +83,7 @@ class IsNull:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Text contains or starts with a text, ignoring case where the column keeps a folded shadow."""
+    """Text contains or starts with a text, ignoring case and accents where the column keeps a folded shadow."""
 
     op: Literal["contains", "startsWith"]
     item: Column

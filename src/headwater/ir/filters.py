@@ -4,7 +4,7 @@ r"""The operators of filters: `status=active` and `deadline[gte]=2026-01-01` in 
 - `in`, `nin` and `between` take a JSON array, or values separated by commas. Within such a value a comma is written
   `\,`, and a backslash before a comma or another backslash is written `\\`.
 - `ne` and `nin` include the rows where the field is null. `between` includes both ends.
-- Text operators ignore case on text fields. `contains` on a list field asks for an element.
+- Text operators ignore case and accents on text fields. `contains` on a list field asks for an element.
 - Money is compared by its amount. A date stands for its beginning, in UTC, where a field holds moments.
 """
 

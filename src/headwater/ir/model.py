@@ -85,7 +85,7 @@ class Field:
 
     `target` names the resource that a reference points to. `computed` is the SQL expression of a computed field,
     which has no column. `internal` fields never leave the engine: no surface reads, writes or filters by them,
-    and the log does not hold them. `folded` names the shadow column that holds the text case-folded.
+    and the log does not hold them. `folded` names the shadow column that holds the text as `fold_text` has it.
     `default` is called without arguments for each new row that does not give the field.
     """
 

@@ -62,9 +62,22 @@ def text_value(value: Any) -> str:
     return value if unicodedata.is_normalized("NFC", value) else unicodedata.normalize("NFC", value)
 
 
+# Accents of Latin, Greek and Cyrillic letters (Combining Diacritical Marks), and signs that choose how another looks.
+# Marks of other scripts are letters to their readers, and stay.
+_ACCENTS: Final = re.compile("[\u0300-\u036f\ufe00-\ufe0f\u00ad]")
+# Letters that have no parts, and are looked for by the keys that all keyboards have.
+_LETTERS: Final = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i"}
+)
+
+
 def fold_text(text: str) -> str:
-    """The form in which text is compared without regard to case: Unicode NFKC, then full case folding."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """The form in which text is compared without regard to case, accents and compatibility forms: Unicode NFKD and full
+    case folding, without accents, recomposed. So `GARCIA` is `García`, and `strasse` `Straße`."""
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", parts).translate(_LETTERS))
 
 
 def _check_text(value: str) -> None:

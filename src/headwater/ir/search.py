@@ -3,7 +3,7 @@
     q=lighting "ada okafor"
 
 Words are parted by white space. A phrase stands in double quotes and is found as it is written; what is left open goes
-on to the end. Case and compatibility forms do not count (`fold_text`); all else does, accents and marks too.
+on to the end. Case, accents and compatibility forms do not count (`fold_text`).
 """
 
 import re

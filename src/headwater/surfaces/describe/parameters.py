@@ -30,8 +30,8 @@ _MEANING: Final = {
     "gt": "`{0}` is more than this.",
     "gte": "`{0}` is at least this.",
     "between": "`{0}` is from the first to the second, both included.",
-    "contains": "`{0}` contains this, in upper or lower case.",
-    "startsWith": "`{0}` starts with this, in upper or lower case.",
+    "contains": "`{0}` contains this, whatever the case and accents.",
+    "startsWith": "`{0}` starts with this, whatever the case and accents.",
 }
 
 SHARED: Final[dict[str, Parameter]] = {
@@ -279,9 +279,9 @@ def search(fields: Sequence[Field]) -> Parameter:
     return {
         "name": "q",
         "in": "query",
-        "description": f"Only rows that hold all of these words in {listed}, each anywhere, within a word too, in "
-        f"upper or lower case. Words in double quotes are one phrase; there are at most {MAX_TERMS}. Without `sort` "
-        "the best come first: whole fields, then beginnings of fields, of words, then the rest.",
+        "description": f"Only rows that hold all of these words in {listed}, each anywhere, within a word too, "
+        f"whatever the case and accents. Words in double quotes are one phrase; there are at most {MAX_TERMS}. Without "
+        "`sort` the best come first: whole fields, then beginnings of fields, of words, then the rest.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_SEARCH},
         "example": str(fields[0].example or "a word").split()[0].lower(),
     }
