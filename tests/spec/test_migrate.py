@@ -177,6 +177,50 @@ async def test_changes_keep_rows_and_can_be_undone(database: Database, tmp_path:
     assert await migrate.check(old, database.url, folder) == []
 
 
+async def test_a_trash_is_added_to_what_is_there(database: Database, tmp_path: Path) -> None:
+    """By columns that may be null and indexes that are there before those that they replace are gone."""
+    thrown = (
+        field("deleted_at", Kind.DATETIME, nullable=True, read_only=True),
+        field("trash_id", Kind.ID, nullable=True, internal=True),
+    )
+    task = replace(TASK, trash=True, fields={**TASK.fields, **{f.name: f for f in thrown}})
+    old, new, folder = database.schema(FIRST), database.schema(model(PROJECT, task)), tmp_path / "migrations"
+    await migrate.make(old, database.url, folder, "First")
+    await migrate.upgrade(old, database.url, folder)
+    values = f"{NOON}, 1, 'T', 't', 'p', true, 'open', '[]'"
+    columns = "created_at, version, title, title_folded, project_id, done, state, tags"
+    await database.run(
+        f"INSERT INTO projects (id, created_at, version, name, name_folded) VALUES ('p', {NOON}, 1, 'P', 'p')"
+    )
+    await database.run(f"INSERT INTO tasks (id, {columns}) VALUES ('one', {values})")
+    await migrate.make(new, database.url, folder, "Trash")
+    files = [path.read_text() for path in sorted((folder / "versions").glob("000[23]*"))]
+    assert "nullable=False" not in files[0]
+    assert "drop" not in files[0].partition("def downgrade")[0]
+    made, dropped = (
+        "op.create_index('uq_tasks_title_project_living'",
+        "op.drop_index('uq_tasks_title_project',",
+    )
+    assert files[1].index(made) < files[1].index(dropped)
+    await migrate.upgrade(new, database.url, folder)
+    assert await migrate.check(new, database.url, folder) == []
+    assert await database.run("SELECT id, deleted_at FROM tasks") == [("one", None)]
+    for id, refused in (("two", True), ("three", False)):
+        insert = f"INSERT INTO tasks (id, {columns}) VALUES ('{id}', {values})"
+        if refused:
+            with pytest.raises(Exception, match=r"(?i)unique"):
+                await database.run(insert)
+            await database.run(f"UPDATE tasks SET deleted_at = {NOON}")
+        else:
+            await database.run(insert)
+    await database.run("DELETE FROM tasks WHERE deleted_at IS NOT NULL")
+    await migrate.downgrade(database.url, folder, "0001")
+    for path in sorted((folder / "versions").glob("000[23]*")):
+        path.unlink()
+    await migrate.upgrade(old, database.url, folder)  # gives SQLite's indexes their directions again
+    assert await migrate.check(old, database.url, folder) == []
+
+
 async def test_tables_that_refer_to_each_other(database: Database, tmp_path: Path) -> None:
     egg = resource("Egg", field("hen_id", Kind.ID, target="Hen", nullable=True))
     hen = resource("Hen", field("egg_id", Kind.ID, target="Egg"), field("mother_id", Kind.ID, target="Hen"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from headwater.declare.annotations import BadAnnotation, Spelt, type_of
@@ -104,6 +105,8 @@ def field_of(
         searchable = False
     folded = type.kind is Kind.TEXT and ("format" not in given or searchable) and not internal
     limits = _limits(type, given, key, complain)
+    if key and declaration.trash and re.fullmatch(str(limits.pattern), m.TRASH):
+        limits = replace(limits, pattern=f"(?!{m.TRASH}$)(?:{limits.pattern})")
     return m.Field(
         name=name,
         wire=camel(name),
@@ -285,10 +288,15 @@ def built_in(declaration: Declaration) -> Iterator[m.Field]:
         "created_at": (Kind.DATETIME, "When the row was made."),
         "updated_at": (Kind.DATETIME, "When the row was last changed."),
         "version": (Kind.INTEGER, "The number of times that the row was written."),
+        "deleted_at": (Kind.DATETIME, "When the row went to the trash; null anywhere else."),
+        "trash_id": (Kind.ID, "What the rows share that went to the trash together."),
     }
     for name in declaration.built_in():
         kind, doc = kinds[name]
-        yield m.Field(name, camel(name), Type(kind), name, doc, read_only=True, immutable=name == "id")
+        yield m.Field(
+            name, camel(name), Type(kind), name, doc, read_only=True, immutable=name == "id",
+            nullable=name in ("deleted_at", "trash_id"), internal=name == "trash_id",
+        )  # fmt: skip
 
 
 def relation_of(declaration: Declaration, name: str, member: Many[Any], doc: str) -> m.Relation:

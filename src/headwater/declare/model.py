@@ -26,10 +26,10 @@ from headwater.declare.resource import BUILT_IN, Declaration, Resource
 from headwater.declare.roles import expand, known_roles
 from headwater.declare.rules import Role
 from headwater.declare.source import Source, source_of
-from headwater.declare.statements import VERBS, Reader
+from headwater.declare.statements import Reader
 from headwater.ir import expr as e
 from headwater.ir import model as m
-from headwater.ir.model import Kind, Type
+from headwater.ir.model import TRASH_VERBS, VERBS, Kind, Type
 
 NAME = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LOCAL = "compare stored fields of the row with constants"
@@ -97,7 +97,7 @@ class Builder:
             self._names(draft)
         built = {name: self._resource(draft) for name, draft in self.drafts.items()}
         reports = self._free_reports()
-        verbs = {r.path: (*VERBS, *r.actions, *r.reports) for r in built.values()}
+        verbs = {r.path: (*r.verbs, *r.actions, *r.reports) for r in built.values()}
         if reports:
             verbs[m.REPORTS] = tuple(reports)
         roles = expand(self.declared_roles, verbs, self.problems)
@@ -384,8 +384,9 @@ class Builder:
     def _resource(self, draft: Draft) -> m.Resource:
         declaration = draft.declaration
         reports = {mark.name: mark for mark in declaration.reports}
+        verbs = _verbs(declaration)
         reader = Reader(
-            draft.name, draft.plural, draft.fields, declaration.actions, reports, self, self.problems
+            draft.name, draft.plural, draft.fields, verbs, declaration.actions, reports, self, self.problems
         )
         for statement in declaration.statements:
             reader.statement(statement)
@@ -412,7 +413,7 @@ class Builder:
             doc=inspect.cleandoc(declaration.cls.__dict__.get("__doc__") or ""),
             fields=draft.fields,
             relations=draft.relations,
-            grants=tuple(rules.grants),
+            grants=tuple(reader.grants()),
             masks=rules.masks,
             locks=rules.locks,
             checks=tuple(rules.checks),
@@ -423,13 +424,14 @@ class Builder:
             reports=asked,
             exposed=declaration.exposed,
             demands_version=declaration.demands_version,
+            trash=declaration.trash,
             by_wire={found.wire: found for found in draft.fields.values()},
             relation_by_wire={relation.wire: relation for relation in draft.relations.values()},
         )
 
     def _action(self, draft: Draft, name: str) -> m.Action | None:
         mark = draft.declaration.actions[name]
-        if name in (*VERBS, "write", "admin"):
+        if name in (*_verbs(draft.declaration), "write", "admin"):
             self._complain(draft, name, "the name is that of a permission's verb", "choose another name")
         elif not NAME.fullmatch(name):
             self._complain(
@@ -478,7 +480,7 @@ class Builder:
 
     def _apart(self, draft: Draft, mark: Asked, found: m.Report) -> None:
         """Raises: Nonsense where a report's verb or path means something else too."""
-        if found.name in (*VERBS, "write", "admin", *draft.declaration.actions):
+        if found.name in (*_verbs(draft.declaration), "write", "admin", *draft.declaration.actions):
             raise Nonsense("the name is that of a permission's verb", "choose another name")
         if [other.name for other in draft.declaration.reports].count(mark.name) > 1:
             raise Nonsense(f"{draft.name} has two reports of that name", "rename one")
@@ -527,3 +529,8 @@ class Builder:
     def _complain(self, draft: Draft, name: str, message: str, mend: str) -> None:
         draft.spoilt.add(name)
         self.problems.add(draft.place(name), f"{draft.name}.{name}", message, mend)
+
+
+def _verbs(declaration: Declaration) -> tuple[str, ...]:
+    """What can be done to a resource, beside its actions."""
+    return (*VERBS, *TRASH_VERBS) if declaration.trash else VERBS

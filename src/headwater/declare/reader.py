@@ -83,20 +83,47 @@ class Reader:
         keys = tuple(Sort(*sort_key(s)) for s in sort)
         return await self._rows(cls, None if where is None else where.node, keys, limit)
 
+    async def trashed(
+        self, cls: type[R], where: Any = None, *, sort: Sequence[Any] = (), limit: int = LIMIT
+    ) -> list[R]:
+        """The rows in the trash for which an expression holds, such as `Task.deleted_at < tx.now - MONTH`; like
+        `select`, which finds the others alone. They cannot be changed there."""
+        self._has_trash(cls)
+        keys = tuple(Sort(*sort_key(s)) for s in sort)
+        return await self._rows(cls, None if where is None else where.node, keys, limit, trashed=True)
+
+    def _has_trash(self, cls: type[Any]) -> None:
+        if not self._declared(cls).trash:
+            raise TypeError(
+                f"{cls.__name__} has no trash: declare `class {cls.__name__}(Resource, trash=True)`."
+            )
+
     def _declared(self, cls: type[Any]) -> Declared:
         return self._source.model.resources[cls.__name__]
 
     async def _values(
-        self, declared: Declared, where: Predicate | None, sort: tuple[Sort, ...], limit: int
+        self,
+        declared: Declared,
+        where: Predicate | None,
+        sort: tuple[Sort, ...],
+        limit: int,
+        trashed: bool,
     ) -> list[dict[str, Any]]:
-        query = Query(declared.name, where=where, sort=sort, page=Cursor(limit))
+        query = Query(declared.name, where=where, sort=sort, page=Cursor(limit), trashed=trashed)
         return await self._source.rows(self.call, query, self.rules)
 
     async def _rows(
-        self, cls: type[R], where: Predicate | None, sort: tuple[Sort, ...], limit: int
+        self,
+        cls: type[R],
+        where: Predicate | None,
+        sort: tuple[Sort, ...],
+        limit: int,
+        *,
+        trashed: bool = False,
     ) -> list[R]:
         declared = self._declared(cls)
-        return [shown(declared, values) for values in await self._values(declared, where, sort, limit)]
+        found = await self._values(declared, where, sort, limit, trashed)
+        return [shown(declared, values) for values in found]
 
     # -- numbers about rows ---------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Referable: TypeAlias = "type[Resource] | Resource | Expression[str] | str | None"
 
-BUILT_IN = ("id", "created_at", "updated_at", "version")
+BUILT_IN = ("id", "created_at", "updated_at", "version", "deleted_at", "trash_id")
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ class Declaration:
     timestamps: bool = False
     exposed: bool = True
     demands_version: bool = False
+    trash: bool = False
     bases: tuple[type, ...] = ()
     statements: list[Statement] = attribute(default_factory=list)
     accepted: list[Accept] = attribute(default_factory=list)
@@ -68,7 +69,9 @@ class Declaration:
         return found
 
     def built_in(self) -> tuple[str, ...]:
-        return BUILT_IN if self.timestamps else ("id", "version")
+        """The names of the fields that the class has without being asked, in order."""
+        times = ("created_at", "updated_at") if self.timestamps else ()
+        return ("id", *times, "version", *(("deleted_at", "trash_id") if self.trash else ()))
 
     def names(self) -> list[str]:
         return [*self.members, *self.built_in()]
@@ -211,10 +214,12 @@ class ResourceMeta(type):
         timestamps: bool = True,
         exposed: bool = True,
         demands_version: bool = False,
+        trash: bool = False,
     ) -> ResourceMeta:
         """Class keywords: `prefix` of the ids (default: the singular name), `plural` name in snake_case,
         `timestamps` (created_at, updated_at), `exposed` (whether surfaces show it), `demands_version`
-        (whether changes must name the version that they are based on)."""
+        (whether changes must name the version that they are based on), `trash` (whether what is deleted is kept, and
+        can be restored)."""
         cls = super().__new__(mcs, name, bases, namespace)
         frame = sys._getframe(1)
         annotations = annotations_of(cls)
@@ -229,6 +234,7 @@ class ResourceMeta(type):
             timestamps=timestamps,
             exposed=exposed,
             demands_version=demands_version,
+            trash=trash,
             bases=bases,
             scope={} if frame.f_locals is frame.f_globals else dict(frame.f_locals),
         )
@@ -270,6 +276,8 @@ class Resource(metaclass=ResourceMeta):
     created_at: Computed[datetime] = fields.builtin()
     updated_at: Computed[datetime] = fields.builtin()
     version: Computed[int] = fields.builtin()
+    deleted_at: Computed[datetime | None] = fields.builtin()
+    trash_id: Computed[str | None] = fields.builtin()
 
     if not TYPE_CHECKING:
 

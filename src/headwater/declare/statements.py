@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import Any
 
@@ -16,8 +16,6 @@ from headwater.declare.reports import Mark as Asked
 from headwater.declare.rules import Allow, Must, NoCycles, Protect, Roles, Rule, Statement, Together
 from headwater.ir import expr as e
 from headwater.ir import model as m
-
-VERBS = ("read", "create", "update", "delete")
 
 
 @dataclass(slots=True)
@@ -40,6 +38,7 @@ class Reader:
     name: str
     table: str
     fields: Mapping[str, m.Field]
+    verbs: tuple[str, ...]
     actions: Mapping[str, Mark]
     reports: Collection[str]
     world: World
@@ -75,6 +74,13 @@ class Reader:
                 mark.place, f"report {mark.name}", lambda: self._grant((mark.name,), mark.when, mark.to)
             )
 
+    def grants(self) -> Iterator[m.Grant]:
+        """The grants, where whoever may delete may also do to what is in the trash what no grant speaks of."""
+        named = {verb for grant in self.rules.grants for verb in grant.verbs}
+        unnamed = frozenset(verb for verb in m.TRASH_VERBS if verb in self.verbs and verb not in named)
+        for grant in self.rules.grants:
+            yield replace(grant, verbs=grant.verbs | unnamed) if "delete" in grant.verbs else grant
+
     def _read(self, statement: Statement) -> None:
         match statement:
             case Allow(_, verbs, when, to):
@@ -93,11 +99,11 @@ class Reader:
     def _verbs(self, verbs: tuple[str, ...]) -> Iterator[str]:
         if not verbs:
             raise Nonsense("it allows nothing", 'name verbs, such as "read"')
-        valid = (*VERBS, "write", *self.actions, *self.reports)
+        valid = (*self.verbs, "write", *self.actions, *self.reports)
         for verb in verbs:
             if verb not in valid:
                 raise Nonsense(f"there is no verb {verb!r}", near(verb, valid))
-            yield from (*VERBS[1:], *self.actions) if verb == "write" else (verb,)
+            yield from (*self.verbs[1:], *self.actions) if verb == "write" else (verb,)
 
     def _grant(self, verbs: tuple[str, ...], when: Rule | None, to: Roles) -> None:
         roles = None if to is None else frozenset((to,) if isinstance(to, str) else to)

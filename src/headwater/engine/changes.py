@@ -23,8 +23,8 @@ from headwater.engine.schema import SEARCH
 
 Key = tuple[str, bool, bool]
 """Column, descending, nulls first."""
-Shape = tuple[bool, tuple[Key, ...]]
-"""Unique, keys."""
+Shape = tuple[bool, tuple[Key, ...], str]
+"""Unique, keys, the condition of the rows that it holds (empty: all)."""
 
 POSTGRESQL: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -56,8 +56,9 @@ def differences(
     neutralise(changes, context.dialect, metadata)
     found = existing_indexes(connection)
     tables: set[str] = {name for name, _ in found} | set(sa.inspect(connection).get_table_names())
-    drops: list[ops.MigrateOperation] = []
-    creates: list[ops.MigrateOperation] = []
+    drops: list[ops.DropIndexOp] = []
+    creates: list[ops.CreateIndexOp] = []
+    replaced: list[ops.CreateIndexOp] = []
     wanted = {
         (name, str(i.name)): i
         for name, table in sorted(metadata.tables.items())
@@ -68,14 +69,17 @@ def differences(
             creates.append(create_index(index, place[0] in tables))
         elif found[place] != shape(_ddl(index, connection.dialect), connection.dialect.name):
             drops.append(_drop(place, found[place], metadata))
-            creates.append(create_index(index, True))
+            replaced.append(create_index(index, True))
     drops += [
         _drop(place, is_shape, metadata)
         for place, is_shape in found.items()
         if place not in wanted and (place[0] in metadata.tables or _dropped(changes, place[0]))
     ]
     gone, made = _search_changes(searches(connection), metadata, tables)
-    return ops.UpgradeOps(ops=[*gone, *drops, *changes, *creates, *made])
+    # What takes the place of an index is there before that goes, where the two have different names.
+    with_column = [drop for drop in drops if "postgresql_concurrently" not in drop.kw]
+    in_use = [drop for drop in drops if "postgresql_concurrently" in drop.kw]
+    return ops.UpgradeOps(ops=[*gone, *with_column, *changes, *creates, *in_use, *replaced, *made])
 
 
 class SearchOp(ops.MigrateOperation):
@@ -184,17 +188,18 @@ def _drop(place: tuple[str, str], found: Shape, metadata: sa.MetaData) -> ops.Dr
     """An index that goes with its table or column goes in the same step and before it, so that undoing the step
     brings the column back first."""
     table = metadata.tables.get(place[0])
-    online = table is not None and all(column in table.c for column, _, _ in found[1])
+    columns = [*(column for column, _, _ in found[1]), *([found[2].partition(" ")[0]] if found[2] else [])]
+    online = table is not None and all(column in table.c for column in columns)
     return drop_index(place, found, online, table)
 
 
 def create_index(index: sa.Index, online: bool) -> ops.CreateIndexOp:
     """`online`: the table exists and may be in use."""
     assert index.table is not None
-    unique, keys = shape(_ddl(index, POSTGRESQL), "postgresql")
+    unique, keys, where = shape(_ddl(index, POSTGRESQL), "postgresql")
     if not unique:
         keys = _speak_of_nulls(keys, index.table)
-    return _create(str(index.name), index.table.name, unique, keys, online)
+    return _create(str(index.name), index.table.name, (unique, keys, where), online)
 
 
 def drop_index(
@@ -202,12 +207,14 @@ def drop_index(
 ) -> ops.DropIndexOp:
     """A drop that knows how to undo itself."""
     table, name = place
-    options: dict[str, Any] = {"postgresql_concurrently": True} if online else {}
-    unique, keys = found
+    unique, keys, where = found
     if declared is not None and not unique:
         keys = _speak_of_nulls(keys, declared)
-    reverse = _create(name, table, unique, keys, online)
-    return ops.DropIndexOp(name, table, if_exists=online or None, _reverse=reverse, **options)
+    reverse = _create(name, table, (unique, keys, where), online)
+    # Alembic takes the columns alone from the index to be made again, and all else from the drop.
+    return ops.DropIndexOp(
+        name, table, if_exists=online or None, _reverse=reverse, unique=unique, **reverse.kw
+    )
 
 
 def _speak_of_nulls(keys: tuple[Key, ...], table: sa.Table) -> tuple[Key, ...]:
@@ -221,8 +228,11 @@ def _speak_of_nulls(keys: tuple[Key, ...], table: sa.Table) -> tuple[Key, ...]:
     )
 
 
-def _create(name: str, table: str, unique: bool, keys: tuple[Key, ...], online: bool) -> ops.CreateIndexOp:
+def _create(name: str, table: str, of: Shape, online: bool) -> ops.CreateIndexOp:
+    unique, keys, where = of
     options: dict[str, Any] = {"postgresql_concurrently": True} if online else {}
+    if where:
+        options |= {"sqlite_where": sa.text(where), "postgresql_where": sa.text(where)}
     columns: list[Any] = [
         column if (descending, first) == (False, False) else sa.text(_spell(column, descending, first))
         for column, descending, first in keys
@@ -239,6 +249,7 @@ def _spell(column: str, descending: bool, first: bool) -> str:
 def shape(ddl: str, dialect: str) -> Shape:
     """What a CREATE INDEX statement says, in one form for every spelling of it."""
     keys = []
+    ddl, _, where = ddl.partition(" WHERE ")
     for key in ddl[ddl.rindex("(") + 1 : ddl.rindex(")")].split(","):
         column, *rest = key.strip().split(" ")
         words = " ".join(rest).upper()
@@ -248,7 +259,7 @@ def shape(ddl: str, dialect: str) -> Shape:
         if dialect == "postgresql" and "NULLS" in words:
             first = "NULLS FIRST" in words
         keys.append((column.strip('"'), descending, first))
-    return ddl.upper().startswith("CREATE UNIQUE"), tuple(keys)
+    return ddl.upper().startswith("CREATE UNIQUE"), tuple(keys), where.strip("() ")
 
 
 def existing_indexes(connection: sa.Connection) -> dict[tuple[str, str], Shape]:

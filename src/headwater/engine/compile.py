@@ -34,11 +34,23 @@ Source = Callable[[Call, list[Any]], Any]
 
 @dataclass(eq=False, slots=True)
 class Scope:
-    """A row in reach: its resource, the table alias that stands for it, and the scope around it."""
+    """A row in reach: its resource, the table alias that stands for it, and the scope around it.
+
+    `trash`: the trash id of the row in the trash from which all is seen; what went there with it is there then.
+    """
 
     resource: Resource
     table: Any
     outer: "Scope | None" = None
+    trash: Element | None = None
+
+    def within(self, resource: Resource, table: Any) -> "Scope":
+        """The scope of a row that is reached from this one."""
+        return Scope(resource, table, self, self.trash)
+
+    def alone(self) -> "Scope":
+        """The same row without those around it, as its resource's own rules and formulas see it."""
+        return Scope(self.resource, self.table, None, self.trash)
 
     def find(self, root: str | None) -> "Scope":
         """The innermost row of a resource."""
@@ -204,7 +216,7 @@ class Compiler:
     def _related(self, node: e.Related, scope: Scope) -> Element:
         few = node.path in self.statement.few_keys.get(scope.resource.name, ()) and asks_actor(node)
         # Only a rule of the author's sees all rows; what a caller asks sees those that they may read.
-        if few and self.rules is None and is_free(node, scope.resource):
+        if few and self.rules is None and scope.trash is None and is_free(node, scope.resource):
             key = self.raw(scope.resource.fields[node.path[0]], scope)
             return key.in_(self.keys_of(node, scope.resource))
         where = e.negate(node.where) if node.quantifier == "every" else node.where
@@ -221,15 +233,18 @@ class Compiler:
         many = model.resources[relation.target]
         table = self.alias(many)
         rows: Any = table
+        there: tuple[Element, ...] = ()
         key = table.c[_column_of(many, relation.field)] if relation.kind == "many" else None
         if relation.kind == "through":
             link = model.resources[str(relation.through)]
             linked = self.alias(link)
             key = linked.c[_column_of(link, relation.field)]
             rows = linked.join(table, table.c.id == linked.c[_column_of(link, str(relation.far))])
+            there = self.present(Scope(link, linked))
         assert key is not None
-        holds = self.unruled().predicate(node.where, Scope(many, table))
-        return sa.select(key.label("key")).select_from(rows).where(holds, key.is_not(None)).distinct()
+        scope = Scope(many, table)
+        holds = (self.unruled().predicate(node.where, scope), *there, *self.present(scope))
+        return sa.select(key.label("key")).select_from(rows).where(*holds, key.is_not(None)).distinct()
 
     # -- rows behind a relation -----------------------------------------------------------------------------
 
@@ -244,11 +259,11 @@ class Compiler:
         key = self._column(e.Column((*ones, here.key), start.resource.name), start)[0]
         target = self.schema.model.resources[relation.target]
         table = self.alias(target)
-        inner = Scope(target, table, scope)
+        inner = scope.within(target, table)
         if relation.kind == "through":
             link = self.schema.model.resources[str(relation.through)]
             link_table = self.alias(link)
-            linked = Scope(link, link_table, scope)
+            linked = scope.within(link, link_table)
             near, far = self.reference(relation.field, linked), self.reference(str(relation.far), linked)
             query = sa.select(table).select_from(table.join(link_table, table.c.id == far)).where(near == key)
             query = query.where(*self.visible(linked)).correlate_except(table, link_table)
@@ -257,16 +272,37 @@ class Compiler:
             query = query.correlate_except(table)
         return query.where(*self.visible(inner)), inner
 
+    def start(self, resource: Resource, trashed: bool = False) -> Scope:
+        """A row of the resource that a statement is about: one of those in the trash, or of the others."""
+        table = self.alias(resource)
+        return Scope(resource, table, None, table.c.trash_id if trashed else None)
+
+    def shown(self, scope: Scope) -> tuple[Element, ...]:
+        """What lets a row be seen that a statement is about, as conditions to be added."""
+        return self.visible(scope) if scope.trash is None else self.trashed(scope)
+
     def visible(self, scope: Scope) -> tuple[Element, ...]:
-        """The read rule of a row, as conditions to be added; none where all may be read."""
-        if self.rules is None:
+        """What lets a row be seen, as conditions to be added: it is there, and may be read."""
+        rule = e.TRUE if self.rules is None else self.rules.rows(scope.resource, "read")
+        found = self.present(scope)
+        return found if rule == e.TRUE else (*found, self.rule(rule, scope))
+
+    def present(self, scope: Scope) -> tuple[Element, ...]:
+        """That a row is not in the trash, as conditions to be added."""
+        if not scope.resource.trash:
             return ()
-        rule = self.rules.rows(scope.resource, "read")
-        return () if rule == e.TRUE else (self.rule(rule, scope),)
+        living = scope.table.c.deleted_at.is_(None)
+        return (living,) if scope.trash is None else (sa.or_(living, scope.table.c.trash_id == scope.trash),)
+
+    def trashed(self, scope: Scope) -> tuple[Element, ...]:
+        """What lets a row in the trash be seen there, as conditions to be added."""
+        found: Element = scope.table.c.deleted_at.is_not(None)
+        rule = e.TRUE if self.rules is None else self.rules.trash(scope.resource)
+        return (found,) if rule == e.TRUE else (found, self.rule(rule, scope))
 
     def rule(self, rule: e.Predicate, scope: Scope) -> Element:
         """A rule of the author's, which sees all."""
-        return self.unruled().predicate(rule, Scope(scope.resource, scope.table))
+        return self.unruled().predicate(rule, scope.alone())
 
     # -- scalars --------------------------------------------------------------------------------------------
 
@@ -358,7 +394,7 @@ class Compiler:
         else:
             target = self.schema.model.resources[str(node.resource)]
             table = self.alias(target)
-            query, inner = sa.select(table).correlate_except(table), Scope(target, table, scope)
+            query, inner = sa.select(table).correlate_except(table), scope.within(target, table)
             query = query.where(*self.visible(inner))
         if node.where is not None:
             query = query.where(self.predicate(node.where, inner))
@@ -420,7 +456,7 @@ class Compiler:
             element, type = self.value(scope.resource.fields[relation.field], scope)
             return element, type, target.fields[rest[0]]
         table = self.alias(target)
-        inner = Scope(target, table, scope)
+        inner = scope.within(target, table)
         element, type, found = self._reach(tuple(rest), inner, folded)
         reference = self.value(scope.resource.fields[relation.field], scope)[0]
         query = sa.select(element).where(table.c.id == reference, *self.visible(inner))
@@ -443,8 +479,7 @@ class Compiler:
     def raw(self, found: Field, scope: Scope, folded: bool = False) -> Element:
         """A field of a row as it is."""
         if found.computed is not None:
-            inner = Scope(scope.resource, scope.table)
-            computed, type = self.unruled().scalar(found.computed, inner, found.type)
+            computed, type = self.unruled().scalar(found.computed, scope.alone(), found.type)
             return self.rescale(computed, type, found.type)
         element: Element = scope.table.c[found.folded if folded and found.folded else found.column]
         return element

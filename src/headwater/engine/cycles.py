@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headwater.engine.compile import Compiler, value_at
+from headwater.engine.compile import Compiler, Scope, value_at
 from headwater.engine.plan import Plan
 from headwater.engine.rows import violation
 from headwater.engine.statements import ID, Statements, Unit
@@ -54,7 +54,8 @@ class Cycles:
                 written.c.id == compiler.bind(value_at(0), ID)
             )
             reached = start.cte(compiler.statement.name("r"), recursive=True)
-            further = sa.select(edges.c[ends]).where(edges.c[begins] == reached.c.id)
+            there = compiler.present(Scope(resource, edges))
+            further = sa.select(edges.c[ends]).where(edges.c[begins] == reached.c.id, *there)
             reached = reached.union(further.where(edges.c[ends].is_not(None)))
             found = sa.select(reached.c.id).where(reached.c.id == compiler.bind(value_at(1), ID))
             return self.statements.planner.finish(found.limit(sa.literal_column("1")), compiler)

@@ -31,7 +31,7 @@ from headwater.engine.tx import Tx, changes
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
 from headwater.ir.body import settle
-from headwater.ir.command import Act, Command, Create, Delete, Outcome, Update
+from headwater.ir.command import Act, Command, Create, Delete, Outcome, Purge, Restore, Update
 from headwater.ir.model import Model, Report, Resource
 from headwater.ir.query import Answer, Ask, Cursor, Numbered, Query, Select, Summary
 from headwater.ir.shape import shape, slotted
@@ -67,7 +67,7 @@ class Engine:
         INVALID_CURSOR, QUERY_TOO_COMPLEX, DEADLINE_EXCEEDED, DATABASE_ERROR.
         """
         rules = self.guard.rules(call)
-        self._admit(call, rules, query.resource, "read")
+        self._admit(call, rules, query.resource, "read", query.trashed)
         values: list[Any] = []
         key = (rules.number, shape(query, values))
         if query.key is not None:
@@ -238,7 +238,7 @@ class Engine:
             return await self._act(call, command)
         rules = self.guard.rules(call)
         self._admit(call, rules, command.resource, type(command).__name__.lower())
-        if self.single is not None and not isinstance(command, Delete):
+        if self.single is not None and isinstance(command, Create | Update):
             single = self.single.run(call, rules, command)
             if (outcome := await self._settled(single)) is not None:
                 return outcome
@@ -251,12 +251,15 @@ class Engine:
 
         return await self._settled(self.store.write(work, deadline=call.deadline))
 
-    def _admit(self, call: Call, rules: Rules, resource: str, verb: str) -> None:
+    def _admit(self, call: Call, rules: Rules, resource: str, verb: str, trashed: bool = False) -> None:
         """Ask those to sign in who have not, where no rule lets them do this to any row: it tells of no row."""
-        if not rules.signed_in and rules.rows(self.model.resources[resource], verb) == e.FALSE:
-            raise denied(call, self.model.resources[resource], verb)
+        if rules.signed_in:
+            return
+        declared = self.model.resources[resource]
+        if (rules.trash(declared) if trashed else rules.rows(declared, verb)) == e.FALSE:
+            raise denied(call, declared, verb)
 
-    async def _perform(self, unit: Unit, command: Create | Update | Delete) -> Outcome:
+    async def _perform(self, unit: Unit, command: Create | Update | Delete | Restore | Purge) -> Outcome:
         match command:
             case Create():
                 return await self.writer.create(unit, command)
@@ -264,6 +267,10 @@ class Engine:
                 return await self.writer.update(unit, command)
             case Delete():
                 return await self.writer.delete(unit, command)
+            case Restore():
+                return await self.writer.restore(unit, command)
+            case Purge():
+                return await self.writer.purge(unit, command)
 
     async def _settled(self, write: Awaitable[T]) -> T:
         """The result of a write that has become durable."""
@@ -346,7 +353,7 @@ class Engine:
         await self._unchanged(unit, tx)
         if row is not None and resource is not None:
             await self.writer.load(mine, resource, row[0], row[1])
-        gone = {id(r) for r in tx.deleted}
+        gone = {id(r) for r in (*tx.deleted, *tx.purged)}
         fresh = {id(r) for r in tx.created}
         problems: list[Detail] = []
         created = [
@@ -364,16 +371,32 @@ class Engine:
         for new, create in created:
             outcome = await self._perform(unit, create)
             new.__dict__["_values"]["version"] = outcome.version
+        for back in tx.restored:
+            name, key = self._declared(back).name, back.__dict__["_values"]["id"]
+            if unit.last(name, key) is None:  # else it came back with another
+                await self._perform(unit, Restore(name, key))
         for update in updated:
             await self._perform(unit, update)
         for old in tx.deleted:
             name, key = self._declared(old).name, old.__dict__["_values"]["id"]
             if id(old) not in fresh and not unit.has_deleted(name, key):
                 await self._perform(unit, Delete(name, key))
-        went = {key for key, known in tx.drafts.items() if id(known) in gone or unit.has_deleted(*key)}
+        for old in tx.purged:
+            name, key = self._declared(old).name, old.__dict__["_values"]["id"]
+            if id(old) not in fresh and ((last := unit.last(name, key)) is None or last.after is not None):
+                await self._perform(unit, Purge(name, key))
+        went = {
+            key for key, known in tx.drafts.items() if id(known) in gone or self._is_gone(unit, *key, known)
+        }
         outcome = await self._result(mine, result, resource, row, select, went)
         outcome.position = await self.writer.finish(unit)
         return outcome
+
+    def _is_gone(self, unit: Unit, resource: str, key: str, row: Any) -> bool:
+        """Whether a row that was read is not to be seen any more, or was found in the trash and left there."""
+        if unit.last(resource, key) is None:
+            return row.__dict__["_values"].get("deleted_at") is not None
+        return unit.has_deleted(resource, key)
 
     async def _unchanged(self, unit: Unit, tx: Tx) -> None:
         """Lock every row that was read, in one order for all, and compare versions."""
@@ -431,7 +454,7 @@ class Engine:
         rights of the product. Raises Fault as `read` does."""
         values: list[Any] = []
         if rules is not None:
-            self._admit(call, rules, query.resource, "read")
+            self._admit(call, rules, query.resource, "read", query.trashed)
         key = ("rows", None if rules is None else rules.number, shape(query, values))
         plan = self._plan(key, lambda: self.planner.rows(slotted(query), rules))
         return self.writer.statements.decode_rows(query.resource, await self._fetch(call, plan, values))

@@ -12,8 +12,8 @@ from itertools import count
 
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
-from headwater.ir.expr import FALSE, TRUE, Predicate, any_of, fold_roles
-from headwater.ir.model import REPORTS, Grant, Model, Report, Resource
+from headwater.ir.expr import FALSE, TRUE, Predicate, all_of, any_of, fold_roles
+from headwater.ir.model import REPORTS, TRASH_VERBS, Grant, Model, Report, Resource
 
 _numbers = count()
 
@@ -69,6 +69,12 @@ class Rules:
             and (self.signed_in if grant.roles is None else bool(grant.roles & self.roles))
         ]
         return any_of(*grants)
+
+    def trash(self, resource: Resource) -> Predicate:
+        """The rows that may be seen in the trash: by whoever may read them, and bring them back or remove them."""
+        return all_of(
+            self.rows(resource, "read"), any_of(*(self.rows(resource, verb) for verb in TRASH_VERBS))
+        )
 
     def unmasked(self, resource: Resource, name: str) -> Predicate:
         """The rows on which the field may be read."""

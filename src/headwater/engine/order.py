@@ -98,15 +98,21 @@ def fixed_fields(model: Model, resource: Resource, query: Query) -> frozenset[st
 
 
 def is_served(
-    resource: Resource, fixed: frozenset[str] | set[str], keys: Sequence[Key], key: str | None = None
+    resource: Resource,
+    fixed: frozenset[str] | set[str],
+    keys: Sequence[Key],
+    key: str | None = None,
+    *,
+    trashed: bool = False,
 ) -> bool:
     """Whether an index gives the rows with these fixed fields in this order. `key`: those with one value of this
-    field, and no others."""
+    field, and no others. `trashed`: those in the trash, not the others."""
     if any(key.stored is None for key in keys):
         return False
     wanted = [(_plain(resource, str(key.stored)), key.descending) for key in keys]
     primary = ((("id", False),),)
-    for columns in (*(index.keys for index in indexes(resource)), *primary):
+    holding = ("all", "trashed" if trashed else "living")
+    for columns in (*(index.keys for index in indexes(resource) if index.rows in holding), *primary):
         rest = list(columns)
         passed = []
         while rest and rest[0][0] in fixed:

@@ -177,7 +177,8 @@ class Page:
 
     def _of_key(self, key_set: KeySet, key: Element, scope: Scope) -> tuple[Element, ...]:
         rest = self.compiler.rule(key_set.rest, scope)
-        return (self._field(scope, key_set.field) == key, rest, *self._filters(scope))
+        present = self.compiler.present(scope)
+        return (self._field(scope, key_set.field) == key, rest, *present, *self._filters(scope))
 
     def late(self, found: sa.Subquery) -> sa.Select[Any]:
         """The rows of a page whose places are found, or all of whose columns are."""
@@ -231,7 +232,7 @@ class Page:
     # -- parts ----------------------------------------------------------------------------------------------
 
     def _scope(self) -> Scope:
-        return Scope(self.resource, self.compiler.alias(self.resource))
+        return self.compiler.start(self.resource, self.query.trashed)
 
     def _named(self, query: Any, prefix: str) -> sa.Subquery:
         found: sa.Subquery = query.subquery(self.compiler.statement.name(prefix))
@@ -253,7 +254,7 @@ class Page:
         return self.compiler.raw(self.resource.fields[name], scope)
 
     def _conditions(self, scope: Scope) -> tuple[Element, ...]:
-        return (*self._filters(scope), *self.compiler.visible(scope))
+        return (*self._filters(scope), *self.compiler.shown(scope))
 
     def _within_key(self) -> Element:
         return self.compiler.bind(lambda call, values: values[0], Type(Kind.ID), "within")

@@ -68,11 +68,11 @@ class Planner:
         """One row by its id: JSON and version."""
         resource = self.model.resources[query.resource]
         compiler = Compiler(self.schema, rules)
-        table = compiler.alias(resource)
-        scope = Scope(resource, table)
+        scope = compiler.start(resource, query.trashed)
+        table = scope.table
         key = compiler.bind(lambda call, values: values[0], Type(Kind.ID), "key")
         row = self.object(compiler, scope, query.select)
-        statement = sa.select(row, table.c.version).where(table.c.id == key, *compiler.visible(scope))
+        statement = sa.select(row, table.c.version).where(table.c.id == key, *compiler.shown(scope))
         return self.finish(statement, compiler)
 
     def object(self, compiler: Compiler, scope: Scope, select: Select, depth: int = 1) -> Element:
@@ -101,7 +101,7 @@ class Planner:
         target = self.model.resources[relation.target]
         if relation.kind == "one":
             table = compiler.alias(target)
-            inner = Scope(target, table, scope)
+            inner = scope.within(target, table)
             reference = compiler.value(scope.resource.fields[relation.field], scope)[0]
             one = sa.select(self.object(compiler, inner, include.select, depth + 1)).where(
                 table.c.id == reference, *compiler.visible(inner)
@@ -126,11 +126,10 @@ class Planner:
         """Rows as columns, for Python: stored fields, then computed ones. Without rules, all of them."""
         resource = self.model.resources[query.resource]
         compiler = Compiler(self.schema, rules)
-        table = compiler.alias(resource)
-        scope = Scope(resource, table)
+        scope = compiler.start(resource, query.trashed)
         shown = [*stored_fields(resource), *(f for f in resource.fields.values() if f.computed is not None)]
         columns = [self._shown(compiler, f, scope).label(f"c{i}") for i, f in enumerate(shown)]
-        statement = sa.select(*columns).where(*compiler.visible(scope))
+        statement = sa.select(*columns).where(*compiler.shown(scope))
         if query.where is not None:
             statement = statement.where(compiler.predicate(query.where, scope))
         keys = total_order(compiler, resource, query.sort)
@@ -160,8 +159,8 @@ class Planner:
         else:
             limit = compiler.bind(lambda call, vs: vs[values], NUMBER)
         fixed = fixed_fields(self.model, resource, query)
-        ordered = is_served(resource, fixed, keys)
-        sets = key_sets(resource, rules.rows(resource, "read"))
+        ordered = is_served(resource, fixed, keys, trashed=query.trashed)
+        sets = None if query.trashed else key_sets(resource, rules.rows(resource, "read"))
         held = any(resource.fields[name].target for name in fixed)  # the filter leads to few rows by itself
         usable = (
             sets is not None
@@ -195,13 +194,8 @@ class Planner:
     def _finish_list(self, page: Page, rows: sa.Select[Any], alternative: bool) -> Plan:
         compiler, keys = page.compiler, page.keys
         heads = page.heads(alternative)
-        question = (
-            page.resource.name,
-            page.query.within,
-            page.query.where,
-            page.query.sort,
-            page.query.search,
-        )
+        query = page.query
+        question = (page.resource.name, query.within, query.where, query.sort, query.search, query.trashed)
         facts: dict[str, Any] = {
             "digest": blake2b(repr(question).encode(), digest_size=8).digest(),
             "keys": keys,

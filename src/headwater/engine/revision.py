@@ -136,10 +136,13 @@ def _render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
 
 
 def _serve_existing(operations: list[Any], schema: Schema) -> Iterator[str]:
-    """Give added columns that take no null a default, for the rows that exist and for processes of before; say it."""
+    """Give added columns that take no null a default, for the rows that exist and for processes of before; say it, and
+    what else becomes of them."""
     for op in operations:
         if isinstance(op, ops.ModifyTableOps):
             yield from _serve_existing(list(op.ops), schema)
+        elif isinstance(op, ops.DropColumnOp) and op.column_name == "deleted_at":
+            yield f"What is in the trash of {op.table_name} is not in it any more: remove it for good before."
         elif isinstance(op, ops.AddColumnOp):
             field, folded = _field(schema, op.table_name, op.column.name)
             if field is None:

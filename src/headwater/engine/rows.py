@@ -7,6 +7,7 @@ from typeid import TypeID
 
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
+from headwater.engine.schema import uniques
 from headwater.ir.command import Expected
 from headwater.ir.evaluate import Evaluate, compile_python
 from headwater.ir.model import Resource
@@ -151,13 +152,7 @@ def dangling_reference(resource: Resource, names: Sequence[str]) -> Fault:
 
 def duplicate(resource: Resource, constraint: str) -> Fault:
     """The refusal of values that another row has already, without saying which row."""
-    fields = next((u.fields for u in resource.uniques if u.name == constraint), ())
-    if not fields:
-        fields = tuple(
-            f.name
-            for f in resource.fields.values()
-            if f.column and constraint == f"uq_{resource.table}_{f.column}"
-        ) or (resource.key,)
+    fields = next((fields for name, fields in uniques(resource) if name == constraint), (resource.key,))
     wires = [resource.fields[f].wire for f in fields]
     message = f"Another {resource.singular.replace('_', ' ')} has this {' and '.join(wires)}."
     details = [Detail("RESOURCE_ALREADY_EXISTS", message, field=wire) for wire in wires]

@@ -1,13 +1,14 @@
 """The tables behind a Model, as SQLAlchemy metadata: what migrations compare and statements are compiled from."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from headwater.db.base import Dialect
 from headwater.ir.expr import ActorValue, And, Column, Compare, Or, Predicate, Related
-from headwater.ir.model import Field, Index, Kind, Model, Resource, Type
+from headwater.ir.model import Field, Index, Kind, Model, Resource, Rows, Type
 from headwater.ir.search import searchable
 from headwater.log.log import table as log_table
 
@@ -62,13 +63,11 @@ class Schema:
                 )
         table = sa.Table(resource.table, self.metadata, *columns.values())
         for index in indexes(resource):
-            sa.Index(index.name, *self._keys(resource, table, index))
-        for field in resource.fields.values():
-            if field.unique and field.column and field.column != "id":
-                sa.Index(f"uq_{resource.table}_{field.column}", table.c[field.column], unique=True)
-        for unique in resource.uniques:
-            columns_of = [table.c[str(resource.fields[f].column)] for f in unique.fields]
-            sa.Index(unique.name, *columns_of, unique=True)
+            sa.Index(index.name, *self._keys(resource, table, index), **_only(table, index.rows))
+        for name, fields in uniques(resource):
+            columns_of = [table.c[str(resource.fields[f].column)] for f in fields]
+            rows: Rows = "living" if resource.trash else "all"
+            sa.Index(name, *columns_of, unique=True, **_only(table, rows))
         return table
 
     def _keys(self, resource: Resource, table: sa.Table, index: Index) -> Iterator[sa.ColumnElement[object]]:
@@ -93,8 +92,44 @@ def ordered(column: sa.ColumnElement[object], descending: bool, nullable: bool) 
     return key
 
 
+def _only(table: sa.Table, rows: Rows) -> dict[str, Any]:
+    """The options of an index that holds some of the rows."""
+    if rows == "all":
+        return {}
+    column = table.c.deleted_at
+    where = column.is_(None) if rows == "living" else column.is_not(None)
+    return {"sqlite_where": where, "postgresql_where": where}
+
+
+def uniques(resource: Resource) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The names of unique indexes, and the fields that no two rows share; rows in the trash are not compared, and such
+    an index has a name of its own, so that it can be made before the one that it replaces is dropped."""
+    for field in resource.fields.values():
+        if field.unique and field.column and field.column != "id":
+            yield _unique_name(resource, f"uq_{resource.table}_{field.column}"), (field.name,)
+    for unique in resource.uniques:
+        yield _unique_name(resource, unique.name), unique.fields
+
+
+def _unique_name(resource: Resource, name: str) -> str:
+    return f"{name[:56]}_living" if resource.trash else name
+
+
 def indexes(resource: Resource) -> Iterator[Index]:
-    """Declared indexes, and those that references and rules call for; each ends with the id, which breaks ties."""
+    """Declared indexes, and those that references and rules call for; each ends with the id, which breaks ties.
+
+    Where there is a trash, lists are served by indexes without what is in it, and those of the trash by one of its
+    own. Each reference has one index of all rows: by it the database sees that nothing refers to a row that goes.
+    """
+    for index in _wanted(resource):
+        reference = resource.trash and len(index.keys) == 2 and resource.fields[index.keys[0][0]].target
+        yield index if not resource.trash or reference else replace(index, rows="living")
+    if resource.trash:
+        keys = (("deleted_at", False), ("id", False))
+        yield Index(_index_name(resource, keys), keys, "trashed")
+
+
+def _wanted(resource: Resource) -> Iterator[Index]:
     wanted: dict[tuple[tuple[str, bool], ...], str | None] = {}
     for index in resource.indexes:
         wanted[_with_id(index.keys)] = index.name
@@ -103,8 +138,8 @@ def indexes(resource: Resource) -> Iterator[Index]:
             continue
         if field.indexed:
             wanted.setdefault(_with_id(((field.name, False),)), None)
-        if field.target and not any(keys[0][0] == field.name for keys in wanted):
-            wanted[_with_id(((field.name, False),))] = None
+        if field.target and (resource.trash or not any(keys[0][0] == field.name for keys in wanted)):
+            wanted.setdefault(_with_id(((field.name, False),)), None)
     for name in rule_keys(resource):
         if name == resource.key or name == "id":
             continue

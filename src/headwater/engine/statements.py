@@ -34,9 +34,14 @@ class Unit:
     rules: Rules
     entries: list[Entry] = field(default_factory=list)
 
+    def last(self, resource: str, key: str) -> Entry | None:
+        """What was last done to a row in this unit, by itself or with another."""
+        return next((e for e in reversed(self.entries) if e.row_id == key and e.resource == resource), None)
+
     def has_deleted(self, resource: str, key: str) -> bool:
-        """Whether a row has gone in this unit, by itself or with another."""
-        return any(e.after is None and e.row_id == key and e.resource == resource for e in self.entries)
+        """Whether a row has gone in this unit, for good or to the trash."""
+        last = self.last(resource, key)
+        return last is not None and (last.after is None or last.after.get("deleted_at") is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +148,18 @@ class Statements:
         return {row[0]: row[1] for row in rows}
 
     async def referring(
-        self, unit: Unit, child: Resource, found: Field, ids: list[str]
+        self,
+        unit: Unit,
+        child: Resource,
+        found: Field,
+        ids: list[str],
+        *,
+        trashed: bool = False,
+        trash_id: str | None = None,
+        goes: bool = False,
     ) -> list[dict[str, Any]]:
-        """The rows that refer to any of these, locked."""
+        """The rows that refer to any of these, locked: those that are not in the trash, with `trashed` also those that
+        are, or with a `trash_id` those that went there by it."""
         columns = self.columns[child.name]
 
         def make() -> Plan:
@@ -154,11 +168,14 @@ class Statements:
             member = compiler.predicate(e.OneOf(e.Column((found.name,)), (_ALL,)), Scope(child, table))
             stored = [table.c[str(f.column)] for f in columns.fields]
             statement = sa.select(*stored).where(member).order_by(table.c.id)
-            statement = self.locked(statement, table, goes=found.on_delete == "cascade")
-            return self.planner.finish(statement, compiler)
+            if trash_id is not None:
+                statement = statement.where(table.c.trash_id == compiler.bind(value_at(1), ID))
+            elif not trashed:
+                statement = statement.where(*compiler.present(Scope(child, table)))
+            return self.planner.finish(self.locked(statement, table, goes=goes), compiler)
 
-        plan = self.plan(("referring", child.name, found.name), make)
-        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))
+        plan = self.plan(("referring", child.name, found.name, trashed, trash_id is None, goes), make)
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids, trash_id]))
         return [columns.decode(row) for row in rows]
 
     def decode_rows(self, resource: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -248,6 +265,51 @@ class Statements:
 
         plan = self.plan(("clear", resource.name, found.name), make)
         await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))
+
+    async def trash(self, unit: Unit, resource: Resource, ids: list[str], trash_id: str) -> None:
+        """Mark rows as being in the trash."""
+        await self._mark(unit, resource, ids, trash_id)
+
+    async def restore(self, unit: Unit, resource: Resource, ids: list[str]) -> None:
+        """Take the mark from rows. Raises Fault RESOURCE_ALREADY_EXISTS."""
+        await self._mark(unit, resource, ids, None)
+
+    async def _mark(self, unit: Unit, resource: Resource, ids: list[str], trash_id: str | None) -> None:
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = self.schema[resource.name]
+            scope = Scope(resource, table)
+            now = compiler.scalar(e.Now(), scope)[0]
+            marks: dict[str, Any] = {"deleted_at": sa.null(), "trash_id": sa.null()}
+            if trash_id is not None:
+                marks = {"deleted_at": now, "trash_id": compiler.bind(value_at(1), ID)}
+            if "updated_at" in resource.fields:
+                marks["updated_at"] = now
+            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), scope)
+            marked = sa.update(table).where(member).values({**marks, "version": table.c.version + 1})
+            return self.planner.finish(marked, compiler)
+
+        plan = self.plan(("mark", resource.name, trash_id is None), make)
+        try:
+            await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids, trash_id]))
+        except UniqueViolation as error:
+            raise duplicate(resource, error.name) from None
+
+    async def living(self, unit: Unit, resource: Resource, ids: list[str]) -> set[str]:
+        """Those of the rows that are not in the trash, locked so that they do not go there."""
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, None)
+            table = compiler.alias(resource)
+            scope = Scope(resource, table)
+            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), scope)
+            found = sa.select(table.c.id).where(member, *compiler.present(scope)).order_by(table.c.id)
+            if self.dialect.features.row_locks:
+                found = found.with_for_update(of=table, read=True, key_share=True)
+            return self.planner.finish(found, compiler)
+
+        plan = self.plan(("living", resource.name), make)
+        return {row[0] for row in await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [ids]))}
 
     async def delete(self, unit: Unit, resource: Resource, ids: list[str]) -> None:
         def make() -> Plan:

@@ -40,6 +40,8 @@ class Tx(Reader):
         self.drafts: dict[tuple[str, str], Resource] = {}
         self.created: list[Resource] = []
         self.deleted: list[Resource] = []
+        self.restored: list[Resource] = []
+        self.purged: list[Resource] = []
 
     async def get(self, cls: type[R], id: str) -> R:
         """The row with this id, one that this unit has created too. Raises Fault RESOURCE_NOT_FOUND."""
@@ -64,15 +66,31 @@ class Tx(Reader):
         return str(values["id"])
 
     async def delete(self, row: "Resource") -> None:
-        """Delete a row, with all that its relations say goes with it."""
+        """Delete a row, with all that its relations say goes with it: to the trash, where its resource has one."""
         self.deleted.append(row)
 
+    async def restore(self, row: "Resource") -> None:
+        """Take a row out of the trash, with what went there along with it. What is assigned to it then is kept."""
+        self._has_trash(type(row))
+        self.restored.append(row)
+
+    async def purge(self, row: "Resource") -> None:
+        """Remove a row for good that is in the trash, or that this unit deletes."""
+        self._has_trash(type(row))
+        self.purged.append(row)
+
     async def _rows(
-        self, cls: type[R], where: Predicate | None, sort: tuple[Sort, ...], limit: int
+        self,
+        cls: type[R],
+        where: Predicate | None,
+        sort: tuple[Sort, ...],
+        limit: int,
+        *,
+        trashed: bool = False,
     ) -> list[R]:
         declared = self._declared(cls)
         found = []
-        for values in await self._values(declared, where, sort, limit):
+        for values in await self._values(declared, where, sort, limit, trashed):
             key = (declared.name, values["id"])
             known = self.drafts.get(key)
             if known is None:

@@ -31,7 +31,7 @@ from headwater.engine.rows import (
 )
 from headwater.engine.statements import Statements, Unit
 from headwater.ir import expr as e
-from headwater.ir.command import Create, Delete, Merge, Outcome, Update
+from headwater.ir.command import Create, Delete, Merge, Outcome, Purge, Restore, Update
 from headwater.ir.evaluate import compile_python, is_local
 from headwater.ir.model import Kind, Model, Resource, Type
 from headwater.ir.query import Query, Select
@@ -59,7 +59,7 @@ class Writer:
         self.schema = planner.schema
         self.statements = Statements(planner)
         self.cycles = Cycles(self.statements)
-        self.cascade = Cascade(self.statements, self._check_row)
+        self.cascade = Cascade(self.statements, self._check_row, self.cycles)
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}
         self._stamps = {r.name: stamps(r) for r in model.resources.values()}
 
@@ -102,6 +102,22 @@ class Writer:
         old = await self.load(unit, resource, command.key, "delete")
         expect(resource, old, command.expected)
         await self.cascade.remove(unit, resource, old)
+        self.stage("written")
+        return Outcome(command.key)
+
+    async def restore(self, unit: Unit, command: Restore) -> Outcome:
+        resource = self.model.resources[command.resource]
+        old = await self.load(unit, resource, command.key, "restore", trashed=True)
+        expect(resource, old, command.expected)
+        values = await self.cascade.restore(unit, resource, old)
+        self.stage("written")
+        return await self.read_back(unit, resource, values, "restore", (), command.select)
+
+    async def purge(self, unit: Unit, command: Purge) -> Outcome:
+        resource = self.model.resources[command.resource]
+        old = await self.load(unit, resource, command.key, "purge", trashed=True)
+        expect(resource, old, command.expected)
+        await self.cascade.remove(unit, resource, old, for_good=True)
         self.stage("written")
         return Outcome(command.key)
 
@@ -173,13 +189,20 @@ class Writer:
     # -- reading within the transaction ---------------------------------------------------------------------
 
     async def load(
-        self, unit: Unit, resource: Resource, key: str, verb: str, writing: tuple[str, ...] = ()
+        self,
+        unit: Unit,
+        resource: Resource,
+        key: str,
+        verb: str,
+        writing: tuple[str, ...] = (),
+        *,
+        trashed: bool = False,
     ) -> dict[str, Any]:
-        """The old row, locked, if the caller may see it and do this to it.
+        """The old row, locked, if the caller may see it and do this to it; with `trashed`, one in the trash.
 
         Raises Fault: RESOURCE_NOT_FOUND, INSUFFICIENT_PERMISSIONS.
         """
-        return (await self._load(unit, resource, key, verb, writing))[0]
+        return (await self._load(unit, resource, key, verb, writing, trashed=trashed))[0]
 
     async def _load(
         self,
@@ -191,10 +214,11 @@ class Writer:
         shows: tuple[str, ...] = (),
         *,
         lock: bool = True,
+        trashed: bool = False,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The old row, and the JSON form of some of its fields as the caller may see them. Raises as `load` does."""
         locked = tuple(n for n in writing if unit.rules.unlocked(resource, n) != e.TRUE)
-        plan = self.load_plan(resource, unit.rules, verb, locked, lock=lock, shows=shows)
+        plan = self.load_plan(resource, unit.rules, verb, locked, lock=lock, shows=shows, trashed=trashed)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
         old = self.judge(unit.call, resource, key, verb, locked, rows)
         self.stage("checked")
@@ -208,26 +232,30 @@ class Writer:
         locked: tuple[str, ...] = (),
         lock: bool = False,
         shows: tuple[str, ...] = (),
+        trashed: bool = False,
     ) -> Plan:
         """All stored columns of one row, then: may be read, may be done, each locked field may be written; last, if
         any are to be shown, the JSON of some fields as the caller may see them."""
 
         def make() -> Plan:
             compiler = Compiler(self.schema, rules)
-            table = compiler.alias(resource)
-            scope = Scope(resource, table)
+            scope = compiler.start(resource, trashed)
+            table = scope.table
             stored = [table.c[str(f.column)] for f in self.statements.columns[resource.name].fields]
-            judged = [rules.rows(resource, "read"), rules.rows(resource, verb)]
+            judged = [rules.trash(resource) if trashed else rules.rows(resource, "read")]
+            judged.append(rules.rows(resource, verb))
             judged += [rules.unlocked(resource, name) for name in locked]
             flags = [self._flag(compiler, rule, scope).label(f"f{i}") for i, rule in enumerate(judged)]
             key = compiler.bind(lambda call, values: values[0], ID, "key")
             shown = [self.planner.object(compiler, scope, Select(shows)).label("shown")] if shows else []
-            statement = sa.select(*stored, *flags, *shown).where(table.c.id == key)
+            there = compiler.unruled().shown(scope)
+            statement = sa.select(*stored, *flags, *shown).where(table.c.id == key, *there)
             if lock:
-                statement = self.statements.locked(statement, table, goes=verb == "delete")
+                statement = self.statements.locked(statement, table, goes=verb in ("delete", "purge"))
             return self.planner.finish(statement, compiler)
 
-        return self.statements.plan(("load", resource.name, rules.number, verb, locked, lock, shows), make)
+        key = ("load", resource.name, rules.number, verb, locked, lock, shows, trashed)
+        return self.statements.plan(key, make)
 
     def _flag(self, compiler: Compiler, rule: e.Predicate, scope: Scope) -> Any:
         return sa.case((compiler.rule(rule, scope), sa.literal_column("1")), else_=sa.literal_column("0"))
@@ -301,7 +329,11 @@ class Writer:
             there = compiler.alias(target)
             visible = compiler.visible(Scope(target, there))
             reference = scope.table.c[str(resource.fields[name].column)]
-            found = sa.exists().where(there.c.id == reference, *visible)
+            found: Any = sa.select(sa.literal_column("1")).where(there.c.id == reference, *visible)
+            if target.trash and self.statements.dialect.features.row_locks:
+                # The database holds what is referred to, but only against being removed.
+                found = found.with_for_update(of=there, read=True, key_share=True)
+            found = found.correlate_except(there).exists()
             flags.append(sa.case((found, sa.literal_column("1")), else_=sa.literal_column("0")))
         if trial.verb is not None:
             flags.append(self._flag(compiler, rules.rows(resource, trial.verb), scope))

@@ -86,6 +86,27 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
+    """Removes a row, with what its relations say goes with it; into the trash, where its resource has one."""
+
+    resource: str
+    key: str
+    expected: Expected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Takes a row out of the trash, with what went there along with it."""
+
+    resource: str
+    key: str
+    expected: Expected | None = None
+    select: Select = Select()
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Removes a row that is in the trash for good."""
+
     resource: str
     key: str
     expected: Expected | None = None
@@ -103,7 +124,7 @@ class Act:
     select: Select = Select()
 
 
-Command = Create | Update | Delete | Act
+Command = Create | Update | Delete | Restore | Purge | Act
 
 
 @dataclass(slots=True)

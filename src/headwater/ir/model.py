@@ -7,13 +7,18 @@ wrote it (`created_at`), `wire` as clients see it (`createdAt`), `column` as the
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from headwater.ir.expr import Expr, Predicate
 
 Verb = Literal["read", "create", "update", "delete"] | str
 OnDelete = Literal["restrict", "cascade", "set_null"]
 REPORTS = "reports"  # what permissions of reports speak of that belong to no resource
+VERBS: Final = ("read", "create", "update", "delete")
+TRASH: Final = "trash"
+"""What follows a resource's path where its trash is, and so is no key of such a resource."""
+TRASH_VERBS: Final = ("restore", "purge")
+"""What is done to rows in the trash: to bring them back, or to remove them for good."""
 
 
 class Kind(StrEnum):
@@ -173,12 +178,17 @@ class Unique:
     fields: tuple[str, ...]
 
 
+Rows = Literal["all", "living", "trashed"]
+"""Which rows of a resource: those in the trash, the others, or both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Fields in order, each with whether it descends."""
+    """Fields in order, each with whether it descends, and the rows that it holds."""
 
     name: str
     keys: tuple[tuple[str, bool], ...]
+    rows: Rows = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +242,8 @@ class Report:
 class Resource:
     """One declared resource.
 
-    `key` is the field whose value is the row's id: `id` (a TypeID with `prefix`), or a natural key.
+    `key` is the field whose value is the row's id: `id` (a TypeID with `prefix`), or a natural key. With `trash`,
+    deleted rows are kept: they have a `deleted_at`, and a `trash_id` that is shared by those that went together.
     """
 
     name: str
@@ -257,6 +268,7 @@ class Resource:
     reports: Mapping[str, Report] = field(default_factory=dict)
     exposed: bool = True
     demands_version: bool = False
+    trash: bool = False
     by_wire: Mapping[str, Field] = field(default_factory=dict)
     relation_by_wire: Mapping[str, Relation] = field(default_factory=dict)
 
@@ -264,6 +276,11 @@ class Resource:
     def natural(self) -> bool:
         """Whether clients choose the id."""
         return self.key != "id"
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """What can be done to it, beside its actions."""
+        return (*VERBS, *TRASH_VERBS) if self.trash else VERBS
 
     def permission(self, verb: str) -> str:
         """The permission's name, such as `approve:tasks`."""

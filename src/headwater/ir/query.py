@@ -114,7 +114,8 @@ class Search:
 class Query:
     """A question about one resource. With `key`, about one row; with `summary`, about groups of rows, of which
     `select`, `sort` and `page` say nothing; else a list in a total order. With `search`, only about the rows that it
-    finds; where `sort` is empty they come in the order of their rank."""
+    finds; where `sort` is empty they come in the order of their rank. `trashed`: about rows in the trash, which no
+    other question sees."""
 
     resource: str
     key: str | None = None
@@ -125,6 +126,7 @@ class Query:
     within: Within | None = None
     summary: Summary | None = None
     search: Search | None = None
+    trashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
     within = query.within
     if query.key is not None:
         values.append(query.key)
-        return (query.resource, True, _select(query.select, values))
+        return (query.resource, True, query.trashed, _select(query.select, values))
     if within is not None:
         values.append(within.key)
     if query.summary is not None:
@@ -54,6 +54,7 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
         _select(query.select, values),
         (page.limit, page.token is not None) if type(page) is Cursor else None,
         None if query.search is None else _search(query.search, values),
+        query.trashed,
     )
 
 
@@ -72,6 +73,7 @@ def _summary(query: Query, summary: Summary, values: list[Any]) -> tuple[Any, ..
         summary.groups,
         summary.sort,
         search,
+        query.trashed,
     )
 
 
@@ -133,7 +135,8 @@ def slotted(query: Query) -> Query:
     counter = iter(range(1 << 30))
     if query.key is not None:
         next(counter)
-        return Query(query.resource, key="", select=_slot_select(query.select, counter))
+        select = _slot_select(query.select, counter)
+        return Query(query.resource, key="", select=select, trashed=query.trashed)
     within = query.within
     if within is not None:
         next(counter)
@@ -151,6 +154,7 @@ def slotted(query: Query) -> Query:
         within=within,
         summary=None if query.summary is None else _slot_summary(query.summary, counter),
         search=search,
+        trashed=query.trashed,
     )
 
 

@@ -9,7 +9,7 @@ from headwater.base.errors import REGISTRY, ErrorCode
 from headwater.engine.guard import covers
 from headwater.http.routes import Form, Route
 from headwater.http.wire import JSON_PATCH, PROBLEM_TYPE
-from headwater.ir.model import REPORTS, Grant, Model, Resource
+from headwater.ir.model import REPORTS, TRASH_VERBS, Grant, Model, Resource
 from headwater.surfaces.describe.parameters import SHARED, Parameters
 from headwater.surfaces.describe.reports import ASKING, parameters, summary
 from headwater.surfaces.describe.schemas import PREFIX, Schemas, envelope, ref
@@ -282,11 +282,14 @@ class _Document:
         if kind == "action":
             what = route.facts["action"].replace("_", " ").capitalize()
             return f"{what}: {many if '{id}' not in route.template else one}"
+        if "trashed" in route.facts:
+            many = f"{many} in the trash"
         return {
             "list": f"List {many}", "search": f"Ask for {many} in a body",
             "read": f"Read one of the {many}", "create": f"Create one of the {many}",
             "replace": f"Replace one of the {many}", "update": f"Change one of the {many}",
-            "delete": f"Delete one of the {many}",
+            "delete": f"{'Trash' if resource.trash else 'Delete'} one of the {many}",
+            "restore": f"Restore one of the {many}", "purge": f"Remove one of the {many} for good",
         }[kind]  # fmt: skip
 
     def _described(self, route: Route, resource: Resource | None) -> str:
@@ -298,7 +301,12 @@ class _Document:
                 f"`QUERY` on this path (RFC 10008) asks the same in a body, a `{name}`; `POST` to `/search` below a "
                 "collection does so for tools that know no QUERY."
             )
-        if route.permission:
+        parts += _TRASH_NOTES.get((route.facts.get("operation", ""), "trashed" in route.facts), ())
+        if resource is not None and resource.trash and route.facts["operation"] == "delete":
+            parts.append(
+                "It goes to the trash, with what goes with it, and can be restored. Nothing else shows it then."
+            )
+        if route.permission and "trashed" not in route.facts:
             parts.append(
                 f"Needs the permission `{route.permission}`, or a rule that allows it on the rows concerned."
             )
@@ -316,6 +324,8 @@ class _Document:
             resource, verb = self._target(resource, route), "read"
         if kind == "action":
             verb = route.facts["action"]
+        if "trashed" in route.facts and not any(_open(self.model, resource, v) for v in TRASH_VERBS):
+            return [{"bearer": []}]
         return [{}, {"bearer": []}] if _open(self.model, resource, verb) else [{"bearer": []}]
 
     def _target(self, resource: Resource, route: Route) -> Resource:
@@ -329,7 +339,7 @@ class _Document:
                 return self.parameters.list(self._target(resource, route))
             case "search":
                 return []
-            case "delete":
+            case "delete" | "purge":
                 return ["If-Match"]
             case "read":
                 return ["If-None-Match", *self.parameters.row(resource)]
@@ -382,8 +392,12 @@ class _Document:
                 if JSON_PATCH in body["content"]:
                     body["content"][JSON_PATCH] = {"schema": ref(self.schemas.patch)}
                 return body, answer | unshown
-            case "delete":
+            case "delete" | "purge":
                 return None, {"204": {"description": "It is gone.", "headers": _headers()}}
+            case "restore":
+                placed = (*headers, "Content-Location")
+                unshown["204"]["headers"] = _headers(*placed)
+                return None, _answer(200, "The row as it is now.", form(resource, "One"), placed) | unshown
         action = resource.actions[route.facts["action"]]
         arguments = form(resource, f"{action.name}.Arguments")
         required = bool(self.schemas.found[arguments["$ref"].rpartition("/")[2]].get("required"))
@@ -429,6 +443,18 @@ class _Document:
         }
 
 
+_IN_TRASH: Final = (
+    "Shows what you may read, and restore or remove for good; `deletedAt` says since when it is there.",
+)
+_TRASH_NOTES: Final[Mapping[tuple[str, bool], tuple[str, ...]]] = {
+    **dict.fromkeys((("list", True), ("search", True), ("read", True)), _IN_TRASH),
+    ("restore", False): (
+        "What went to the trash because of it comes back with it. Refused with 409 where it leads to what is in the "
+        "trash still, or where another row has meanwhile what must be unique.",
+    ),
+    ("purge", False): ("It must be in the trash. It cannot be restored any more, nor what goes with it.",),
+}
+
 _FOUND_HEADERS: Final = ("Accept-Query", "X-Total-Count", "X-Pagination-Pages")
 _PAGE_HEADERS: Final = ("Link", *_FOUND_HEADERS)
 _NEW: Final = "The new row; no body where `Prefer: return=minimal` asks for none."
@@ -440,13 +466,14 @@ def _codes(model: Model, kind: str, resource: Resource, route: Route) -> tuple[s
     on_row = "{id}" in route.template
     if on_row:
         codes.append("RESOURCE_NOT_FOUND")
-    if kind != "delete":
+    removes = kind in ("delete", "purge")
+    if not removes:
         codes.append("NOT_ACCEPTABLE")
     if kind in _READS:
         return (*codes, *_BODY) if kind == "search" else tuple(codes)
     codes.append("RESOURCE_CONFLICT")
-    if kind != "delete":
-        codes += [*_BODY, "RULE_VIOLATION"]
+    if not removes:
+        codes += [*(() if kind == "restore" else _BODY), "RULE_VIOLATION"]
     elif any(field.on_delete == "set_null" for _, field in model.referrers(resource.name)):
         codes.append("RULE_VIOLATION")
     if on_row:

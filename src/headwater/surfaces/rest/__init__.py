@@ -10,7 +10,7 @@ from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Response
 from headwater.http.routes import Form, Route
 from headwater.http.wire import JSON_PATCH, encode_json, negotiate, one
-from headwater.ir.model import Action, Model, Resource
+from headwater.ir.model import TRASH, Action, Model, Resource
 from headwater.ir.parse import Parser
 from headwater.surfaces.rest.reads import QUERIES, Reads
 from headwater.surfaces.rest.reports import report_routes
@@ -89,19 +89,30 @@ class _Page:
         return Response(200, [(b"content-type", b"application/json")], one(self.json, exchange.request_id))
 
 
-def _reading(model: Model, resource: Resource, reads: Reads, path: str) -> Iterator[Route]:
-    permission, facts = resource.permission("read"), {"resource": resource.name}
+def _collection(resource: Resource, reads: Reads, path: str) -> Iterator[Route]:
+    """A collection and its rows: those of the resource, or those in its trash."""
+    group, facts = resource.path, {"resource": resource.name}
+    permission = resource.permission("restore" if reads.trashed else "read")
+    if reads.trashed:
+        path, group, facts["trashed"] = f"{path}/{TRASH}", f"{group}.{TRASH}", "yes"
     search = reads.search()
-    yield Route("GET", path, reads.many(), f"{resource.path}.list", resource.doc, permission,
+    yield Route("GET", path, reads.many(), f"{group}.list", resource.doc, permission,
                 facts={**facts, "operation": "list"})  # fmt: skip
     for method, where in (
         ("QUERY", path),
         ("POST", path + "/search"),
     ):  # the latter for tools that know no QUERY
-        yield Route(method, where, search, f"{resource.path}.search", resource.doc, permission, QUERIES,
+        yield Route(method, where, search, f"{group}.search", resource.doc, permission, QUERIES,
                     facts={**facts, "operation": "search"})  # fmt: skip
-    yield Route("GET", path + "/{id}", reads.one(), f"{resource.path}.read", resource.doc, permission,
+    yield Route("GET", path + "/{id}", reads.one(), f"{group}.read", resource.doc, permission,
                 facts={**facts, "operation": "read"})  # fmt: skip
+
+
+def _reading(model: Model, resource: Resource, reads: Reads, path: str) -> Iterator[Route]:
+    facts = {"resource": resource.name}
+    yield from _collection(resource, reads, path)
+    if resource.trash:
+        yield from _collection(resource, Reads(reads.engine, reads.parser, resource, trashed=True), path)
     for relation in resource.relations.values():
         target = model.resources[relation.target]
         if relation.kind == "one" or not target.exposed:
@@ -139,6 +150,9 @@ def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
     yield route("replace", "PUT", item, writes.replace, JSON)
     yield route("update", "PATCH", item, writes.update, PATCHES)
     yield route("delete", "DELETE", item, writes.delete, ())
+    if resource.trash:
+        yield route("restore", "POST", f"{item}/restore", writes.restore, ())
+        yield route("purge", "DELETE", f"{path}/{TRASH}/{{id}}", writes.purge, ())
     for action in resource.actions.values():
         where = item if action.on == "row" else path
         yield route(action.name, "POST", f"{where}/{action.path}", writes.act(action), JSON, action)

@@ -1,5 +1,6 @@
 """GET and QUERY: one row, many rows, and the rows behind a relation."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -24,14 +25,14 @@ _KEPT: Final = 512  # bytes of a query string up to which its translation is wor
 
 
 class Reads:
-    """The handlers that read one resource."""
+    """The handlers that read one resource: what is in its trash, if `trashed`, or else what is not."""
 
-    def __init__(self, engine: Engine, parser: Parser, resource: Resource) -> None:
-        self.engine, self.parser, self.resource = engine, parser, resource
+    def __init__(self, engine: Engine, parser: Parser, resource: Resource, *, trashed: bool = False) -> None:
+        self.engine, self.parser, self.resource, self.trashed = engine, parser, resource, trashed
 
     def one(self) -> Handler:
         """One row, with its entity tag."""
-        engine, parser, resource = self.engine, self.parser, self.resource
+        engine, parser, resource, trashed = self.engine, self.parser, self.resource, self.trashed
 
         def parse(query: bytes) -> Select:
             return parser.select(resource, decode_query(query))
@@ -43,7 +44,7 @@ class Reads:
             query = exchange.query
             select = kept(query) if len(query) < _KEPT else parse(query)
             key = exchange.path_parameters["id"]
-            answer = await engine.read(exchange.call, Query(resource.name, key, select))
+            answer = await engine.read(exchange.call, Query(resource.name, key, select, trashed=trashed))
             row = answer.rows[0]
             response = Response(200, HEADERS.copy(), one(row, exchange.request_id))
             return tagged(exchange, etag(row.encode(), answer.version), response)
@@ -70,7 +71,7 @@ class Reads:
         engine, parser = self.engine, self.parser
 
         def parse(query: bytes, within: Within | None = None) -> Query:
-            return parser.list(resource, decode_query(query), within=within)
+            return self._of_trash(parser.list(resource, decode_query(query), within=within))
 
         kept = lru_cache(1024)(parse)
 
@@ -96,11 +97,14 @@ class Reads:
             negotiate(exchange.header(b"accept"))
             parser.nothing(decode_query(exchange.query))
             within = None if relation is None else self._within(exchange, relation)
-            query = query_of(parser, resource, await read_body(exchange), within=within)
+            query = self._of_trash(query_of(parser, resource, await read_body(exchange), within=within))
             # Other pages have the same address and another body, so there are no links: `nextCursor` leads on.
             return _answer(exchange, query, await engine.read(exchange.call, query), None)
 
         return search
+
+    def _of_trash(self, query: Query) -> Query:
+        return replace(query, trashed=True) if self.trashed else query
 
     def _within(self, exchange: Exchange, relation: Relation) -> Within:
         return Within(self.resource.name, exchange.path_parameters["id"], relation.name)

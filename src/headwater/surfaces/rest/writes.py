@@ -20,7 +20,7 @@ from headwater.http.wire import (
     sent_type,
 )
 from headwater.ir.body import BodyParser, arguments
-from headwater.ir.command import Act, Create, Delete, Expected, Outcome, Rewrite, Update
+from headwater.ir.command import Act, Create, Delete, Expected, Outcome, Purge, Restore, Rewrite, Update
 from headwater.ir.model import Action, Resource
 from headwater.ir.parse import Parser
 from headwater.ir.patch import read_patch
@@ -72,6 +72,22 @@ class Writes:
         key = exchange.path_parameters["id"]
         expected = await self._expected(exchange, key, None)
         await self.engine.run(exchange.call, Delete(self.resource.name, key, expected))
+        return Response(204, [])
+
+    async def restore(self, exchange: Exchange) -> Response:
+        """The row is out of the trash again."""
+        select = self._select(exchange)
+        key = exchange.path_parameters["id"]
+        expected = await self._expected(exchange, key, None, trashed=True)
+        outcome = await self.engine.run(exchange.call, Restore(self.resource.name, key, expected, select))
+        return self._row(exchange, outcome, 200, [(b"content-location", self._place(key))])
+
+    async def purge(self, exchange: Exchange) -> Response:
+        """The row is gone for good; 204."""
+        self.parser.nothing(decode_query(exchange.query))
+        key = exchange.path_parameters["id"]
+        expected = await self._expected(exchange, key, None, trashed=True)
+        await self.engine.run(exchange.call, Purge(self.resource.name, key, expected))
         return Response(204, [])
 
     def act(self, action: Action) -> Handler:
@@ -126,7 +142,9 @@ class Writes:
         negotiate(exchange.header(b"accept"))
         return self.parser.select(self.resource, decode_query(exchange.query)) if exchange.query else Select()
 
-    async def _expected(self, exchange: Exchange, key: str, named: Expected | None) -> Expected | None:
+    async def _expected(
+        self, exchange: Exchange, key: str, named: Expected | None, *, trashed: bool = False
+    ) -> Expected | None:
         """The version that the client believes to be current, from `If-Match` or else from the body."""
         versions = if_match(exchange.header(b"if-match"))
         if versions is None:
@@ -138,7 +156,8 @@ class Writes:
             return Expected(named.version, header=True)
         if len(versions) > 1:
             # Several would do: the one that is current now, if it is among them, must be so when the write happens.
-            answer = await self.engine.read(exchange.call, Query(self.resource.name, key, Select(("id",))))
+            query = Query(self.resource.name, key, Select(("id",)), trashed=trashed)
+            answer = await self.engine.read(exchange.call, query)
             if answer.version in versions:
                 return Expected(answer.version, header=True)
         return Expected(versions[0] if versions else 0, header=True)
