@@ -136,6 +136,9 @@ FILTERS = [
     ("", ALL),
     ("small[gte]=1&", RULES[2]),
     ("team.rank[lt]=2&", Ruled(e.TRUE, lambda row, team: bool(team and team["rank"] < 2))),
+    ("team.rank=2&", Ruled(e.TRUE, lambda row, team: bool(team and team["rank"] == 2))),
+    ("team.rank[ne]=2&", Ruled(e.TRUE, lambda row, team: not (team and team["rank"] == 2))),
+    ("team.name[in]=a,C&", Ruled(e.TRUE, lambda row, team: bool(team and team["name"] in ("a", "C")))),
     ("name[isNull]=false&", Ruled(e.TRUE, lambda row, team: row["name"] is not None)),
 ]
 
@@ -241,7 +244,7 @@ async def test_groups_hold_what_their_rows_do(shop: Shop, asked: Asked) -> None:
     ]
     base = "/api/v1/deeds"
     if asked.within is not None:
-        rows = [row for row in rows if row["team"] == asked.within]
+        rows = [row for row in rows if shop.value(asked, row, ("team",)) == asked.within]
         base = f"/api/v1/teams/{asked.within}/deeds"
     rows = [row for row in rows if chosen.holds(*_as_seen(shop, asked, row))]
     world = shop.ruled(asked.deeds, asked.teams, asked.masks)
@@ -256,8 +259,8 @@ async def test_groups_hold_what_their_rows_do(shop: Shop, asked: Asked) -> None:
 def _as_seen(shop: Shop, asked: Asked, row: Row) -> tuple[Row, Row | None]:
     """A deed and its team with the values that the actor sees."""
     seen = {name: shop.value(asked, row, (name,)) for name in VALUES}
-    rank = shop.value(asked, row, ("team", "rank"))
-    return seen, None if rank is None else {"rank": rank}
+    team = {name: shop.value(asked, row, ("team", name)) for name in ("rank", "name")}
+    return seen, None if team["rank"] is None else team
 
 
 # -- at a size that can be read -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ Values never become text: each parameter is a bind with a name, and `sources` te
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -68,13 +68,15 @@ class Statement:
     resources whose tables it reads.
 
     `few_keys`: for a resource, paths to rows that the actor is known to have few of, so that all their keys are
-    gathered once, rather than asked for with each row.
+    gathered once, rather than asked for with each row. `gathers`: all rows that are asked for are gone through, so that
+    those which refer to rows with some value are better found from these.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
     uses_now: bool = False
     names: int = 0
     few_keys: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    gathers: bool = False
     reads: set[str] = field(default_factory=set)
 
     def name(self, prefix: str) -> str:
@@ -132,6 +134,10 @@ class Compiler:
                 return sa.or_(*(self.predicate(i, scope) for i in items))
             case e.Not(item):
                 return sa.not_(self.schema.dialect.is_true(self.predicate(item, scope)))
+            case e.Compare("eq", e.Column() as column, e.Value() | Slot()) | e.OneOf(e.Column() as column) if (
+                self.statement.gathers and len(column.path) > 1
+            ):
+                return self._gathered(node, column, scope)
             case e.Compare("ne", left, right):
                 return self.predicate(e.Not(e.Compare("eq", left, right)), scope)
             case e.Compare(op, left, right):
@@ -150,6 +156,28 @@ class Compiler:
                 raise AssertionError("roles are folded before compiling")
             case _:
                 return self.scalar(node, scope)[0]
+
+    def _direct(self, node: e.Compare | e.OneOf, scope: Scope) -> Element:
+        match node:
+            case e.Compare(op, left, right):
+                return self._compare(op, left, right, scope)
+            case e.OneOf(item, values):
+                return self._one_of(item, values, scope)
+
+    def _gathered(self, node: e.Compare | e.OneOf, column: e.Column, scope: Scope) -> Element:
+        """That a row refers to one with a value: its reference is among the keys of those that have it."""
+        start = scope.find(column.root)
+        hop, *rest = column.path
+        relation = start.resource.relations[hop]
+        target = self.schema.model.resources[relation.target]
+        if rest in ([target.key], ["id"]):  # the reference holds it already
+            return self._direct(node, scope)
+        table = self.alias(target)
+        inner = Scope(target, table)
+        behind = e.Column(tuple(rest))
+        asked = replace(node, item=behind) if isinstance(node, e.OneOf) else replace(node, left=behind)
+        keys = sa.select(table.c.id).where(self.predicate(asked, inner), *self.visible(inner))
+        return self.reference(relation.field, start).in_(keys)
 
     def _compare(self, op: str, left: e.Scalar, right: e.Scalar, scope: Scope) -> Element:
         a, b = self._pair(left, right, scope)

@@ -92,6 +92,7 @@ class Groups:
         measures, in order, and last whether the row that the question lies within is visible, if there is one."""
         summary = self.summary
         self.page.gather_keys()
+        self.page.compiler.statement.gathers = True
         rows = self._rows()
         for column in summary.groups:
             value, type = rows.c[self._labels[column, None]], self._types[column, None]
