@@ -54,7 +54,7 @@ class Project(Resource):
 class Task(Resource):
     """A piece of work: declared before the shots that it may belong to."""
 
-    title: Field[str] = column(max_length=50)
+    title: Field[str] = column(max_length=50, search=True)
     project: Ref[Project] = ref(on_delete="cascade")
     shot: OptRef[Shot] = optref(default=None, on_delete="cascade")
     parent: OptRef[Task] = optref(default=None, on_delete="cascade")
@@ -180,4 +180,13 @@ async def assert_the_log_tells_the_rows(engine: Engine) -> list[Entry]:
     assert told.keys() == there.keys(), told.keys() ^ there.keys()
     for found, row in there.items():
         assert told[found] == row, found
+    await assert_the_index_tells_the_rows(engine)
     return entries
+
+
+async def assert_the_index_tells_the_rows(engine: Engine) -> None:
+    """No row that a search does not find, and none found that is gone. SQLite can be asked to compare the two."""
+    if engine.store.url.startswith("sqlite"):
+        table = f"hw_search_{engine.model.resources['Task'].table}"
+        sql = f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)"
+        await engine.store.write(lambda connection: connection.fetch(sql))
