@@ -14,6 +14,7 @@ from headwater.db.base import Store
 from tests.nursery import Nursery
 from tests.servers import postgres
 from tests.stores import SHARED, drop, new_database, open_store
+from tests.wheel import Installed, install
 
 ALLOWED_SKIPS: frozenset[str] = frozenset()
 """Node ids of tests that may be skipped; the README gives the reason of each."""
@@ -73,6 +74,12 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     """An open store on an empty database."""
     async with open_store(store_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Headwater from its built wheel, without the source tree. In the long run pip has installed its libraries."""
+    return install(tmp_path_factory.mktemp("wheel"), index=bool(os.environ.get("HEADWATER_TEST_LONG")))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from headwater.cli import cli
 
 SHOP = '''
 from pathlib import Path
@@ -148,3 +153,46 @@ def test_a_route_names_the_permission_that_is_asked_for(headwater: Headwater) ->
     assert asked == {
         "GET": "read:notes", "PUT": "update:notes", "PATCH": "update:notes", "DELETE": "delete:notes",
     }  # fmt: skip
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every command, as it is typed."""
+    group: Any = get_command(cli)
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        yield from ((name, below) for below in inner) if inner else [(name,)]
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_each_command_explains_itself_with_examples_and_exit_codes(command: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(cli, [*command, "--help"], env={"COLUMNS": "200"})
+    assert said.exit_code == 0
+    assert f"headwater {' '.join(command)}" in said.output.partition("Examples:")[2]
+    assert "Exit codes: 0 " in said.output
+    assert CliRunner().invoke(cli, [*command, "--no-such-option"]).exit_code == 2
+
+
+def test_what_is_printed_is_told_as_json_too(headwater: Headwater, tmp_path: Path) -> None:
+    of = ("--app", "shop:app", "--json")
+
+    def told(*arguments: str, code: int = 0, input: str = "") -> Any:
+        done = headwater(*arguments, *of, input=input)
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
+
+    assert told("migrate", "--make", "first") == {
+        "applied": [],
+        "written": "migrations/versions/0001_first.py",
+    }
+    assert told("migrate", "--check", code=1) == {"pending": ["Revision 0001_first is not applied."]}
+    assert told("migrate") == {"applied": ["0001_first"], "pending": []}
+    assert told("migrate", "--make", "again") == {"applied": [], "written": None}
+    made = told("user", "create", "ada", "--role", "user", "--password-stdin", input="a password of hers\n")
+    assert made["id"].startswith("user_")
+    assert (made["login"], made["role"]) == ("ada", "user")
+    assert told("seed") == {"added": 0, "accounts": []}
+    rows = {row["name"]: row for row in told("config")}
+    assert (rows["app"]["value"], rows["app"]["origin"]) == ("shop:app", "command line")
+    assert told("migrate", "--down", "base") == {"undone": ["0001_first"]}
+    both = headwater("migrate", "--app", "shop:app", "--check", "--make", "x")
+    assert (both.returncode, "choose one of --make, --check and --down" in both.stderr) == (2, True)

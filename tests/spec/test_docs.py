@@ -1,10 +1,11 @@
-"""The documentation is true: its Python runs, and prints what it says.
+"""The documentation is true: its Python and its commands run, and print what it says.
 
-The blocks of one file share a namespace. A `text` block that follows a `python` block is that block's whole output.
+The Python blocks of one file share a namespace. A `text` block that follows a block is that block's whole output.
 """
 
 import contextlib
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -13,10 +14,15 @@ from types import ModuleType
 import pytest
 
 from headwater.base import config, errors
+from headwater.testing import client
+from headwater_products.demo import app as demo
+from tests.pages import BLOCK, follow, shell, written_to
+from tests.wheel import Installed
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(\S[^\n]*)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TUTORIAL = ("quickstart.md", "first-resource.md")
+"""The pages whose commands are typed, one after the other."""
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -31,13 +37,34 @@ def test_examples_run_and_print_what_the_page_says(page: Path, monkeypatch: pyte
         language, code = block[1] or "", block[2]
         if language.startswith("python"):
             assert language == "python", f"{page.name}: every Python example runs, {language!r} does not"
+            if written_to(code):
+                continue
             lines_before = text.count("\n", 0, block.start(2))
             with contextlib.redirect_stdout(io.StringIO()) as output:
                 exec(compile("\n" * lines_before + code, str(page), "exec"), module.__dict__)
             printed = output.getvalue()
+        elif language == "sh":
+            printed = None
         elif language == "text" and printed is not None and not text[end : block.start()].strip():
             assert printed == code
         end = block.end()
+
+
+@pytest.mark.parametrize("page", TUTORIAL)
+def test_the_tutorial_can_be_followed_word_by_word(page: str, installed: Installed, tmp_path: Path) -> None:
+    quick = not os.environ.get("HEADWATER_TEST_LONG")
+    with shell(tmp_path, str(installed.bin), quick=quick) as terminal:
+        assert follow((ROOT / "docs" / page).read_text(), terminal) >= 4
+
+
+async def test_the_requests_of_the_quickstart_are_answered() -> None:
+    text = (ROOT / "docs" / "quickstart.md").read_text()
+    requests = [path for path in re.findall(r"`(/api/v1/[^`]+)`", text) if "TOKEN" not in path]
+    assert len(requests) >= 6
+    async with client(demo) as visitor:
+        admin = await visitor.sign_up("grace", role="admin")
+        for path in requests:
+            assert (await admin.get(path)).status == 200, path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

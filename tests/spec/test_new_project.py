@@ -18,16 +18,10 @@ from headwater.base.errors import DeclarationError
 from headwater.cli import project
 from headwater.cli.apps import find, load
 from tests.servers import free_port
-from tests.wheel import Installed, install
+from tests.wheel import Installed
 
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))
 SECONDS = 300
-
-
-@pytest.fixture(scope="module", params=["index", "quick"] if LONG else ["quick"])
-def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Headwater from its wheel; in the long run also with libraries that pip has installed for it."""
-    return install(tmp_path_factory.mktemp("wheel"), index=request.param == "index")
 
 
 @pytest.fixture(scope="module")

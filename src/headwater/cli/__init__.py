@@ -88,7 +88,14 @@ def new(
     typer.echo(f"\nNext:\n\n  cd {folder}\n  make run\n")
 
 
-@cli.command()
+@cli.command(
+    epilog=ending(
+        "headwater serve",
+        "headwater serve shop:app --reload",
+        "headwater serve --host 0.0.0.0 --port 9000 --workers 4",
+        exits="Exit codes: 0 ended by a signal, 1 refused (standard error says why), 2 the command line is wrong.",
+    )
+)
 def serve(
     target: Annotated[
         str | None, typer.Argument(metavar="[APP]", help="The application, as module:attribute.")
@@ -144,7 +151,15 @@ def _migrate_command(target: str | None) -> str:
     return "headwater migrate" + ("" if target is None else f" --app {target}")
 
 
-@cli.command()
+@cli.command(
+    epilog=ending(
+        "headwater migrate",
+        'headwater migrate --make "reviews of products"',
+        "headwater migrate --check",
+        "headwater migrate --down 0001",
+        exits="Exit codes: 0 done, 1 refused, or with --check: something is pending, 2 the command line is wrong.",
+    )
+)
 def migrate(
     app: Target = None,
     make: Annotated[
@@ -157,43 +172,66 @@ def migrate(
         str | None,
         typer.Option(metavar="REVISION", help="Undo what came after a revision; `base`: everything."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Bring the database to the declared schema."""
+    if (make is not None) + check + (down is not None) > 1:
+        raise typer.BadParameter("choose one of --make, --check and --down.")
     loaded = named(app)
     config = loaded.config()
     folder = loaded.migrations or Path("migrations")
     schema = loaded.schema(config)
     if check:
         found = run(migrations.check(schema, config.database_url, folder))
-        for sentence in found:
-            typer.echo(sentence)
+        if as_json:
+            told({"pending": found})
+        else:
+            for sentence in found:
+                typer.echo(sentence)
         raise typer.Exit(1 if found else 0)
     if down is not None:
         undone = run(migrations.downgrade(config.database_url, folder, down))
-        typer.echo(f"undid {', '.join(undone)}" if undone else "there was nothing to undo")
+        if as_json:
+            told({"undone": undone})
+        else:
+            typer.echo(f"undid {', '.join(undone)}" if undone else "there was nothing to undo")
         return
     applied = run(migrations.upgrade(schema, config.database_url, folder))
     if make is not None:
-        path = run(migrations.make(schema, config.database_url, folder, make))
-        again = _migrate_command(app)
-        typer.echo(f"wrote {path}; review it, then run `{again}`" if path else "nothing has changed")
+        made = run(migrations.make(schema, config.database_url, folder, make))
+        path = None if made is None else _shown(made)
+        if as_json:
+            told({"applied": applied, "written": path})
+        else:
+            again = _migrate_command(app)
+            typer.echo(f"wrote {path}; review it, then run `{again}`" if path else "nothing has changed")
         return
     needed = run(_needed(loaded, app, config, folder))
-    if applied or not needed:
+    if as_json:
+        told({"applied": applied, "pending": run(migrations.check(schema, config.database_url, folder))})
+    elif applied or not needed:
         typer.echo(f"applied {', '.join(applied)}" if applied else "the database is up to date")
     for line in needed:
         typer.echo(line, err=True)
 
 
-@cli.command()
+def _shown(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    absolute = path.absolute()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
+
+
+@cli.command(epilog=ending("headwater seed", "headwater seed --scale 10", "headwater seed --json"))
 def seed(
     app: Target = None,
     scale: Annotated[
-        int, typer.Option(min=1, help="Projects: N of them, with 100 shots and 1,000 tasks for each.")
+        int, typer.Option(min=1, help="How much: in the demo, projects with 100 shots and 1,000 tasks each.")
     ] = 3,
     tasks_per_project: Annotated[
-        int | None, typer.Option(min=1, help="Tasks of each project, in place of 1,000.")
+        int | None, typer.Option(min=1, help="In the demo, tasks of each project in place of 1,000.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Fill the database with demo data; a second run changes nothing."""
     loaded = named(app)
@@ -204,13 +242,23 @@ def seed(
             return await running.seed(scale, tasks_per_project)
 
     added = run(work())
+    accounts = loaded.accounts if config.mode == "demo" else ()
+    if as_json:
+        known = [{"login": a.login, "password": a.password, "role": a.role} for a in accounts]
+        told({"added": added, "accounts": known})
+        return
     typer.echo(f"added {added} rows")
-    if config.mode == "demo":
-        for account in loaded.accounts:
-            typer.echo(f"  {account.login:12} {account.password}")
+    for account in accounts:
+        typer.echo(f"  {account.login:12} {account.password}")
 
 
-@user.command("create")
+@user.command(
+    "create",
+    epilog=ending(
+        "headwater user create ada --role user",
+        'echo "$PASSWORD" | headwater user create grace --role admin --password-stdin',
+    ),
+)
 def user_create(
     name: Annotated[str, typer.Argument(help="The login.")],
     role: Annotated[str, typer.Option(help="A role of the application.")],
@@ -218,25 +266,30 @@ def user_create(
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
     app: Target = None,
+    as_json: Json = False,
 ) -> None:
-    """Create an account, with its profile."""
-    password = (
-        sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
-    )
+    """Create an account, with its profile, and print its id."""
     loaded = named(app)
     if role not in loaded.model.roles:
         raise DeclarationError(
             f"there is no role {role!r}.", mend=f"use one of {', '.join(loaded.model.roles)}."
         )
+    password = (
+        sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    )
 
     async def work() -> str:
         async with loaded.running() as running:
             return await running.create_account(name, password, role)
 
-    typer.echo(run(work()))
+    id = run(work())
+    if as_json:
+        told({"id": id, "login": name, "role": role})
+    else:
+        typer.echo(id)
 
 
-@cli.command()
+@cli.command(epilog=ending("headwater routes", "headwater routes --json | jq '.[].path'"))
 def routes(app: Target = None, as_json: Json = False) -> None:
     """List every route, with the permission that it needs."""
     loaded = named(app)
@@ -245,7 +298,7 @@ def routes(app: Target = None, as_json: Json = False) -> None:
         rows = [
             {"method": r.method, "path": r.template, "permission": r.permission, "doc": r.doc} for r in table
         ]
-        typer.echo(json.dumps(rows, indent=2))
+        told(rows)
         return
     shown = Table("Method", "Path", "Permission", "What it does", box=None)
     for route in table:
@@ -253,7 +306,7 @@ def routes(app: Target = None, as_json: Json = False) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(shown)
 
 
-@cli.command()
+@cli.command(epilog=ending("headwater openapi | jq .paths", "headwater openapi --out api.json"))
 def openapi(
     app: Target = None,
     out: Annotated[
@@ -311,12 +364,12 @@ def check(
     raise typer.Exit(reviewing.report(found, strict=strict, as_json=as_json))
 
 
-@cli.command()
+@cli.command(epilog=ending("headwater rules", "headwater rules --app shop:app --json"))
 def rules(app: Target = None, as_json: Json = False) -> None:
     """List who may do what on which rows, in words."""
     rows = list(_rules(named(app)))
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        told(rows)
         return
     shown = Table("Resource", "What", "Who", "Where", box=None)
     for row in rows:
@@ -338,18 +391,23 @@ def _rules(app: App) -> Iterator[dict[str, str]]:
                 yield {"resource": resource.path, "what": what_of, "who": "", "where": words(unless)}
 
 
-@cli.command()
+@cli.command(epilog=ending("headwater config", "HEADWATER_PORT=9000 headwater config --json"))
 def config(app: Target = None, as_json: Json = False) -> None:
     """Show every setting, its value and where that comes from."""
-    rows = named(app).config().describe()
+    target, origin = apps.find(app)
+    rows = [
+        ("app", target, origin) if row[0] == "app" else row for row in apps.load(target).config().describe()
+    ]
     if as_json:
-        typer.echo(json.dumps([{"name": n, "value": v, "origin": o} for n, v, o in rows], indent=2))
+        told([{"name": n, "value": v, "origin": o} for n, v, o in rows])
         return
     for name, value, origin in rows:
         typer.echo(f"{name:24} {value:40} {origin}")
 
 
-@cli.command()
+@cli.command(
+    epilog=ending("headwater shell", "echo 'print(do(engine.read(call, Query(\"Task\"))))' | headwater shell")
+)
 def shell(app: Target = None) -> None:
     """Open a Python shell with the application: `do(engine.read(call, query))` runs what is asynchronous."""
     loaded = named(app)
