@@ -22,7 +22,7 @@ TITLES = {
 }
 """Reads first, so that they find the same rows whatever else is measured."""
 
-LIST = "/api/v1/tasks?project=SWA&status=in_progress&sort=-createdAt&limit=50"
+LIST = "/api/v1/tasks?project=SWA&status=completed&sort=-createdAt&limit=50"
 NEST = "/api/v1/projects?limit=20&include=tasks.artist&tasks[limit]=10&tasks[sort]=-createdAt"
 SMALL = "/api/v1/tasks?sort=-createdAt&limit=50"
 GROUPS = (

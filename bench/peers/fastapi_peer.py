@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
-from sqlalchemy import BigInteger, DateTime, ForeignKey, String, case, func, or_, select, tuple_
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, String, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship, selectinload
 from sqlalchemy.types import Date, TypeDecorator
@@ -76,6 +76,17 @@ class Person(Stamped, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     login: Mapped[str]
+    title: Mapped[str | None]
+    bio: Mapped[str | None]
+    skills: Mapped[list[str]] = mapped_column(JSON)
+    time_zone: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    location: Mapped[str | None]
+    birthday: Mapped[dt.date | None] = mapped_column(Date)
+    website: Mapped[str | None]
+    public: Mapped[list[str]] = mapped_column(JSON)
+    preferences: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class Membership(Base):
@@ -97,6 +108,8 @@ class Task(Stamped, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     shot_id: Mapped[str | None]
+    asset_id: Mapped[str | None]
+    type_id: Mapped[str | None]
     title: Mapped[str]
     title_folded: Mapped[str]
     description: Mapped[str | None]
@@ -107,9 +120,13 @@ class Task(Stamped, Base):
     status: Mapped[str]
     priority: Mapped[int] = mapped_column(BigInteger)
     bid: Mapped[Decimal] = mapped_column(Scaled(2))
+    estimate: Mapped[Decimal | None] = mapped_column(Scaled(2))
     start: Mapped[dt.date | None] = mapped_column(Date)
     deadline: Mapped[dt.datetime | None] = mapped_column(Moment)
     review_note: Mapped[str | None]
+    started_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    approved_at: Mapped[dt.datetime | None] = mapped_column(Moment)
+    completed_at: Mapped[dt.datetime | None] = mapped_column(Moment)
     artist: Mapped[Person | None] = relationship()
 
     @property
@@ -135,6 +152,10 @@ class Project(Stamped, Base):
     start: Mapped[dt.date | None] = mapped_column(Date)
     deadline: Mapped[dt.date | None] = mapped_column(Date)
     frame_rate: Mapped[Decimal] = mapped_column(Scaled(3))
+    resolution: Mapped[dict[str, Any]] = mapped_column(JSON)
+    colour_space: Mapped[str]
+    drive_mapping: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    client: Mapped[str | None]
     description: Mapped[str | None]
 
     @property
@@ -151,10 +172,29 @@ class Model(BaseModel):
     model_config = ConfigDict(from_attributes=True, alias_generator=to_camel, populate_by_name=True)
 
 
+class Preferences(Model):
+    theme: str
+    language: str
+    notifications: list[str]
+    digest: str
+    quiet: bool
+
+
 class PersonOut(Model):
     id: str
     name: str
     login: str
+    title: str | None
+    bio: str | None
+    skills: list[str]
+    time_zone: str
+    email: str | None
+    phone: str | None
+    location: str | None
+    birthday: dt.date | None
+    website: str | None
+    public: list[str]
+    preferences: Preferences
     created_at: dt.datetime
     updated_at: dt.datetime
     version: int
@@ -164,6 +204,8 @@ class TaskOut(Model):
     id: str
     project_id: str
     shot_id: str | None
+    asset_id: str | None
+    type_id: str | None
     title: str
     description: str | None
     department: str
@@ -172,9 +214,13 @@ class TaskOut(Model):
     status: str
     priority: int
     bid: Decimal | None
+    estimate: Decimal | None
     start: dt.date | None
     deadline: dt.datetime | None
     review_note: str | None
+    started_at: dt.datetime | None
+    approved_at: dt.datetime | None
+    completed_at: dt.datetime | None
     spent: Decimal | None
     is_late: bool
     created_at: dt.datetime
@@ -186,6 +232,17 @@ class TaskWithArtist(TaskOut):
     artist: PersonOut | None
 
 
+class Resolution(Model):
+    width: int
+    height: int
+    pixel_aspect: str
+
+
+class DriveMapping(Model):
+    working_files: str
+    render_outputs: str
+
+
 class ProjectOut(Model):
     id: str
     code: str
@@ -194,6 +251,10 @@ class ProjectOut(Model):
     start: dt.date | None
     deadline: dt.date | None
     frame_rate: Decimal
+    resolution: Resolution
+    colour_space: str
+    drive_mapping: DriveMapping | None
+    client: str | None
     description: str | None
     task_count: int
     created_at: dt.datetime
@@ -315,7 +376,7 @@ async def list_tasks(
     data = [TaskOut.model_validate(row) for row in rows[:limit]]
     if not project:
         for row in data:
-            row.bid = row.spent = row.review_note = None
+            row.bid = row.estimate = row.spent = row.review_note = None
     more = None
     if len(rows) > limit:
         last_row = rows[limit - 1]

@@ -23,6 +23,9 @@ if POSTGRES:
     def boolean(value: str) -> str:
         return value
 
+    def stored(value: str) -> str:
+        return value
+
     def records(pairs: dict[str, str], rest: str, *more: str) -> str:
         columns = ", ".join(f'{value} AS "{name}"' for name, value in pairs.items())
         return f"SELECT {', '.join(('row_to_json(x) AS json', *more))} FROM (SELECT {columns} {rest}) x"
@@ -49,6 +52,9 @@ else:
 
     def boolean(value: str) -> str:
         return f"json(iif({value}, 'true', 'false'))"
+
+    def stored(value: str) -> str:
+        return f"json({value})"
 
     def record(pairs: dict[str, str]) -> str:
         """Documents within are appended as text: to parse and write them again would cost half as much again."""
@@ -92,6 +98,8 @@ def task(t: str) -> dict[str, str]:
         "id": f"{t}.id",
         "projectId": f"{t}.project_id",
         "shotId": f"{t}.shot_id",
+        "assetId": f"{t}.asset_id",
+        "typeId": f"{t}.type_id",
         "title": f"{t}.title",
         "description": f"{t}.description",
         "department": f"{t}.department",
@@ -100,9 +108,13 @@ def task(t: str) -> dict[str, str]:
         "status": f"{t}.status",
         "priority": f"{t}.priority",
         "bid": decimal(f"{t}.bid", 2),
+        "estimate": decimal(f"{t}.estimate", 2),
         "start": f"{t}.start",
         "deadline": moment(f"{t}.deadline"),
         "reviewNote": f"{t}.review_note",
+        "startedAt": moment(f"{t}.started_at"),
+        "approvedAt": moment(f"{t}.approved_at"),
+        "completedAt": moment(f"{t}.completed_at"),
         "spent": spent(t),
         "isLate": boolean(late),
         **stamps(t),
@@ -112,7 +124,23 @@ def task(t: str) -> dict[str, str]:
 TASK = task("t")
 NEWEST = "ORDER BY t.created_at DESC, t.id DESC"
 ARTIST = records(
-    {"id": "a.id", "name": "a.name", "login": "a.login", **stamps("a")},
+    {
+        "id": "a.id",
+        "name": "a.name",
+        "login": "a.login",
+        "title": "a.title",
+        "bio": "a.bio",
+        "skills": stored("a.skills"),
+        "timeZone": "a.time_zone",
+        "email": "a.email",
+        "phone": "a.phone",
+        "location": "a.location",
+        "birthday": "a.birthday",
+        "website": "a.website",
+        "public": stored("a.public"),
+        "preferences": stored("a.preferences"),
+        **stamps("a"),
+    },
     "FROM people a WHERE a.id = t.artist_id",
 )
 PROJECT = {
@@ -123,6 +151,10 @@ PROJECT = {
     "start": "p.start",
     "deadline": "p.deadline",
     "frameRate": decimal("p.frame_rate", 3),
+    "resolution": stored("p.resolution"),
+    "colourSpace": "p.colour_space",
+    "driveMapping": stored("p.drive_mapping"),
+    "client": "p.client",
     "description": "p.description",
     "taskCount": "(SELECT count(*) FROM tasks c WHERE c.project_id = p.id)",
     **stamps("p"),
@@ -148,6 +180,7 @@ MANAGES = f"{ROLE} IN ('supervisor', 'coordinator')"
 WORKS = f"{ROLE} IN ('supervisor', 'coordinator', 'artist')"
 MASKED = TASK | {
     "bid": f"CASE WHEN {MANAGES} THEN {TASK['bid']} END",
+    "estimate": f"CASE WHEN {WORKS} THEN {TASK['estimate']} END",
     "spent": f"CASE WHEN {WORKS} THEN {TASK['spent']} END",
     "reviewNote": f"CASE WHEN {WORKS} THEN t.review_note END",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headwater import App
+from headwater_products.people import RESOURCES as PEOPLE
 from headwater_products.people import Person
 from headwater_products.production import DEMO_ACCOUNTS, RESOURCES, seed
 
@@ -13,7 +14,7 @@ app = App(
     description="The productions of a studio: projects, sequences, shots, tasks, and who works on them.",
     license="Apache-2.0",
     contact={"name": "The studio's pipeline team", "email": "pipeline@example.com"},
-    resources=[Person, *RESOURCES],
+    resources=[*PEOPLE, *RESOURCES],
     profile=Person,
     seed=seed,
     accounts=DEMO_ACCOUNTS,

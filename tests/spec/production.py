@@ -12,11 +12,11 @@ from headwater.db.base import Store
 from headwater.declare import build
 from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Relation, Resource
-from headwater_products.people import Person
+from headwater_products.people import RESOURCES as PEOPLE
 from headwater_products.production import RESOURCES, Department, ProjectStatus, ShotStatus, TaskStatus
 from tests.bulk import analyse, insert
 
-MODEL = build([Person, *RESOURCES])
+MODEL = build([*PEOPLE, *RESOURCES])
 NOW = datetime.now(UTC)
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 MANAGERS = ("supervisor", "coordinator")
@@ -62,9 +62,18 @@ class Studio:
         }
 
     def visible(self, actor: Actor, name: str, row: Row) -> bool:
-        if actor is ADMIN or name == "Person":
+        if actor is ADMIN or name in ("Person", "TaskType", "Achievement"):
             return True
         match name:
+            case "Block" | "Activity":
+                return bool(row["person"] == actor.id)
+            case "Award" | "Progress":
+                what = "achievements" if name == "Award" else "progress"
+                return self.shows(actor, self.rows["Person"][row["person"]], what)
+            case "AssetUse":
+                return bool(self.roles(actor, self.rows["Shot"][row["shot"]]["project"]))
+            case "Dependency":
+                return bool(self.roles(actor, self.rows["Task"][row["task"]]["project"]) & set(CREW))
             case "Project":
                 return bool(self.roles(actor, row["id"]))
             case "Membership":
@@ -75,20 +84,45 @@ class Studio:
                 return bool(self.roles(actor, project) & set(CREW))
         return bool(self.roles(actor, row["project"]))
 
+    def shows(self, actor: Actor, person: Row, what: str) -> bool:
+        """Whether a person shows something private to the actor."""
+        blocked = any(
+            b["person"] == person["id"] and b["blocked"] == actor.id for b in self.rows["Block"].values()
+        )
+        return bool(person["id"] == actor.id) or (what in person["public"] and not blocked)
+
+    def masked(self, actor: Actor, name: str, row: Row, field: str) -> bool:
+        """Whether the actor may not read a field."""
+        match name, field:
+            case "Task", "bid":
+                return not self.roles(actor, row["project"]) & set(MANAGERS)
+            case "Task", "spent" | "review_note" | "estimate":
+                return not self.roles(actor, row["project"]) & set(CREW)
+            case "Project", "drive_mapping":
+                return not self.roles(actor, row["id"]) & set(CREW)
+            case "Membership", "weekly_hours":
+                managed = self.roles(actor, row["project"]) & set(MANAGERS)
+                return not managed and row["person"] != actor.id
+            case "Person", "public" | "preferences":
+                return bool(row["id"] != actor.id)
+            case "Person", "email" | "phone" | "location" | "birthday":
+                return not self.shows(actor, row, field)
+        return False
+
     def value(self, actor: Actor, name: str, row: Row, field: str) -> Any:
         """A field as the actor sees it."""
-        if name == "Task" and actor is not ADMIN:
-            roles = self.roles(actor, row["project"])
-            if (field == "bid" and not roles & set(MANAGERS)) or (
-                field in ("spent", "review_note") and not roles & set(CREW)
-            ):
-                return None
+        if actor is not ADMIN and self.masked(actor, name, row, field):
+            return None
         match name, field:
             case "Project", "task_count":
                 return sum(t["project"] == row["id"] for t in self.rows["Task"].values())
             case "Task", "spent":
                 logs = (log["hours"] for log in self.rows["TimeLog"].values() if log["task"] == row["id"])
                 return sum(logs, Decimal("0.00"))
+            case "Shot", "frame_count":
+                return row["frame_out"] - row["frame_in"] + 1
+            case "Achievement", "award_count":
+                return sum(a["achievement"] == row["id"] for a in self.rows["Award"].values())
             case "Task", "is_late":
                 over = row["status"] in ("approved", "completed")
                 return row["deadline"] is not None and row["deadline"] < NOW and not over
@@ -102,8 +136,13 @@ class Studio:
         if relation.kind == "one":
             key = self.value(actor, name, row, relation.field)
             found = [] if key is None else [target[key]]
+        elif relation.kind == "through":
+            assert relation.through is not None
+            links = self.rows[relation.through].values()
+            mine = [link for link in links if link[relation.field] == row["id"]]
+            keys = {link[relation.far] for link in mine if self.visible(actor, relation.through, link)}
+            found = [target[key] for key in sorted(keys)]
         else:
-            assert relation.kind == "many"
             found = [other for other in target.values() if other[relation.field] == row["id"]]
         return [other for other in found if self.visible(actor, relation.target, other)]
 
@@ -151,6 +190,27 @@ async def new_studio(store: Store, draw: random.Random) -> Studio:
         add("Person", {"name": n, "login": f"x{i}"}) for i, n in enumerate(("Émile", "émile", "Zoë 100%"))
     ]
     lead, artist, client, _, *others = people
+    for person in people:
+        rows["Person"][person] |= {
+            "title": draw.choice([None, "Comp", "swan keeper"]),
+            "email": draw.choice([None, "a@example.com"]),
+            "location": draw.choice([None, "Bees", "é"]),
+            "skills": draw.sample(["comp", "x", "S0"], draw.randrange(3)),
+            "public": draw.sample(["email", "location", "achievements", "progress"], draw.randrange(5)),
+            "preferences": {**rows["Person"][person]["preferences"], "theme": draw.choice(["light", "dark"])},
+        }
+    for person, blocked in ((lead, artist), (artist, lead), (client, others[0]), (others[0], artist)):
+        add("Block", {"person": person, "blocked": blocked, "reason": draw.choice([None, "x"])})
+    for code in ("first", "second"):
+        add("Achievement", {"code": code, "product": "production", "name": "Comp " + code})
+        for person in draw.sample(people, 3):
+            add("Award", {"person": person, "achievement": code})
+    for person in people[:5]:
+        done = {"done": draw.randrange(3), "total": 3, "product": "learning", "topic": "comp"}
+        add("Progress", {"person": person, **done})
+        add("Activity", {"person": person, "product": "production", "verb": "approved", "subject": "Comp"})
+    for department in ("fx", "lighting"):
+        add("TaskType", {"code": department, "name": department.upper(), "department": department})
     members = {
         "AA": {lead: "supervisor", artist: "artist", others[0]: "coordinator"},
         "BB": {artist: "artist", client: "client_reviewer", others[1]: "supervisor"},
@@ -163,6 +223,7 @@ async def new_studio(store: Store, draw: random.Random) -> Studio:
             "status": draw.choice(list(ProjectStatus)),
             "deadline": draw.choice([None, date(2026, 5, 1)]),
             "frame_rate": Decimal("23.976"),
+            "drive_mapping": draw.choice([None, {"workingFiles": "/w", "renderOutputs": "/r"}]),
             "description": draw.choice([None, "", 'ÄÖ"\\\n']),
         }
         add("Project", project)
@@ -180,11 +241,28 @@ async def new_studio(store: Store, draw: random.Random) -> Studio:
                     "status": draw.choice(list(ShotStatus)),
                 }
                 add("Shot", values)
+        own = [s["id"] for s in rows["Shot"].values() if s["project"] == code]
+        for number in range(2):
+            values = {
+                "project": code,
+                "code": f"a{number}",
+                "name": draw.choice(["Swan", "é"]),
+                "type": "prop",
+            }
+            asset = add("Asset", values)
+            for used in draw.sample(own, 2):
+                add("AssetUse", {"shot": used, "asset": asset, "count": draw.randrange(1, 4)})
+        built = [None, *(a["id"] for a in rows["Asset"].values() if a["project"] == code)]
         shots = [None, *(s["id"] for s in rows["Shot"].values() if s["project"] == code)]
+        last = None
         for _ in range(draw.randrange(5, 12)):
             values = {
                 "project": code,
-                "shot": draw.choice(shots),
+                "shot": (shot := draw.choice(shots)),
+                "asset": draw.choice(built) if shot is None else None,
+                "type": draw.choice([None, "fx", "lighting"]),
+                "estimate": draw.choice([None, Decimal("2.25")]),
+                "started_at": draw.choice([None, START]),
                 "title": draw.choice(["Comp", "comp b", "Léger", "Roto, twice", "Paint %_"]),
                 "department": draw.choice(list(Department)),
                 "artist": draw.choice([None, *members[code]]),
@@ -199,6 +277,9 @@ async def new_studio(store: Store, draw: random.Random) -> Studio:
                 "review_note": draw.choice([None, "Edges"]),
             }
             task = add("Task", values)
+            if last is not None and draw.random() < 0.5:
+                add("Dependency", {"task": task, "needs": last, "lag_days": draw.randrange(3)})
+            last = task
             for day in range(draw.randrange(3)):
                 hours = Decimal(draw.randrange(1, 9)) / 4
                 values = {

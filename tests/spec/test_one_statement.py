@@ -100,6 +100,8 @@ class Filter:
                 return bool(value >= wanted)
             case "between":
                 return bool(wanted <= value <= self.values[1])
+            case "contains" if isinstance(value, list):
+                return wanted in value
             case "contains":
                 return fold_text(wanted) in fold_text(value)
         assert self.op == "startsWith"
@@ -232,6 +234,8 @@ def filters(draw: st.DrawFn, resource: Resource) -> Filter:
     match field.type.kind:
         case Kind.ENUM:
             values: list[Any] = list(field.type.values)
+        case Kind.LIST:
+            values = list(field.type.values) or VALUES[Kind.TEXT]
         case kind:
             values = VALUES[kind]
     count = 2 if op == "between" else draw(st.integers(1, 3)) if op in ("in", "nin") else 1

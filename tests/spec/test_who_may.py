@@ -27,42 +27,58 @@ from tests.spec.worlds import become
 # supervisor  supervises it
 # own         the row is about them: their profile, membership, task or hours
 # reviewing   is the task's reviewer
+# client      reviews the project for the client
+# editor      has the role editor
 #
 # All words of one alternative must hold. Admins may do everything; what is not here, nobody else.
 
+RUN_BY_MANAGERS = {
+    "read": "member", "create": "manager", "update": "manager", "replace": "manager", "delete": "manager"
+}  # fmt: skip
+RUN_BY_EDITORS = {
+    "read": "anybody", "create": "editor", "update": "editor", "replace": "editor", "delete": "editor"
+}  # fmt: skip
+
 WHO: dict[str, dict[str, str]] = {
-    "people": {"read": "anybody"},
+    # The login is locked, so no whole profile can be replaced by who may not set it.
+    "people": {"read": "anybody", "update": "own", "update login": ""},
+    "blocks": {"read": "own", "create": "own", "update": "own", "replace": "own", "delete": "own"},
+    "achievements": RUN_BY_EDITORS,
+    "awards": RUN_BY_EDITORS | {"read": "own | editor"},
+    "progress": {"read": "own"},
+    "activities": {"read": "own"},
     "projects": {"read": "member", "update": "manager", "replace": "manager"},
-    "memberships": {
-        "read": "crew | own",
-        "create": "manager",
-        "update": "manager",
-        "replace": "manager",
-        "delete": "manager",
-    },
-    "sequences": {"read": "member", "create": "manager", "update": "manager", "replace": "manager"},
-    "shots": {"read": "member", "create": "manager", "update": "manager", "replace": "manager"},
-    "tasks": {
-        "read": "member",
-        "create": "manager",
-        "update": "manager",
+    "memberships": RUN_BY_MANAGERS | {"read": "crew | own"},
+    "sequences": RUN_BY_MANAGERS,
+    "shots": RUN_BY_MANAGERS | {"plan": "manager", "accept": "client", "send_back": "client"},
+    "assets": RUN_BY_MANAGERS | {"plan": "manager"},
+    "asset-uses": RUN_BY_MANAGERS,
+    "task-types": RUN_BY_EDITORS,
+    "tasks": RUN_BY_MANAGERS
+    | {
         "update status": "manager | own crew",
-        "replace": "manager",
+        "update estimate": "manager | own crew",
         "submit": "manager | own crew",
         "approve": "supervisor | reviewing crew",
         "request_revision": "supervisor | reviewing crew",
     },
+    "dependencies": RUN_BY_MANAGERS | {"read": "crew"},
     "time-logs": {
         "read": "crew",
         "create": "manager | own crew",
         "update": "manager | own crew",
         "replace": "manager | own crew",
-        "delete": "own crew",
+        "delete": "manager | own crew",
     },
 }
 """`update status` is for the status alone, where it differs from `update`."""
 
-SHOWN = {"tasks": {"bid": "manager", "spent": "crew", "reviewNote": "crew"}}
+SHOWN = {
+    "tasks": {"bid": "manager", "estimate": "crew", "spent": "crew", "reviewNote": "crew"},
+    "projects": {"driveMapping": "crew"},
+    "memberships": {"weeklyHours": "manager | own"},
+    "people": {"email": "own", "phone": "own", "public": "own", "preferences": "own"},
+}
 """Fields that are null to everybody else."""
 
 OPEN: dict[tuple[str, str], int | tuple[int, int]] = {
@@ -79,11 +95,22 @@ OPEN: dict[tuple[str, str], int | tuple[int, int]] = {
     ("GET", "/errors/{code}"): 404,
     ("GET", "/api/openapi.json"): 200,
     ("GET", "/api/v1/openapi.json"): 200,
+    ("GET", "/api/openapi.yaml"): 200,
+    ("GET", "/api/v1/openapi.yaml"): 200,
 }
 """What is about no row: the status for all, or for who has not signed in and for who has; without a body."""
 
 CHANGES: dict[str, dict[str, Any]] = {
-    "people": {"name": "Changed"},
+    "people": {"login": "changed", "title": "Changed", "preferences": {"theme": "dark"}},
+    "blocks": {"reason": "Changed"},
+    "achievements": {"name": "Changed"},
+    "awards": {"reason": "Changed"},
+    "progress": {"done": 2},
+    "activities": {"path": "/changed"},
+    "assets": {"name": "Changed"},
+    "asset-uses": {"count": 7},
+    "task-types": {"name": "Changed"},
+    "dependencies": {"lagDays": 2},
     "projects": {"name": "Changed"},
     "memberships": {"role": "coordinator"},
     "sequences": {"description": "Changed"},
@@ -95,6 +122,9 @@ CHANGES: dict[str, dict[str, Any]] = {
         "department": "roto",
         "priority": 1,
         "bid": "9.00",
+        "estimate": "8.00",
+        "assetId": None,
+        "typeId": None,
         "start": "2026-05-05",
         "deadline": "2026-05-06T00:00:00Z",
         "reviewNote": "Changed",
@@ -116,6 +146,21 @@ THIRD, SPARE = "user_00000000000000000000000001", "user_000000000000000000000000
 HERE, HIDDEN = "SWA", "HID"
 
 
+PRIVATE = {"email": "a@example.com", "phone": "+4915112345678"}
+DRIVES = {"workingFiles": "/work", "renderOutputs": "/renders"}
+BODIES: dict[str, Any] = {
+    "approve": {"note": "Well"}, "request_revision": {"note": "Well"}, "send_back": {"note": "Well"},
+    "plan": {"types": []},
+}  # fmt: skip
+ABOUT: dict[str, Callable[["Studio", str], dict[str, Any]]] = {
+    "Block": lambda studio, person: {"blockedId": next(i for i in studio.ids.values() if i != person)},
+    "Award": lambda studio, person: {"achievementId": "second"},
+    "Progress": lambda studio, person: {"product": "learning", "topic": "New", "total": 2},
+    "Activity": lambda studio, person: {"product": "production", "verb": "approved", "subject": "New"},
+}
+"""What else new rows about a person are made of."""
+
+
 @dataclass
 class Studio:
     """Two projects, of which one is everybody's and the other is nobody's, with the same rows in each."""
@@ -124,23 +169,37 @@ class Studio:
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rows = {
-            n: {} for n in ("Person", "Project", "Membership", "Sequence", "Shot", "Task", "TimeLog")
-        }
+        self.rows = {name: {} for name, path in PATHS.items() if path in WHO}
         for name, id in {**self.ids, "third": THIRD, "spare": SPARE}.items():
-            self.rows["Person"][id] = {**new_row("Person", 0, {"name": name, "login": name}), "id": id}
+            self.rows["Person"][id] = {
+                **new_row("Person", 0, PRIVATE | {"name": name, "login": name}),
+                "id": id,
+            }
+        for code in ("first", "second"):
+            self._add("Achievement", code=code, product="production", name="First")
+        self._add("TaskType", code="fx", name="Comp", department="fx")
+        for person in (THIRD, *self.ids.values()):
+            self._add("Block", person=person, blocked=SPARE)
+            self._add("Award", person=person, achievement="first")
+            self._add("Progress", person=person, product="learning", topic="Comp", done=1, total=3)
+            self._add("Activity", person=person, product="production", verb="approved", subject="Comp")
         members = {
             HERE: {THIRD: "coordinator"} | {self.ids[name]: role for name, role in ROLES.items()},
             HIDDEN: {THIRD: "coordinator"},
             "NRT": {self.ids["other"]: "artist"},
         }
         for project, joined in members.items():
-            self._add("Project", code=project, name=project)
+            self._add("Project", code=project, name=project, drive_mapping=DRIVES)
             for person, role in joined.items():
                 self._add("Membership", project=project, person=person, role=role)
         for project in (HERE, HIDDEN):
             sequence = self._add("Sequence", project=project, code="SQ")
-            shot = self._add("Shot", project=project, sequence=sequence, code="SH", frame_in=1, frame_out=2)
+            shot = self._add(
+                "Shot", project=project, sequence=sequence, code="SH", frame_out=2000, status="review"
+            )
+            asset = self._add("Asset", project=project, code="tree", name="Comp", type="prop")
+            self._add("AssetUse", shot=shot, asset=asset)
+            self._add("Asset", project=project, code="new_asset", name="Comp", type="prop")
             work = {
                 "project": project,
                 "shot": shot,
@@ -148,7 +207,9 @@ class Studio:
                 "department": "fx",
                 "status": "submitted",
             }
-            work |= {"bid": Decimal("2.00"), "review_note": "Edges"}
+            work |= {"bid": Decimal("2.00"), "estimate": Decimal("1.00"), "review_note": "Edges"}
+            first = self._add("Task", **work, artist=SPARE)
+            self._add("Dependency", task=self._add("Task", **work, artist=SPARE), needs=first)
             for person in (THIRD, *self.ids.values()):
                 task = self._add("Task", **work, artist=person)
                 self._add("TimeLog", task=task, person=person, date=date(2026, 3, 2), hours=Decimal("1.00"))
@@ -162,10 +223,12 @@ class Studio:
 
     def project(self, name: str, row: Row) -> str | None:
         match name:
-            case "Person":
-                return None
-            case "TimeLog":
+            case "TimeLog" | "Dependency":
                 return str(self.rows["Task"][row["task"]]["project"])
+            case "AssetUse":
+                return str(self.rows["Shot"][row["shot"]]["project"])
+            case "Person" | "Block" | "Achievement" | "Award" | "Progress" | "Activity" | "TaskType":
+                return None
         return str(row["code"] if name == "Project" else row["project"])
 
     def concerns(self, name: str, row: Row, person: str | None) -> bool:
@@ -182,7 +245,7 @@ class Studio:
         person = self.ids.get(caller)
         if person is None:
             return set()
-        found = {"anybody"}
+        found = {"anybody", *(["editor"] if caller == "editor" else [])}
         project = self.project(name, row)
         for role in (
             m["role"]
@@ -193,7 +256,7 @@ class Studio:
                 "coordinator": {"member", "crew", "manager"},
                 "supervisor": {"member", "crew", "manager", "supervisor"},
                 "artist": {"member", "crew"},
-                "client_reviewer": {"member"},
+                "client_reviewer": {"member", "client"},
             }[role]
         if person in (row.get("artist"), row.get("person"), row["id"]):
             found.add("own")
@@ -237,7 +300,8 @@ class Matrix:
                 f"{caller}: {method} {path} {body}: {reply.status}, not {expected}: {reply.body!r}"
             )
             return None
-        return reply.json() if reply.status == 200 else None
+        json = reply.headers.get("content-type", "").startswith("application/json")
+        return reply.json() if reply.status == 200 and json else None
 
     async def reading(self, caller: str, route: Route) -> None:
         """A list, a search or one row: what may be seen is there, and nothing else."""
@@ -255,11 +319,14 @@ class Matrix:
                     visible = id in self.studio.seen(caller, name)
                     status = 401 if not signed_in else 200 if visible else 404
                     found = await self._listed(caller, route.method, route.template.format(id=id), status)
-                    behind = {
-                        other
-                        for other in self.studio.seen(caller, relation.target)
-                        if self.studio.rows[relation.target][other][relation.field] == id
-                    }
+                    seen = self.studio.seen(caller, relation.target)
+                    if relation.through:
+                        links = self.studio.rows[relation.through]
+                        read = (links[link] for link in self.studio.seen(caller, relation.through))
+                        behind = seen & {link[relation.far] for link in read if link[relation.field] == id}
+                    else:
+                        rows = self.studio.rows[relation.target]
+                        behind = {other for other in seen if rows[other][relation.field] == id}
                     self._same(caller, route, found, behind, PATHS[relation.target])
             case "read":
                 for id, row in self._rows(name, caller):
@@ -345,7 +412,17 @@ class Matrix:
             return 201
         if not WHO[PATHS[name]].get("create"):
             return 403
-        parent = ("Task", row["task"]) if name == "TimeLog" else ("Project", row["project"])
+        match name:
+            case "TimeLog" | "Dependency":
+                parent = ("Task", row["task"])
+            case "AssetUse":
+                parent = ("Shot", row["shot"])
+            case "Block" | "Award":
+                parent = ("Person", row["person"])
+            case _ if "project" not in row:
+                return 403
+            case _:
+                parent = ("Project", row["project"])
         return 403 if parent[1] in self.studio.seen(caller, parent[0]) else 422
 
     def _writes(self, name: str, verb: str, route: Route, caller: str) -> Iterator[tuple[str, Row, Any, str]]:
@@ -369,7 +446,7 @@ class Matrix:
                 member, value = list(CHANGES[PATHS[name]].items())[-1]
                 yield path, row, {**json.loads(json.dumps(body, default=str)), member: value}, verb
             else:
-                yield path, row, {"note": "Well"} if verb in ("approve", "request_revision") else None, verb
+                yield path, row, BODIES.get(verb), verb
 
     def _new(self, name: str, caller: str) -> Iterator[tuple[Row, Any]]:
         """New rows, here and where nobody may look, of the caller and of the third."""
@@ -379,7 +456,15 @@ class Matrix:
             yield none, {"name": "New", "login": "new"}
         elif name == "Project":
             yield {**none, "code": "NEW"}, {"code": "NEW", "name": "New"}
-        for project in (HERE, HIDDEN) if name not in ("Person", "Project") else ():
+        elif name == "Achievement":
+            yield {**none, "code": "new"}, {"code": "new", "product": "production", "name": "New"}
+        elif name == "TaskType":
+            yield {**none, "code": "new"}, {"code": "new", "name": "New", "department": "fx"}
+        elif name in ABOUT:
+            for person in (own, THIRD):
+                yield {**none, "person": person}, {"personId": person, **ABOUT[name](self.studio, person)}
+        apart = ("Person", "Project", "Achievement", "TaskType", *ABOUT)
+        for project in (HERE, HIDDEN) if name not in apart else ():
             row = {**none, "project": project}
             named = {"projectId": project}
             sequence = next(id for id, s in self.studio.rows["Sequence"].items() if s["project"] == project)
@@ -390,6 +475,15 @@ class Matrix:
                     yield row, {**named, "code": "NEW"}
                 case "Shot":
                     yield row, {**named, "sequenceId": sequence, "code": "NEW", "frameOut": 2000}
+                case "Asset":
+                    yield row, {**named, "code": "new", "name": "New", "type": "prop"}
+                case "AssetUse":
+                    shot = self._in("Shot", project)
+                    asset = self._in("Asset", project, "new_asset")
+                    yield {**none, "shot": shot}, {"shotId": shot, "assetId": asset}
+                case "Dependency":
+                    first, second = self._two_tasks(project)
+                    yield {**none, "task": first}, {"taskId": first, "needsId": second}
                 case "Task":
                     for artist in (own, THIRD):
                         body = {**named, "title": "New", "department": "fx", "artistId": artist}
@@ -402,6 +496,20 @@ class Matrix:
                         yield {**none, "task": task, "person": person}, body
                 case _:
                     raise AssertionError(f"say here what a new {name} is made of")
+
+    def _in(self, name: str, project: str, code: str | None = None) -> str:
+        """A row of a project."""
+        rows = self.studio.rows[name].items()
+        return next(id for id, row in rows if row["project"] == project and code in (None, row.get("code")))
+
+    def _two_tasks(self, project: str) -> tuple[str, str]:
+        """Tasks of which neither needs the other."""
+        first, second, *_ = [
+            id
+            for id, t in self.studio.rows["Task"].items()
+            if t["project"] == project and t["artist"] != SPARE
+        ]
+        return first, second
 
     def _rows(self, name: str, caller: str) -> list[tuple[str, Row]]:
         person = self.studio.ids.get(caller)

@@ -40,6 +40,8 @@ from headwater.log.log import Log
 T = TypeVar("T")
 PLANS = 2000
 TRIES = 6
+UNSEEN = Select(("id",))
+"""Of rows that are written and not shown."""
 
 
 class Engine:
@@ -357,12 +359,17 @@ class Engine:
         fresh = {id(r) for r in tx.created}
         problems: list[Detail] = []
         created = [
-            (new, Create(declared.name, _chosen(unit.rules, declared, changes(declared, new, problems))))
+            (
+                new,
+                Create(
+                    declared.name, _chosen(unit.rules, declared, changes(declared, new, problems)), UNSEEN
+                ),
+            )
             for new in tx.created
             if id(new) not in gone and (declared := self._declared(new))
         ]
         updated = [
-            Update(declared.name, known.__dict__["_values"]["id"], changed)
+            Update(declared.name, known.__dict__["_values"]["id"], changed, select=UNSEEN)
             for known in tx.drafts.values()
             if id(known) not in gone and id(known) not in fresh and (declared := self._declared(known))
             if (changed := changes(declared, known, problems))

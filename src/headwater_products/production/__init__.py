@@ -1,34 +1,54 @@
-"""Film production: projects, memberships, sequences, shots, tasks and time logs."""
+"""Film production: projects and their crews, sequences, shots and assets, tasks, and the hours spent on them."""
 
+from headwater_products.people.seed import DEMO_ACCOUNTS
+from headwater_products.production import rules as rules
 from headwater_products.production.resources import (
     RESOURCES,
-    Department,
+    Asset,
+    AssetUse,
+    Dependency,
+    DriveMapping,
     Membership,
     Project,
-    ProjectRole,
-    ProjectStatus,
+    Resolution,
     Sequence,
     Shot,
-    ShotStatus,
     Task,
-    TaskStatus,
+    TaskType,
     TimeLog,
 )
-from headwater_products.production.seed import DEMO_ACCOUNTS, seed
+from headwater_products.production.seed import seed
+from headwater_products.production.words import (
+    AssetType,
+    ColourSpace,
+    Department,
+    ProjectRole,
+    ProjectStatus,
+    ShotStatus,
+    TaskStatus,
+)
 
 __all__ = [
     "DEMO_ACCOUNTS",
     "RESOURCES",
+    "Asset",
+    "AssetType",
+    "AssetUse",
+    "ColourSpace",
     "Department",
+    "Dependency",
+    "DriveMapping",
     "Membership",
     "Project",
     "ProjectRole",
     "ProjectStatus",
+    "Resolution",
     "Sequence",
     "Shot",
     "ShotStatus",
     "Task",
     "TaskStatus",
+    "TaskType",
     "TimeLog",
     "seed",
 ]

@@ -1,0 +1,128 @@
+"""When each piece of work can begin and must end, and which of it cannot slip: the critical path method.
+
+Kelley and Walker, "Critical-Path Planning and Scheduling" (1959). Days are working days, numbered from zero; an end is
+the first day that is free again, so that a piece of three days from day 2 ends on day 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+WEEK: Final = 5
+"""Working days of a week: Monday to Friday."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of work of some `days`, at least one. It begins neither before the day `after` nor before the steps that
+    it `needs` have ended and their lag has passed. A step that has `ended` lies where it was and can no longer slip."""
+
+    days: int
+    needs: tuple[tuple[str, int], ...] = ()
+    after: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step lies: as early as it can, and as late as it may without delaying the last end."""
+
+    start: int
+    end: int
+    latest_start: int
+    latest_end: int
+    critical: bool
+
+    @property
+    def slack(self) -> int:
+        """The days by which it can slip."""
+        return self.latest_start - self.start
+
+
+class Circular(ValueError):
+    """Steps that need each other in a circle."""
+
+
+def places(steps: Mapping[str, Step]) -> dict[str, Place]:
+    """The place of each step. What is needed and not among the steps is taken as done. Raises: Circular."""
+    order = in_order(steps)
+    starts: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    for name in order:
+        step = steps[name]
+        free = () if step.ended else (ends[n] + lag for n, lag in step.needs if n in ends)
+        starts[name] = max([step.after, *free])
+        ends[name] = starts[name] + step.days
+    last = max(ends.values(), default=0)
+    latest = dict.fromkeys(order, last)
+    for name in reversed(order):
+        step = steps[name]
+        if step.ended:
+            continue
+        for needed, lag in step.needs:
+            if needed in latest:
+                latest[needed] = min(latest[needed], latest[name] - step.days - lag)
+    found = {}
+    for name in order:
+        step = steps[name]
+        late = ends[name] if step.ended else latest[name]
+        critical = not step.ended and late == ends[name]
+        found[name] = Place(starts[name], ends[name], late - step.days, late, critical)
+    return found
+
+
+def in_order(steps: Mapping[str, Step]) -> list[str]:
+    """The names, each after those that it needs. Raises: Circular."""
+    left = {name: len({n for n, _ in step.needs if n in steps}) for name, step in steps.items()}
+    needed_by: dict[str, list[str]] = {name: [] for name in steps}
+    for name, step in steps.items():
+        for needed in dict.fromkeys(n for n, _ in step.needs if n in steps):
+            needed_by[needed].append(name)
+    ready = [name for name, count in left.items() if count == 0]
+    for name in ready:
+        for other in needed_by[name]:
+            left[other] -= 1
+            if left[other] == 0:
+                ready.append(other)
+    if len(ready) < len(steps):
+        raise Circular(f"{', '.join(sorted(set(steps) - set(ready))[:5])} need each other in a circle")
+    return ready
+
+
+def path(steps: Mapping[str, Step], found: Mapping[str, Place]) -> list[str]:
+    """One chain of critical steps that leads to the last end, from the first to the last; empty if nothing is left."""
+    open_ends = [name for name, place in found.items() if place.critical]
+    if not open_ends:
+        return []
+    chain = [max(open_ends, key=lambda name: found[name].end)]
+    while True:
+        step, place = steps[chain[-1]], found[chain[-1]]
+        before = [
+            n
+            for n, lag in step.needs
+            if n in found and found[n].critical and found[n].end + lag == place.start
+        ]
+        if not before:
+            return chain[::-1]
+        chain.append(before[0])
+
+
+def workday(day: date, origin: date) -> int:
+    """The number of working days from `origin`, a Monday, to a day; a weekend counts as the Monday behind it."""
+    weeks, weekday = divmod((day - origin).days, 7)
+    return weeks * WEEK + min(weekday, WEEK)
+
+
+def calendar_day(number: int, origin: date) -> date:
+    """The day with a number of working days behind `origin`, a Monday."""
+    weeks, weekday = divmod(number, WEEK)
+    return origin + timedelta(weeks=weeks, days=weekday)
+
+
+def monday(days: Iterable[date]) -> date:
+    """The Monday of the earliest day's week. Raises: ValueError where there are no days."""
+    first = min(days)
+    return first - timedelta(days=first.weekday())
