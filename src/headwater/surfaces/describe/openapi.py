@@ -424,8 +424,11 @@ class _Document:
         """What a status means, with its codes."""
         entries = [entry for entry in REGISTRY.values() if entry.status == status]
         code = {"properties": {"code": {"enum": [entry.name for entry in entries]}}}
-        body = envelope({"error": {"allOf": [ref(self.schemas.error), code]}})
-        problem = {"allOf": [ref(self.schemas.problem), code]}
+        # Components, so that generators of clients make one type of each, and not one for each operation.
+        body = self.schemas.named(
+            f"ApiError{status}", envelope({"error": {"allOf": [ref(self.schemas.error), code]}})
+        )
+        problem = self.schemas.named(f"ApiProblem{status}", {"allOf": [ref(self.schemas.problem), code]})
         extra = {
             401: ("WWW-Authenticate",),
             415: ("Accept-Post", "Accept-Patch"),

@@ -38,9 +38,11 @@ SHARED: Final[dict[str, Parameter]] = {
     "limit": {
         "name": "limit",
         "in": "query",
-        "description": f"Rows of a page, at most {MAX_LIMIT}; with `groupBy` groups, at most {MAX_GROUPS}. Pages by "
-        "cursor; not together with `page` and `perPage`.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS, "default": DEFAULT_LIMIT},
+        # Its default is told in words: clients that are made of the document would send one that stands in the schema,
+        # together with what it does not go with.
+        "description": f"Rows of a page, {DEFAULT_LIMIT} unless told, at most {MAX_LIMIT}; with `groupBy` groups, at "
+        f"most {MAX_GROUPS}. Pages by cursor; not together with `page` and `perPage`.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS},
     },
     "cursor": {
         "name": "cursor",
@@ -189,14 +191,15 @@ class Parameters:
             if relation.kind == "one":
                 continue
             target = self.model.resources[relation.target]
-            yield f"{wire}-limit", {
-                "name": f"{wire}[limit]",
-                "in": "query",
-                "description": f"With `include={wire}`: how many.",
-                "schema": {
-                    "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_NESTED_LIMIT
+            yield (
+                f"{wire}-limit",
+                {
+                    "name": f"{wire}[limit]",
+                    "in": "query",
+                    "description": f"With `include={wire}`: how many; {DEFAULT_NESTED_LIMIT} unless told.",
+                    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
                 },
-            }  # fmt: skip
+            )
             names = [f.wire for f in _visible(target) if f.type.kind not in UNSORTED]
             yield f"{wire}-sort", _sort(f"{wire}[sort]", names, f"With `include={wire}`: their order.")
             simple = {f.wire: asked(f.type) for f in _visible(target) if f.type.kind not in UNSORTED}

@@ -80,6 +80,10 @@ class Schemas:
         """The body of a report's 200."""
         return self._reports[id(report)]
 
+    def named(self, name: str, schema: Schema) -> Schema:
+        """A reference to a schema that becomes a component."""
+        return ref(self._add(name, schema))
+
     def _add(self, name: str, schema: Schema) -> str:
         while name in self._names or name in self.found:
             name += "_"
