@@ -22,7 +22,6 @@ from headwater.base.observe import Observers, StatementRun, WriteStage
 from headwater.db.base import (
     Connection,
     Interrupted,
-    ReferenceViolation,
     Row,
     StoreError,
     T,
@@ -83,8 +82,8 @@ class _Transaction:
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         if self.over:
             raise RuntimeError("the transaction is over")
-        if self.failure and not isinstance(self.failure, ReferenceViolation):
-            raise self.failure  # after a dangling reference, its transaction may still ask which one it was
+        if self.failure:
+            raise self.failure
         if StatementRun in self._observers.wanted:
             self._observers.emit(StatementRun(sql, "write"))
         try:

@@ -23,10 +23,10 @@ from headwater.engine.order import After
 from headwater.engine.page import MANY_KEYS
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.report import in_time, written
-from headwater.engine.rows import expect, new_id
+from headwater.engine.rows import dangling_reference, expect, new_id
 from headwater.engine.schema import Schema
 from headwater.engine.single import SingleStatement
-from headwater.engine.statements import Unit
+from headwater.engine.statements import Dangling, Unit
 from headwater.engine.tx import Tx, changes
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
@@ -73,8 +73,7 @@ class Engine:
         values: list[Any] = []
         key = (rules.number, shape(query, values))
         if query.key is not None:
-            plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
-            rows = await self._fetch(call, plan, values)
+            rows = await self._one(call, query, rules, key, values)
             if not rows:
                 raise self.missing(query.resource, query.key)
             return Answer([rows[0][0]], version=rows[0][1])
@@ -83,6 +82,10 @@ class Engine:
         if isinstance(query.page, Numbered):
             return await self._numbered(call, query, query.page, rules, key, values)
         return await self._page(call, query, query.page, rules, key, values)
+
+    async def _one(self, call: Call, query: Query, rules: Rules, key: Any, values: list[Any]) -> list[Any]:
+        plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
+        return await self._fetch(call, plan, values)
 
     async def _page(
         self, call: Call, query: Query, page: Cursor, rules: Rules, key: Any, values: list[Any]
@@ -242,7 +245,7 @@ class Engine:
         self._admit(call, rules, command.resource, type(command).__name__.lower())
         if self.single is not None and isinstance(command, Create | Update):
             single = self.single.run(call, rules, command)
-            if (outcome := await self._settled(single)) is not None:
+            if (outcome := await self._settled(call, single)) is not None:
                 return outcome
 
         async def work(connection: Connection) -> Outcome:
@@ -251,7 +254,7 @@ class Engine:
             outcome.position = await self.writer.finish(unit)
             return outcome
 
-        return await self._settled(self.store.write(work, deadline=call.deadline))
+        return await self._settled(call, self.store.write(work, deadline=call.deadline))
 
     def _admit(self, call: Call, rules: Rules, resource: str, verb: str, trashed: bool = False) -> None:
         """Ask those to sign in who have not, where no rule lets them do this to any row: it tells of no row."""
@@ -274,15 +277,28 @@ class Engine:
             case Purge():
                 return await self.writer.purge(unit, command)
 
-    async def _settled(self, write: Awaitable[T]) -> T:
+    async def _settled(self, call: Call, write: Awaitable[T]) -> T:
         """The result of a write that has become durable."""
         try:
             result = await write
         except (Unavailable, Contended, Interrupted) as error:
             raise store_fault(error) from error
+        except Dangling as error:
+            raise await self._dangling(call, error) from None
         if result is not None and WriteStage in self.store.observers.wanted:
             self.store.observers.emit(WriteStage("acknowledged"))
         return result
+
+    async def _dangling(self, call: Call, error: Dangling) -> Fault:
+        """The refusal of a row whose references lead to nothing that its writer sees, be it hidden or not there."""
+        unseen = []
+        for name, key in error.references.items():
+            query = Query(str(error.resource.fields[name].target), key, Select(("id",)))
+            values: list[Any] = []
+            kind = (error.rules.number, shape(query, values))
+            if not await self._one(call, query, error.rules, kind, values):
+                unseen.append(name)
+        return dangling_reference(error.resource, unseen or list(error.references))
 
     # -- actions and other work of authors ------------------------------------------------------------------
 
@@ -335,7 +351,7 @@ class Engine:
                 return await self._flush(connection, tx, result, resource, row, select)
 
             try:
-                return await self._settled(self.store.write(work, deadline=call.deadline))
+                return await self._settled(call, self.store.write(work, deadline=call.deadline))
             except _Stale:
                 await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
         raise Fault("RESOURCE_CONFLICT", "Others keep changing the rows that this depends on.")

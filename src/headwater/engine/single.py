@@ -84,7 +84,7 @@ class SingleStatement:
         except Contended:
             return None
         except (UniqueViolation, ReferenceViolation) as error:
-            raise await self.statements.refusal(unit, resource, values, error) from None
+            raise self.statements.refusal(unit, resource, old, values, error) from None
         if not rows:
             return None
         *judged, position = rows[0]

@@ -12,7 +12,7 @@ from headwater.db.base import Connection, Dialect, Encode, ReferenceViolation, R
 from headwater.engine.compile import Compiler, Scope, value_at
 from headwater.engine.guard import Rules
 from headwater.engine.plan import Plan, Planner
-from headwater.engine.rows import dangling_reference, duplicate, entry, logged
+from headwater.engine.rows import duplicate, entry, logged
 from headwater.engine.schema import stored_fields
 from headwater.ir import expr as e
 from headwater.ir.model import Field, Kind, Resource, Type
@@ -73,6 +73,15 @@ class Columns:
         }
         values[self.key] = values["id"]
         return values
+
+
+class Dangling(Exception):
+    """One of these references of a row leads nowhere. Its writer is to be told of all that lead to nothing they see,
+    so that a hidden row is not told from one that is not there: that is asked when the transaction is over."""
+
+    def __init__(self, rules: Rules, resource: Resource, references: Mapping[str, str]) -> None:
+        self.rules, self.resource, self.references = rules, resource, references
+        super().__init__(", ".join(references))
 
 
 class Statements:
@@ -195,18 +204,6 @@ class Statements:
             found.append(values)
         return found
 
-    async def exists(self, unit: Unit, found: Field, key: str) -> bool:
-        target = self.model.resources[str(found.target)]
-
-        def make() -> Plan:
-            compiler = Compiler(self.schema, None)
-            table = compiler.alias(target)
-            where = table.c.id == compiler.bind(value_at(0), ID)
-            return self.planner.finish(sa.select(table.c.id).where(where), compiler)
-
-        plan = self.plan(("exists", target.name), make)
-        return bool(await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key])))
-
     async def insert(self, unit: Unit, resource: Resource, values: Mapping[str, Any]) -> None:
         columns = self.columns[resource.name]
         table = self.schema[resource.name]
@@ -226,7 +223,7 @@ class Statements:
         try:
             await unit.connection.fetch(plan.sql, parameters)
         except (UniqueViolation, ReferenceViolation) as error:
-            raise await self.refusal(unit, resource, values, error) from None
+            raise self.refusal(unit, resource, None, values, error) from None
 
     async def update(
         self, unit: Unit, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]
@@ -250,7 +247,7 @@ class Statements:
         try:
             await unit.connection.fetch(plan.sql, parameters)
         except (UniqueViolation, ReferenceViolation) as error:
-            raise await self.refusal(unit, resource, values, error) from None
+            raise self.refusal(unit, resource, old, values, error) from None
 
     async def clear(self, unit: Unit, resource: Resource, found: Field, ids: list[str]) -> None:
         """Clear a reference in rows that are about to be deleted: the database would refuse rows that refer to each
@@ -326,22 +323,20 @@ class Statements:
                 "RESOURCE_CONFLICT", f"Other rows began to refer to this {resource.singular}."
             ) from None
 
-    async def refusal(
+    def refusal(
         self,
         unit: Unit,
         resource: Resource,
+        old: Mapping[str, Any] | None,
         values: Mapping[str, Any],
         error: UniqueViolation | ReferenceViolation,
-    ) -> Fault:
-        """Says in the client's words which constraint a row broke."""
+    ) -> Fault | Dangling:
+        """Says in the client's words which constraint a row broke; of references, which it may be."""
         if isinstance(error, UniqueViolation):
             return duplicate(resource, error.name)
-        named = [
+        written = [
             f.name
             for f in resource.fields.values()
-            if f.target and values.get(f.name) is not None
-            and (error.name is None or error.name == f"fk_{resource.table}_{f.column}")
-        ]  # fmt: skip
-        if error.name is None and len(named) > 1:
-            named = [n for n in named if not await self.exists(unit, resource.fields[n], values[n])]
-        return dangling_reference(resource, named)
+            if f.target and values[f.name] is not None and (old is None or values[f.name] != old[f.name])
+        ]
+        return Dangling(unit.rules, resource, {name: values[name] for name in written})
