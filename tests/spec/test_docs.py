@@ -20,7 +20,7 @@ from tests.pages import BLOCK, follow, shell, written_to
 from tests.wheel import Installed
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TUTORIAL = ("quickstart.md", "first-resource.md")
 """The pages whose commands are typed, one after the other."""
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")

@@ -47,7 +47,14 @@ WHO: dict[str, dict[str, str]] = {
     "awards": RUN_BY_EDITORS | {"read": "own | editor"},
     "progress": {"read": "own"},
     "activities": {"read": "own"},
-    "projects": {"read": "member", "update": "manager", "replace": "manager"},
+    "projects": {
+        "read": "member",
+        "update": "manager",
+        "replace": "manager",
+        "schedule": "crew",
+        "delays": "crew",
+        "workload": "manager",
+    },
     "memberships": RUN_BY_MANAGERS | {"read": "crew | own"},
     "sequences": RUN_BY_MANAGERS,
     "shots": RUN_BY_MANAGERS | {"plan": "manager", "accept": "client", "send_back": "client"},
@@ -334,6 +341,12 @@ class Matrix:
                     status = 401 if not signed_in else 200 if may else 404
                     found = await self.ask(caller, "GET", route.template.format(id=id), status)
                     self._masked(caller, PATHS[name], [found["data"]] if found else [])
+            case "report":
+                for id, row in self._rows(name, caller):
+                    visible = self.studio.may(caller, "read", name, row)
+                    may = self.studio.may(caller, route.facts["report"], name, row)
+                    status = 401 if not signed_in else 404 if not visible else 200 if may else 403
+                    await self.ask(caller, "GET", route.template.format(id=id), status)
 
     async def _listed(self, caller: str, method: str, path: str, status: int) -> list[Row] | None:
         body = None if method == "GET" else {"limit": 100}
@@ -542,7 +555,7 @@ async def test_each_route_is_open_to_whom_the_tables_say(store_url: str) -> None
 
         await reset()
         matrix = Matrix(studio, callers)
-        reading = {"list", "search", "related", "read"}
+        reading = {"list", "search", "related", "read", "report"}
         routes = [route for route in TABLE if route.facts]
         for caller in CALLERS:
             for route in routes:
