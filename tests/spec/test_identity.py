@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import json
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -375,6 +376,79 @@ async def test_tabs_that_refresh_in_the_same_instant_get_the_same_token(
     assert len({grant.refresh_token for grant in grants}) == 1
     world.clock.ahead(hours=1)
     assert (await identity.refresh(grants[0].refresh_token)).refresh_token != grants[0].refresh_token
+
+
+async def exchanged(process: Identity, token: str) -> dict[str, Any] | str:
+    """What `POST /auth/refresh` answers: the new tokens, or the code of the refusal."""
+    try:
+        reply = await call(process, "POST", "/api/v1/auth/refresh", {"refreshToken": token})
+    except Fault as fault:
+        return fault.code
+    found: dict[str, Any] = json.loads(reply.body)
+    return found
+
+
+def reuses(world: World) -> list[SecurityEvent]:
+    return [seen for seen in world.seen if isinstance(seen, SecurityEvent)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_nobody_is_logged_out_by_tabs_that_refresh_at_once(
+    world: World, identity: Identity, seed: int
+) -> None:
+    """Some tabs share what they know, as those of a browser do, and reach two processes. Each hour they all refresh at
+    once, and one that was slow comes some seconds later with what the others have used meanwhile."""
+    draw, processes = random.Random(seed), (identity, world.process())
+    known = str((await identity.login("ada", PASSWORD)).refresh_token)
+    for _ in range(8):
+        world.clock.ahead(hours=1)
+        before = known
+        tabs = [draw.choice(processes) for _ in range(draw.randrange(2, 7))]
+        answers = await asyncio.gather(*(exchanged(process, before) for process in tabs))
+        world.clock.ahead(seconds=draw.choice([0, 1, 9]))
+        answers.append(await exchanged(draw.choice(processes), before))
+        tokens = {answer["refreshToken"] for answer in answers if isinstance(answer, dict)}
+        assert all(isinstance(answer, dict) for answer in answers), answers
+        assert len(tokens) == 1
+        (known,) = tokens
+        assert known != before
+        for answer in answers:
+            assert isinstance(answer, dict)
+            assert (await draw.choice(processes).actor(answer["accessToken"])).name == "Ada Lovelace"
+    assert reuses(world) == []
+    assert len(await world.rows(Session)) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_stolen_token_that_was_used_ends_its_family_whoever_is_first(
+    world: World, identity: Identity, seed: int
+) -> None:
+    """A thief presents some earlier token, many times and at the same moment as its owner refreshes: from then on no
+    token of the family is worth anything, it is told once, and no other session notices."""
+    draw, processes = random.Random(seed), (identity, world.process())
+    other = str((await identity.login("ada", PASSWORD)).refresh_token)
+    family, access = [str((await identity.login("ada", PASSWORD)).refresh_token)], list[str]()
+    for _ in range(draw.randrange(2, 5)):
+        world.clock.ahead(hours=1)
+        answer = await exchanged(draw.choice(processes), family[-1])
+        assert isinstance(answer, dict)
+        family.append(answer["refreshToken"])
+        access.append(answer["accessToken"])
+    world.clock.ahead(seconds=11)
+    stolen = draw.choice(family[:-1])
+    tries = [stolen, stolen, stolen, family[-1]]
+    draw.shuffle(tries)
+    answers = await asyncio.gather(*(exchanged(draw.choice(processes), token) for token in tries))
+    assert "TOKEN_REUSED" in answers
+    owner = answers[tries.index(family[-1])]
+    if isinstance(owner, dict):  # it came first, which helps nobody for long
+        family.append(owner["refreshToken"])
+    for token in family:
+        assert await exchanged(draw.choice(processes), token) == "INVALID_CREDENTIALS"
+    world.clock.ahead(seconds=31)
+    await refused("INVALID_CREDENTIALS", draw.choice(processes).actor(access[-1]))
+    assert [event.kind for event in reuses(world)] == ["refresh_token_reused"]
+    assert isinstance(await exchanged(draw.choice(processes), other), dict)
 
 
 async def test_made_up_refresh_tokens_harm_nobody(identity: Identity) -> None:
