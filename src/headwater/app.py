@@ -3,8 +3,9 @@
 It is the only place that names a concrete store.
 """
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -25,6 +26,7 @@ from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
 from headwater.engine.schema import Schema
 from headwater.engine.tx import Tx
+from headwater.engine.vault import KEY
 from headwater.http.application import Application
 from headwater.http.exchange import Exchange
 from headwater.http.middleware.standard import standard
@@ -158,6 +160,7 @@ class Running:
         """Connect, and take up the secret that all processes share. Raises Unavailable, DeclarationError."""
         await self.store.open()
         self.engine.secret = await migrate.secret(self.store)
+        self.engine.vault.use(encryption_keys(self.app.model, self.config))
 
     async def close(self) -> None:
         await self.store.close()
@@ -259,6 +262,32 @@ async def add_missing(tx: Tx, batch: Sequence[Resource]) -> int:
     for row in missing:
         await tx.create(row)
     return len(missing)
+
+
+def encryption_keys(model: Model, config: Config) -> Sequence[bytes]:
+    """The keys for the secret fields of a model; one is made in the data folder where the configuration has none.
+
+    Raises DeclarationError in production, where such a key would be lost with the folder, or kept beside the data.
+    """
+    secret = [f"{r.name}.{f.name}" for r in model.resources.values() for f in r.fields.values() if f.secret]
+    if config.encryption_keys or not secret:
+        return config.encryption_keys
+    if config.mode == "production":
+        raise DeclarationError(
+            f"there is no key to encrypt {', '.join(secret)} with.",
+            mend="set HEADWATER_ENCRYPTION_KEYS, for example to what `openssl rand -base64 32` prints.",
+        )
+    path = config.data / "encryption.key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        made = path.with_suffix(f".{os.getpid()}")
+        made.touch(0o600)
+        made.write_bytes(os.urandom(KEY))
+        try:
+            os.link(made, path)  # whole at once, and by one process alone
+        finally:
+            made.unlink()
+    return [path.read_bytes()]
 
 
 def open_store(config: Config, observers: Observers) -> Store:

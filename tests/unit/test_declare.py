@@ -41,6 +41,7 @@ from headwater import (
     through,
     unique,
 )
+from headwater import declare as d
 from headwater.base.errors import DeclarationErrors
 from headwater.declare import CurrentActor, build, now
 from headwater.declare.expressions import Misuse, UnknownMember
@@ -458,3 +459,21 @@ def test_expressions_are_typed() -> None:
     title: Expression[str] = Task.title
     made: Expression[datetime] = Task.created_at
     assert (title.owner, made.owner) == (Task, Task)
+
+
+def test_every_kind_of_field_takes_what_makes_sense_of_it() -> None:
+    class Kinds(d.Resource):
+        """Of each specifier, with all that it takes in common with others."""
+
+        mail: d.Field[str] = d.email(unique=True, index=True, search=True, immutable=True, doc="M")
+        page: d.Field[str] = d.url(unique=True, index=True, search=True, immutable=True, doc="P")
+        cost: d.Field[Decimal] = d.money(currency="EUR", unique=True, index=True, immutable=True, doc="C")
+        code: d.Field[str | None] = d.secret(default=None, immutable=True, doc="S")
+
+    fields = build([Kinds]).resources["Kinds"].fields
+    for name in ("mail", "page", "cost"):
+        found = fields[name]
+        assert (found.unique, found.indexed, found.immutable) == (True, True, True)
+        assert found.searchable == (found.folded is not None) == (name != "cost")
+    assert (fields["code"].internal, fields["code"].secret, fields["code"].nullable) == (True, True, True)
+    assert [fields[n].doc for n in ("mail", "page", "cost", "code")] == ["M", "P", "C", "S"]

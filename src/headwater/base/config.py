@@ -22,6 +22,7 @@ from headwater.base.settings import (
     Parse,
     Setting,
     duration_value,
+    keys_value,
     mode_value,
     number_value,
     origins_value,
@@ -121,6 +122,13 @@ class Config:
     refresh_token_lifetime: float = _setting(
         30 * 86400.0, "How long a session lasts that is not used.", duration_value, shown="30d"
     )
+    encryption_keys: tuple[bytes, ...] = _setting(
+        (),
+        "Keys that secret fields are encrypted with, each 32 bytes in base64, with commas between them. The first one "
+        "encrypts, all decrypt. Needed in production where there are such fields; else one is made in `data`.",
+        keys_value,
+        secret=True,
+    )
     access_log: bool = _setting(True, "Whether each request is logged.", switch_value)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -189,6 +197,8 @@ def _plain(value: Any) -> str:
 
 
 def _shown(setting: Setting, value: Any) -> str:
+    if setting.secret and isinstance(value, tuple):
+        return "***" if value else "none"
     text = _plain(value)
     if not setting.secret:
         return text

@@ -3,6 +3,7 @@
 A reader raises ValueError with what the value should be.
 """
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -116,6 +117,17 @@ def origins_value(value: Any) -> tuple[str, ...]:
         if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path):
             raise ValueError(f"lists origins such as `https://app.example.org`, which `{origin}` is not")
     return origins
+
+
+def keys_value(value: Any) -> tuple[bytes, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    try:
+        keys = tuple(base64.b64decode(item, validate=True) for item in items)
+    except (TypeError, ValueError):
+        keys = (b"",)
+    if any(len(key) != 32 for key in keys):
+        raise ValueError("lists keys of 32 bytes in base64, such as `openssl rand -base64 32` makes")
+    return keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,6 +337,7 @@ def email(
     default: T | Missing = MISSING,
     unique: bool = False,
     index: bool = False,
+    search: bool = False,
     immutable: bool = False,
     internal: bool = False,
     doc: str | None = None,
@@ -344,7 +345,7 @@ def email(
 ) -> Field[T]:
     """An e-mail address."""
     return Field(
-        _options("email", default, None, format="email", unique=unique, index=index, immutable=immutable,
+        _options("email", default, None, format="email", unique=unique, index=index, search=search, immutable=immutable,
                  internal=internal, doc=doc, example=example)
     )  # fmt: skip
 
@@ -353,6 +354,8 @@ def url(
     *,
     default: T | Missing = MISSING,
     unique: bool = False,
+    index: bool = False,
+    search: bool = False,
     immutable: bool = False,
     internal: bool = False,
     doc: str | None = None,
@@ -360,8 +363,8 @@ def url(
 ) -> Field[T]:
     """An absolute http or https URL."""
     return Field(
-        _options("url", default, None, format="url", unique=unique, immutable=immutable, internal=internal,
-                 doc=doc, example=example)
+        _options("url", default, None, format="url", unique=unique, index=index, search=search,
+                 immutable=immutable, internal=internal, doc=doc, example=example)
     )  # fmt: skip
 
 
@@ -373,6 +376,7 @@ def money(
     gt: Any = None,
     le: Any = None,
     lt: Any = None,
+    unique: bool = False,
     index: bool = False,
     immutable: bool = False,
     internal: bool = False,
@@ -381,8 +385,29 @@ def money(
 ) -> Field[T]:
     """An amount in one currency (ISO 4217 code), as a Decimal with that currency's minor digits."""
     return Field(
-        _options("money", default, None, currency=currency, ge=ge, gt=gt, le=le, lt=lt, index=index,
+        _options("money", default, None, currency=currency, ge=ge, gt=gt, le=le, lt=lt, unique=unique, index=index,
                  immutable=immutable, internal=internal, doc=doc, example=example)
+    )  # fmt: skip
+
+
+def secret(
+    *,
+    default: T | Missing = MISSING,
+    default_factory: Callable[[], T] | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    pattern: str | None = None,
+    immutable: bool = False,
+    doc: str | None = None,
+) -> Field[T]:
+    """A text that clients write and none reads: a token for another service, a webhook's key.
+
+    It is in no answer, filter, order, search, sum or log entry, and encrypted where it is stored. The product's code
+    reads it from a row that it got: `row.token`; compare it by `hmac.compare_digest`.
+    """
+    return Field(
+        _options("secret", default, default_factory, min_length=min_length, max_length=max_length,
+                 pattern=pattern, immutable=immutable, internal=True, doc=doc)
     )  # fmt: skip
 
 

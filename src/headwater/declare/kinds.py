@@ -66,10 +66,11 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Typer:
-    """Checks expressions. `actor`: whether they may speak of the actor."""
+    """Checks expressions. `actor`: whether they may speak of the actor; `secrets`: whether they may name secrets."""
 
     world: World
     actor: bool = True
+    secrets: bool = False
 
     def predicate(self, node: e.Expr, scope: tuple[str, ...]) -> e.Predicate:
         """A checked predicate. `scope` are the resources whose rows are in view, the innermost last."""
@@ -174,6 +175,10 @@ class Typer:
         if name not in self.world.fields(resource):
             raise Nonsense(f"{resource} has no field {name!r}", near(name, self.world.fields(resource)))
         held = self.world.held(resource, name)
+        if held.type.secret and not self.secrets:
+            raise Nonsense(
+                f"{resource}.{name} is a secret", "read it from a row; no expression knows its value"
+            )
         target = resource if name == "id" else held.target
         return Typed(node, held.type, nullable or held.nullable, target)
 

@@ -155,6 +155,10 @@ def _type(spelt: Spelt, options: Options, known: Mapping[str, Any], complain: Co
             if type.kind is not Kind.TEXT or spelt.nullable:
                 raise BadAnnotation("a natural key is a text that is never null", "annotate it `Field[str]`")
             return Type(Kind.ID)
+        case "secret":
+            if type.kind is not Kind.TEXT:
+                raise BadAnnotation("`secret()` holds a text", "annotate it `Field[str]`")
+            return Type(Kind.TEXT, secret=True)
         case "email" | "url" if type.kind is not Kind.TEXT:
             raise BadAnnotation(f"`{options.form}()` holds a text", "annotate it `Field[str]`")
         case "stamp" if type.kind is not Kind.DATETIME or not spelt.nullable:

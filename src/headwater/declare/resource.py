@@ -188,6 +188,7 @@ def marked(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Mark]]:
         fields.stamp,
         fields.email,
         fields.url,
+        fields.secret,
         fields.money,
         fields.ref,
         fields.optref,

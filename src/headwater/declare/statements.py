@@ -125,7 +125,9 @@ class Reader:
             raise Nonsense("it is needed by everybody who sees the row", "protect other fields")
         if statement.kind == "lock" and found.read_only:
             raise Nonsense("it is never written by clients", "leave the lock out")
-        if found.internal:
+        if found.secret and statement.kind == "mask":
+            raise Nonsense("it is a secret, which is shown to nobody", "leave the mask out")
+        if found.internal and not found.secret:
             raise Nonsense("it is internal: nobody reads or writes it", f"leave the {statement.kind} out")
         unless = statement.unless
         if callable(unless):
@@ -178,6 +180,8 @@ class Reader:
         keys = []
         for column, descending in statement.keys:
             found = self._own(column)
+            if found.secret:
+                raise Nonsense(f"`{found.name}` is a secret, which is never compared", "leave it out")
             if found.computed is not None:
                 raise Nonsense(
                     f"`{found.name}` is computed, so it has no column",
@@ -223,7 +227,7 @@ class Reader:
         if column.root != self.name or len(column.path) != 1:
             said = f"{column.root}.{'.'.join(column.path)}"
             raise Nonsense(f"{said} is not a field of {self.name}", f"name fields of {self.name} itself")
-        held = Typer(self.world).scalar(column, (self.name,))  # complains of what is not there
+        held = Typer(self.world, secrets=True).scalar(column, (self.name,))  # complains of what is not there
         assert held.type is not None
         return self.fields[column.path[0]]
 

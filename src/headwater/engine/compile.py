@@ -476,6 +476,10 @@ class Compiler:
         name, *rest = path
         if not rest:
             own = scope.resource.fields[name]
+            if own.secret:
+                raise TypeError(
+                    f"{scope.resource.name}.{name} is a secret: read it from a row, and compare it there."
+                )
             element, type = self.value(own, scope, folded)
             return element, type, own
         relation = scope.resource.relations[name]

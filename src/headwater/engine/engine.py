@@ -28,6 +28,7 @@ from headwater.engine.schema import Schema
 from headwater.engine.single import SingleStatement
 from headwater.engine.statements import Dangling, Unit
 from headwater.engine.tx import Tx, changes
+from headwater.engine.vault import Vault
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
 from headwater.ir.body import settle
@@ -45,7 +46,8 @@ UNSEEN = Select(("id",))
 
 
 class Engine:
-    """Reads and writes the resources of one model in one store. `secret` signs cursors."""
+    """Reads and writes the resources of one model in one store. `secret` signs cursors, `vault` is given the keys of
+    secret fields."""
 
     def __init__(self, model: Model, store: Store, *, secret: bytes = b"") -> None:
         self.model, self.store, self.secret = model, store, secret
@@ -53,7 +55,8 @@ class Engine:
         self.schema = Schema(model, store.dialect)
         self.planner = Planner(self.schema)
         self.log = Log(store)
-        self.writer = Writer(model, store, self.planner, self.log)
+        self.vault = Vault()
+        self.writer = Writer(model, store, self.planner, self.log, self.vault)
         writes = store.dialect.features.writing_queries
         self.single = SingleStatement(self.writer, store) if writes else None
         self._plans: dict[Any, Plan] = {}

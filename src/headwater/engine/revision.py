@@ -148,7 +148,7 @@ def _serve_existing(operations: list[Any], schema: Schema) -> Iterator[str]:
             if field is None:
                 continue
             if not op.column.nullable:
-                value = None if field.target or field.unique else _literal(field, folded)
+                value = None if field.target or field.unique or field.secret else _literal(field, folded)
                 if value is None:
                     said = "required and unique" if field.unique else "required"
                     yield f"{op.table_name}.{op.column.name} is {said}: this fails where rows exist. Let it be optional"

@@ -14,6 +14,7 @@ from headwater.engine.guard import Rules
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import duplicate, entry, logged
 from headwater.engine.schema import stored_fields
+from headwater.engine.vault import Vault
 from headwater.ir import expr as e
 from headwater.ir.model import Field, Kind, Resource, Type
 from headwater.ir.scalars import fold_text
@@ -87,7 +88,8 @@ class Dangling(Exception):
 class Statements:
     """Reads and writes rows as they are stored, with the rights of the product."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, vault: Vault) -> None:
+        self.vault = vault
         self.planner, self.schema, self.model = planner, planner.schema, planner.model
         self.dialect: Dialect = planner.dialect
         self._plans: dict[Any, Plan] = {}
@@ -97,12 +99,13 @@ class Statements:
     def _columns_of(self, resource: Resource) -> Columns:
         dialect = self.dialect
         fields = tuple(stored_fields(resource))
-        return Columns(
-            fields,
-            tuple(dialect.encoder(f.type) for f in fields),
-            tuple(dialect.decoder(f.type) for f in fields),
-            resource.key,
-        )
+        encoders = [dialect.encoder(f.type) for f in fields]
+        decoders = [dialect.decoder(f.type) for f in fields]
+        for i, found in enumerate(fields):
+            if found.secret:
+                place = f"{resource.table}.{found.column}"
+                encoders[i], decoders[i] = self.vault.encoder(place), self.vault.decoder(place)
+        return Columns(fields, tuple(encoders), tuple(decoders), resource.key)
 
     def plan(self, key: Any, make: Callable[[], Plan]) -> Plan:
         """The plan of a key, made once."""

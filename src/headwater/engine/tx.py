@@ -124,7 +124,8 @@ def changes(declared: Declared, row: Any, problems: list[Detail]) -> dict[str, A
             broken = limit_checker(found.type, found.limits)(changed[name])
         except BadValue as bad:
             if bad.code == "INVALID_FORMAT":
-                raise TypeError(f"{declared.name}.{name} is set to {value!r}. {bad.message}") from None
+                said = "what it cannot be" if found.secret else repr(value)
+                raise TypeError(f"{declared.name}.{name} is set to {said}. {bad.message}") from None
             broken = bad.each()
         for one in broken:
             place = found.wire + one.path

@@ -30,6 +30,7 @@ from headwater.engine.rows import (
     violation,
 )
 from headwater.engine.statements import Statements, Unit
+from headwater.engine.vault import Vault
 from headwater.ir import expr as e
 from headwater.ir.command import Create, Delete, Merge, Outcome, Purge, Restore, Update
 from headwater.ir.evaluate import compile_python, is_local
@@ -54,10 +55,10 @@ class Trial(NamedTuple):
 class Writer:
     """Performs commands within a transaction."""
 
-    def __init__(self, model: Model, store: Store, planner: Planner, log: Log) -> None:
+    def __init__(self, model: Model, store: Store, planner: Planner, log: Log, vault: Vault) -> None:
         self.model, self.store, self.planner, self.log = model, store, planner, log
         self.schema = planner.schema
-        self.statements = Statements(planner)
+        self.statements = Statements(planner, vault)
         self.cycles = Cycles(self.statements)
         self.cascade = Cascade(self.statements, self._check_row, self.cycles)
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}

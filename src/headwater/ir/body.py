@@ -54,7 +54,7 @@ class BodyParser:
         self._writers: dict[str, _Writer] = {}
         self._fixed: dict[str, Field] = {}
         for field in resource.fields.values():
-            if field.internal:
+            if field.internal and not field.secret:
                 continue
             if field.read_only or field.computed is not None:
                 self._fixed[field.wire] = field
@@ -105,7 +105,9 @@ class BodyParser:
         expected = self._expected(body, problems)
         fixed = {name: body.pop(name) for name in tuple(body) if name in self._fixed}
         values = self.values(body, problems)
-        problems += [_missing(f) for f in self._required if f.wire not in body and not f.immutable]
+        problems += [
+            _missing(f) for f in self._required if f.wire not in body and not (f.immutable or f.secret)
+        ]
         settle(problems)
         return values, expected, Unchanged(self, fixed) if fixed else None
 

@@ -50,7 +50,7 @@ class Parts:
 @dataclass(frozen=True, slots=True)
 class Type:
     """A field's type. `places` belongs to decimals and money, `item` to lists, `values` to enums, `parts` to JSON
-    objects with declared members."""
+    objects with declared members; a `secret` text is encrypted where it is stored."""
 
     kind: Kind
     places: int = 0
@@ -59,6 +59,7 @@ class Type:
     item: Kind | None = None
     enum: type[StrEnum] | None = None
     parts: Parts | None = None
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,19 @@ class Field:
     example: Any = None
 
     @property
+    def secret(self) -> bool:
+        """Whether it is written by clients and read by none: internal, but for bodies."""
+        return self.type.secret
+
+    @property
     def required(self) -> bool:
         """Whether a client must send it when creating."""
         return not (
-            self.nullable or self.default or self.read_only or self.internal or self.computed is not None
+            self.nullable
+            or self.default
+            or self.read_only
+            or (self.internal and not self.secret)
+            or self.computed is not None
         )
 
 

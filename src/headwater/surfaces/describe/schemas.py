@@ -220,7 +220,9 @@ class Schemas:
         members: dict[str, Schema] = {}
         required: list[str] = []
         shown: dict[str, Any] = {}
-        for field in _visible(resource):
+        for field in resource.fields.values():
+            if field.internal and not field.secret:
+                continue
             if field.read_only or field.computed is not None:
                 if form == "replace":
                     schema = _shown(resource, field)
@@ -239,7 +241,10 @@ class Schemas:
             if form != "patch" and (value := default(field)) is not msgspec.UNSET:
                 schema["default"] = value
             members[field.wire] = schema
-            demanded = field.required and (form == "create" or (form == "replace" and not field.immutable))
+            if field.secret:
+                members[field.wire]["writeOnly"] = True
+            kept = field.immutable or field.secret
+            demanded = field.required and (form == "create" or (form == "replace" and not kept))
             if demanded:
                 required.append(field.wire)
             value = example(self.model, resource, field)
