@@ -136,7 +136,7 @@ FILTERS = [
     ("", ALL),
     ("small[gte]=1&", RULES[2]),
     ("team.rank[lt]=2&", Ruled(e.TRUE, lambda row, team: bool(team and team["rank"] < 2))),
-    ("team.rank=2&", Ruled(e.TRUE, lambda row, team: bool(team and team["rank"] == 2))),
+    ("team.rank=0&", Ruled(e.TRUE, lambda row, team: bool(team and team["rank"] == 0))),
     ("team.rank[ne]=2&", Ruled(e.TRUE, lambda row, team: not (team and team["rank"] == 2))),
     ("team.name[in]=a,C&", Ruled(e.TRUE, lambda row, team: bool(team and team["name"] in ("a", "C")))),
     ("name[isNull]=false&", Ruled(e.TRUE, lambda row, team: row["name"] is not None)),

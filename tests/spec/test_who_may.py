@@ -54,6 +54,7 @@ WHO: dict[str, dict[str, str]] = {
         "schedule": "crew",
         "delays": "crew",
         "workload": "manager",
+        "analytics": "manager",
     },
     "memberships": RUN_BY_MANAGERS | {"read": "crew | own"},
     "sequences": RUN_BY_MANAGERS,

@@ -3,6 +3,7 @@
 from headwater_products.people.seed import DEMO_ACCOUNTS
 from headwater_products.production import planning as planning
 from headwater_products.production import rules as rules
+from headwater_products.production.analytics import Analytics, TimeRange
 from headwater_products.production.resources import (
     RESOURCES,
     Asset,
@@ -32,6 +33,7 @@ from headwater_products.production.words import (
 __all__ = [
     "DEMO_ACCOUNTS",
     "RESOURCES",
+    "Analytics",
     "Asset",
     "AssetType",
     "AssetUse",
@@ -51,5 +53,6 @@ __all__ = [
     "TaskStatus",
     "TaskType",
     "TimeLog",
+    "TimeRange",
     "seed",
 ]
