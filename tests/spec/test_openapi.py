@@ -208,7 +208,9 @@ def test_writes_say_what_they_take(production: dict[str, Any]) -> None:
         ({"filter": {"status": {"like": "sub"}}}, False),
         ({"filter": {"or": []}}, False),
         ({"include": [{"project": {"limit": 5}}]}, False),
-        ({"limit": 101}, False),
+        ({"limit": 1001}, False),
+        ({"aggregate": ["count", "avg(bid)"], "groupBy": ["status"], "sort": ["-count"]}, True),
+        ({"aggregate": ["avg(title)"]}, False),
         ({"aggregate": "count"}, False),
     ],
 )

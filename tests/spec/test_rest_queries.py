@@ -116,6 +116,9 @@ async def test_the_next_page_is_asked_for_with_its_cursor(studio: World) -> None
     other = await query(studio, {**body, "filter": {}, "cursor": page["nextCursor"]})
     assert (other.status, other.error["code"]) == (400, "INVALID_CURSOR")
     assert other.problems == [("cursor", "INVALID_CURSOR")]
+    (detail,) = other.error["details"]
+    assert detail["field"] == "cursor"  # it stood in the body
+    assert "parameter" not in detail
 
 
 async def test_a_cursor_of_a_url_goes_on_in_a_body(studio: World) -> None:
@@ -211,3 +214,27 @@ async def test_a_page_is_one_statement(studio: World) -> None:
     assert len(seen) == 2
     assert len(set(seen)) == 1
     assert "Swan" not in seen[0]
+
+
+async def test_a_body_asks_for_numbers_about_rows(studio: World) -> None:
+    asked = {"aggregate": ["count", "max(priority)"], "groupBy": ["filmId"], "sort": ["-count"],
+             "filter": {"priority": {"gt": 1}}}  # fmt: skip
+    got = await studio.get(
+        "/api/v1/jobs?aggregate=count,max(priority)&groupBy=filmId&sort=-count&priority[gt]=1"
+    )
+    for reply in (await query(studio, asked), await studio.post("/api/v1/jobs/search", asked)):
+        assert reply.status == 200
+        assert reply.data == got.data
+        assert [group["count"] for group in reply.data] == [2, 2]
+        assert reply.json["links"] is None
+        assert reply.json["meta"]["pagination"] == got.json["meta"]["pagination"]
+    whole = await query(studio, {"aggregate": ["count"]})
+    assert (whole.data, "links" in whole.json) == ({"count": 5}, False)
+    behind = await query(studio, {"aggregate": ["count"]}, "/api/v1/films/BEE/jobs")
+    assert behind.data == {"count": 2}
+
+
+async def test_numbers_that_cannot_be_are_refused_where_they_stand(studio: World) -> None:
+    reply = await query(studio, {"aggregate": ["sum(title)"], "groupBy": ["filmm"], "fields": ["title"]})
+    assert reply.status == 400
+    assert {detail["field"] for detail in reply.error["details"]} == {"aggregate", "groupBy", "fields"}

@@ -3,10 +3,12 @@
     {"filter": {"status": {"in": ["submitted"]}}, "sort": ["-priority"], "fields": ["title"],
      "include": ["artist", {"notes": {"sort": ["-createdAt"], "limit": 5}}], "limit": 50, "cursor": "…", "q": "…"}
 
+or `{"aggregate": ["count", "avg(bid)"], "groupBy": ["status"], "sort": ["-count"]}` in place of what is about rows.
 Nothing is coerced or ignored, and all problems are told together. A member that is null is as if left out. A cursor
 works in either spelling of its query.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from headwater.base.errors import Detail, Fault, nearest
@@ -15,13 +17,15 @@ from headwater.ir.expr import Predicate
 from headwater.ir.model import Resource
 from headwater.ir.names import UnknownName
 from headwater.ir.parse import Parser, paging, sentence
-from headwater.ir.query import MAX_LIMIT, Query, Search, Sort, Within
+from headwater.ir.query import MAX_GROUPS, MAX_LIMIT, Query, Search, Sort, Summary, Within
 from headwater.ir.scalars import BadValue, json_name
 from headwater.ir.search import search_in
 from headwater.ir.selection import Node, Options, Selector, apply, conjunction
 from headwater.ir.where import where
 
-MEMBERS: Final = ("filter", "sort", "fields", "include", "limit", "cursor", "page", "perPage", "q")
+MEMBERS: Final = ("filter", "sort", "fields", "include", "limit", "cursor", "page", "perPage", "q", "aggregate",
+                  "groupBy")  # fmt: skip
+_OF_ROWS: Final = ("fields", "include", "cursor", "page", "perPage")
 _OPTIONS: Final = ("filter", "sort", "limit", "fields", "include")
 _OF_ONE: Final = ("fields", "include")
 
@@ -32,6 +36,13 @@ def query_of(parser: Parser, resource: Resource, sent: Any, *, within: Within | 
         raise Fault("INVALID_FORMAT", f"A query must be a JSON object, not {json_name(sent)}.")
     reading = _Reading(parser, resource)
     reading.members(sent, "", MEMBERS, "A query")
+    if sent.get("aggregate") is not None or sent.get("groupBy") is not None:
+        conditions = reading.filter(resource, sent, "")
+        summary, search = reading.summary(resource, sent), reading.search(resource, sent)
+        settle(reading.problems)
+        return Query(
+            resource.name, where=conjunction(conditions), within=within, summary=summary, search=search
+        )
     reading.shown(sent, "", reading.selector.root)
     conditions = reading.filter(resource, sent, "")
     sort = reading.sort(resource, sent, "")
@@ -90,6 +101,31 @@ class _Reading:
         for message in problems:
             self.problem(f"{at}sort", message, "INVALID_PARAMETER")
         return sort
+
+    def summary(self, resource: Resource, sent: dict[str, Any]) -> Summary:
+        """What is asked of many rows together."""
+        for name in _OF_ROWS:
+            if sent.get(name) is not None:
+                message = f"`{name}` is for rows; with `aggregate` there are none. Leave one of them out."
+                self.problem(name, message, "VALIDATION_ERROR")
+        measures, groups, sort = (self._texts(sent, name, "") for name in ("aggregate", "groupBy", "sort"))
+        for name in ("aggregate", "groupBy"):
+            if sent.get(name) == []:
+                self.problem(name, f"`{name}` is empty; name some, or leave it out.")
+        if sent.get("aggregate") is None:
+            message = "`groupBy` needs `aggregate` to say what of each group, such as `count`."
+            self.problem("groupBy", message, "VALIDATION_ERROR")
+        asked = (",".join(texts) if texts else None for texts in (groups, sort))
+        summary, problems = self.parser.summaries(resource.name, ",".join(measures) or "count", *asked, None)
+        for name, message, code in problems:
+            self.problem(name, message, code)
+        if sent.get("limit") is None:
+            return summary
+        if not groups:
+            self.problem(
+                "limit", "Without `groupBy` there is one answer; leave `limit` out.", "VALIDATION_ERROR"
+            )
+        return replace(summary, limit=self.count("limit", sent["limit"], MAX_GROUPS))
 
     def shown(self, sent: dict[str, Any], at: str, node: Node) -> None:
         """What a row shows, by `fields` and `include`."""

@@ -1,4 +1,4 @@
-"""Summaries in query strings: `aggregate=count,avg(bid)&groupBy=status,project.name&sort=-count`.
+"""Summaries in query strings and bodies: `aggregate=count,avg(bid)&groupBy=status,project.name&sort=-count`.
 
 - `count` counts rows, `count(field)` those where the field is not null, `countDistinct(field)` its different values.
 - `sum`, `avg`, `min` and `max` leave nulls out. A sum of nothing is zero, the others of nothing are null.

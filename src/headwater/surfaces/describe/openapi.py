@@ -376,7 +376,13 @@ class _Document:
             case "related":
                 return None, self._pages(self._target(resource, route))
             case "search":
-                answer = _answer(200, "A page.", form(resource, "Found"), _FOUND_HEADERS)
+                shapes = (ref(self.schemas.found_groups), ref(self.schemas.found_summary))
+                answer = _answer(
+                    200,
+                    "A page; with `aggregate` groups, or one object.",
+                    {"anyOf": [form(resource, "Found"), *shapes]},
+                    _FOUND_HEADERS,
+                )
                 return _body(route.accepts, form(resource, "Query")), answer
             case "read":
                 return None, _answer(200, "The row.", form(resource, "One"), ("ETag",)) | _UNCHANGED

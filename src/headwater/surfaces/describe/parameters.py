@@ -17,7 +17,7 @@ Parameter = dict[str, Any]
 
 _SHOWN_DEPTH: Final = 2  # levels of relations of which every path is listed
 
-_CALL: Final = rf"^-?(?:{'|'.join(FITTING)})(?:\([^(),]+\))?$"
+CALL: Final = rf"^-?(?:{'|'.join(FITTING)})(?:\([^(),]+\))?$"
 
 _MEANING: Final = {
     "eq": "`{0}` is this.",
@@ -165,10 +165,11 @@ class Parameters:
     def _order(self, resource: Resource) -> Parameter:
         found = _sort("sort", self.keys(resource))
         found["description"] += " With `groupBy`: groups and functions that are asked for, such as `-count`."
-        found["schema"]["items"] = {"anyOf": [found["schema"]["items"], {"type": "string", "pattern": _CALL}]}
+        found["schema"]["items"] = {"anyOf": [found["schema"]["items"], {"type": "string", "pattern": CALL}]}
         return found
 
-    def _aggregate(self, resource: Resource) -> Parameter:
+    def calls(self, resource: Resource) -> Sequence[str]:
+        """What `aggregate` can name."""
         values = ["count"]
         for wire, field in self._places(resource):
             values += [
@@ -176,12 +177,15 @@ class Parameters:
                 for function, kinds in FITTING.items()
                 if field.type.kind in kinds and not (function == "sum" and "." in wire)
             ]
+        return values
+
+    def _aggregate(self, resource: Resource) -> Parameter:
         found = _listed(
             "aggregate",
             "Numbers about the rows in place of the rows: one object, or with `groupBy` one for each group. It goes "
             "with filters, and with `groupBy` also with `sort` and `limit`; not with what is about rows (`fields`, "
             "`include`, `cursor`, `page`). Fields behind more to-one relations go too.",
-            values,
+            self.calls(resource),
         )
         found["schema"] |= {"uniqueItems": True, "maxItems": MAX_MEASURES}
         return found

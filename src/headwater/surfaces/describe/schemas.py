@@ -15,9 +15,10 @@ from headwater.ir.patch import MAX_OPERATIONS
 from headwater.ir.query import MAX_GROUPS, MAX_LIMIT
 from headwater.ir.scalars import INT64, MAX_DIGITS
 from headwater.ir.search import searchable
+from headwater.ir.summaries import MAX_GROUP_KEYS, MAX_MEASURES
 from headwater.ir.values import MAX_ELEMENTS
 from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
-from headwater.surfaces.describe.parameters import SHARED, Parameters, search
+from headwater.surfaces.describe.parameters import CALL, SHARED, Parameters, search
 from headwater.surfaces.describe.reports import answered, sample
 from headwater.surfaces.describe.values import (
     Schema,
@@ -55,6 +56,9 @@ class Schemas:
         self.patch = self._add("ApiPatch", _PATCH)
         self.groups = self._add("ApiGroups", _GROUPS)
         self.summary = self._add("ApiSummary", _SUMMARY)
+        # What a body asked for has no address of its own.
+        self.found_groups = self._add("ApiGroupsFound", _groups({"type": "null"}))
+        self.found_summary = self._add("ApiSummaryFound", envelope({"data": _NUMBERS, "meta": _META}))
         self._filters = {
             resource.name: self._add(f"{resource.name}Filter", {})
             for resource in model.resources.values()
@@ -148,9 +152,20 @@ class Schemas:
             "filter": {"anyOf": [ref(self._filters[resource.name]), {"type": "object", "maxProperties": 0}]},
             "sort": _keys(self.parameters.keys(resource)),
             "fields": _names(self.parameters.shown(resource)) | {"minItems": 1},
-            "limit": {**whole["limit"]["schema"], "maximum": MAX_LIMIT},
+            "limit": whole["limit"]["schema"],
             **{name: whole[name]["schema"] for name in ("page", "perPage")},
             "cursor": {"type": "string", "minLength": 1},
+        }
+        members["sort"]["items"] = {"anyOf": [members["sort"]["items"], {"type": "string", "pattern": CALL}]}
+        members["groupBy"] = _names(self.parameters.keys(resource)) | {
+            "minItems": 1,
+            "uniqueItems": True,
+            "maxItems": MAX_GROUP_KEYS,
+        }
+        members["aggregate"] = _names(self.parameters.calls(resource)) | {
+            "minItems": 1,
+            "uniqueItems": True,
+            "maxItems": MAX_MEASURES,
         }
         if paths:
             members["include"] = {
@@ -166,7 +181,8 @@ class Schemas:
                 found[name]["description"] = whole[name]["description"]
         return {
             "type": "object",
-            "description": "A question about many rows. A member that is null is as if left out. A filter nests at "
+            "description": "A question about many rows, or with `aggregate` about their numbers, of which then the "
+            "members about rows are left out. A member that is null is as if left out. A filter nests at "
             f"most {MAX_NESTING} levels and has at most {MAX_CONDITIONS} conditions; names of fields may lead "
             "through more relations than are listed.",
             "properties": {name: found[name] for name in MEMBERS if name in found},
@@ -499,26 +515,21 @@ _NUMBERS: Final[Schema] = {
     },
     "additionalProperties": False,
 }
-_GROUPS: Final[Schema] = envelope(
-    {
-        "data": {"type": "array", "items": {**_NUMBERS, "required": ["group"]}, "maxItems": MAX_GROUPS},
-        "meta": envelope(
-            {
-                "requestId": _META["properties"]["requestId"],
-                "pagination": {
-                    **envelope(
-                        {
-                            "limit": {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS},
-                            "hasMore": {"type": "boolean"},
-                        }
-                    ),
-                    "additionalProperties": False,
-                },
-            }
-        ),
-        "links": _SELF,
-    }
-)
+
+
+def _groups(links: Schema) -> Schema:
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS}
+    pagination = {**envelope({"limit": limit, "hasMore": {"type": "boolean"}}), "additionalProperties": False}
+    return envelope(
+        {
+            "data": {"type": "array", "items": {**_NUMBERS, "required": ["group"]}, "maxItems": MAX_GROUPS},
+            "meta": envelope({"requestId": _META["properties"]["requestId"], "pagination": pagination}),
+            "links": links,
+        }
+    )
+
+
+_GROUPS: Final = _groups(_SELF)
 _SUMMARY: Final[Schema] = envelope({"data": _NUMBERS, "meta": _META, "links": _SELF})
 
 _POINTER: Final[Schema] = {

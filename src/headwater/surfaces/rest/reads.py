@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
+from headwater.base.errors import Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
 from headwater.http.wire import decode_query, etag, link_header, many, negotiate, one, read_body, tagged
@@ -84,7 +85,8 @@ class Reads:
                 query = kept(raw) if len(raw) < _KEPT else parse(raw)
             answer = await engine.read(exchange.call, query)
             if query.summary is not None:
-                return _summary(exchange, query.summary, answer)
+                here = alone(exchange.path, exchange.query)
+                return _summary(exchange, query.summary, answer, here)
             related = links(exchange.path, raw, query.page, answer)
             return _answer(exchange, query, answer, related)
 
@@ -98,8 +100,18 @@ class Reads:
             parser.nothing(decode_query(exchange.query))
             within = None if relation is None else self._within(exchange, relation)
             query = self._of_trash(query_of(parser, resource, await read_body(exchange), within=within))
+            try:
+                answer = await engine.read(exchange.call, query)
+            except Fault as fault:
+                # What the engine calls a parameter, such as a wrong cursor, was a member of this body.
+                fault.details = tuple(
+                    replace(d, field=d.parameter or d.field, parameter=None) for d in fault.details
+                )
+                raise
             # Other pages have the same address and another body, so there are no links: `nextCursor` leads on.
-            return _answer(exchange, query, await engine.read(exchange.call, query), None)
+            if query.summary is not None:
+                return _summary(exchange, query.summary, answer, None)
+            return _answer(exchange, query, answer, None)
 
         return search
 
@@ -122,9 +134,8 @@ def _answer(exchange: Exchange, query: Query, answer: Answer, related: Links | N
     return Response(200, headers, many(answer.rows, exchange.request_id, pagination=facts, links=related))
 
 
-def _summary(exchange: Exchange, summary: Summary, answer: Answer) -> Response:
+def _summary(exchange: Exchange, summary: Summary, answer: Answer, here: Links | None) -> Response:
     """Groups as a list, of which `meta.pagination` tells whether it is cut off; without groups one object."""
-    here = alone(exchange.path, exchange.query)
     if not summary.groups:
         return Response(200, HEADERS.copy(), one(answer.rows[0], exchange.request_id, links=here))
     facts = {"limit": summary.limit, "hasMore": answer.more}
