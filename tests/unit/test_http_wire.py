@@ -297,4 +297,13 @@ class TestEntityTags:
         assert wire.if_match(b"*") is None
         assert wire.if_match(b'"3.abc"') == (3,)
         assert wire.if_match(b'"3.abc", W/"4.x", "5", "foreign"') == (3, 5)
-        assert wire.if_match(b"nonsense") == ()
+        assert wire.if_match(b' , "3.x",, "4"\t, ') == (3, 4)
+        assert wire.if_match(b'"foreign"') == ()
+
+    @pytest.mark.parametrize(
+        "header", [b"zzz", b"3.abc", b"", b" , ", b'"1" "2"', b'"1", *', b'"1', b'w/"1"']
+    )
+    def test_if_match_that_is_no_list_of_tags_is_refused(self, header: bytes) -> None:
+        with pytest.raises(Fault, match="entity tags in double quotes") as refused:
+            wire.if_match(header)
+        assert (refused.value.status, refused.value.details[0].parameter) == (400, "If-Match")

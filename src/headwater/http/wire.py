@@ -320,7 +320,7 @@ def _header_value(text: str) -> bytes:
 
 # --- entity tags ---
 
-_TAG = re.compile(rb'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+_TAG = re.compile(rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
 def etag(body: bytes, version: int | None = None) -> bytes:
@@ -347,10 +347,18 @@ def if_match(header: bytes | None) -> tuple[int, ...] | None:
     """The versions that an `If-Match` header admits; None for any (`*`, or no header).
 
     Only the version counts, as a tag's hash also tells how the row was represented. Weak tags never match
-    (RFC 9110, 13.1.1), nor do foreign ones: for those alone the tuple is empty, and the precondition fails.
+    (RFC 9110, 13.1.1), nor do foreign ones: for those alone the tuple is empty, and the precondition fails. A header
+    that is no list of tags says nothing that could fail, and means a client's mistake, so it is refused as malformed
+    (RFC 9110, 15.5.1). Raises: Fault INVALID_FORMAT.
     """
     if header is None or header.strip() == b"*":
         return None
+    if not header.strip(b" \t,") or _TAG.sub(b"", header).strip(b" \t,"):
+        message = "If-Match must hold entity tags in double quotes, separated by commas, or `*`."
+        hint = 'Send the `ETag` of the row as it came, quotes included: `If-Match: "3.a1b2"`.'
+        raise Fault(
+            "INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, parameter="If-Match", hint=hint)]
+        )
     versions = (value.split(b".")[0] for weak, value in _TAG.findall(header) if not weak)
     return tuple(int(version) for version in versions if version.isdigit() and len(version) < 19)
 
