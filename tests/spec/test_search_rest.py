@@ -5,7 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
+from headwater import Field, Resource, allow, field
 from headwater.base.call import ANONYMOUS
+from headwater.declare import build
 from tests.spec.rest_world import World, open_world
 
 
@@ -92,6 +94,33 @@ async def test_guests_find_what_they_may_see(studio: World) -> None:
     assert await titles(guest, "q=light") == ["Light", "Key light", "Relight"]
     counted = await guest.get("/api/v1/jobs?q=light&aggregate=count")
     assert counted.data == {"count": 3}
+
+
+class Letter(Resource, trash=True):
+    """A letter, which may be thrown away."""
+
+    text: Field[str] = field(search=True)
+
+
+allow(Letter, "read", "create", "delete", "restore", to="editor")
+LETTERS = build([Letter])
+
+
+async def test_what_is_in_the_trash_is_found_there_alone(store_url: str) -> None:
+    async with open_world(store_url, LETTERS) as world:
+        ids = [
+            (await world.post("/api/v1/letters", {"text": f"Dear Smith {n}"})).data["id"] for n in range(4)
+        ]
+        for id in ids[:2]:
+            assert (await world.ask("DELETE", f"/api/v1/letters/{id}")).status == 204
+        for q in ("smith", "mi", "dear+smith"):
+            for where, wanted in (("letters", ids[2:]), ("letters/trash", ids[:2])):
+                found = await world.get(f"/api/v1/{where}?q={q}&page=1")
+                assert [row["id"] for row in found.data] == wanted
+                assert found.headers["x-total-count"] == "2"
+                assert (await world.get(f"/api/v1/{where}?q={q}&aggregate=count")).data == {"count": 2}
+        assert (await world.post(f"/api/v1/letters/{ids[0]}/restore")).status == 200
+        assert [row["id"] for row in (await world.get("/api/v1/letters?q=smith")).data] == [ids[0], *ids[2:]]
 
 
 @pytest.mark.parametrize(
