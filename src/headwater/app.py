@@ -4,13 +4,13 @@ It is the only place that names a concrete store.
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from headwater.base.call import Call
 from headwater.base.config import Config
@@ -21,6 +21,7 @@ from headwater.db.base import Store
 from headwater.db.postgres import PostgresStore
 from headwater.db.sqlite import SQLiteStore
 from headwater.declare import Resource, Role, build
+from headwater.declare.fields import caller
 from headwater.engine import migrate
 from headwater.engine.caller import Caller
 from headwater.engine.engine import Engine
@@ -69,9 +70,9 @@ class App:
         self,
         *,
         title: str,
-        resources: Iterable[type[Resource]],
+        resources: Collection[type[Resource]],
         reports: Iterable[Callable[..., Any]] = (),
-        roles: Sequence[Role] = (),
+        roles: Collection[Role] = (),
         description: str = "",
         license: str | None = None,
         contact: Mapping[str, str] | None = None,
@@ -83,6 +84,40 @@ class App:
         mounts: Mapping[str, Any] | None = None,
         middleware: Sequence[Any] = (),
     ) -> None:
+        place = caller()
+
+        def expect(fits: bool, message: str, mend: str) -> None:
+            if not fits:
+                raise DeclarationError(message, where=f"{place.shown}: App", mend=mend)
+
+        expect(
+            _all(resources, lambda one: isinstance(one, type) and issubclass(one, Resource)),
+            "`resources` is not a list of resources.",
+            "name the classes, as in `resources=[Task]`.",
+        )
+        expect(
+            _all(roles, lambda one: isinstance(one, Role)),
+            "`roles` is not a list of roles.",
+            'write `roles=[Role("staff")]`.',
+        )
+        expect(
+            migrations is None or isinstance(migrations, Path),
+            "`migrations` is not a Path.",
+            'write `migrations=Path(__file__).parent / "migrations"`.',
+        )
+        expect(
+            mode in get_args(Mode), f"there is no mode {mode!r}.", f"use one of {', '.join(get_args(Mode))}."
+        )
+        expect(
+            profile is None or (isinstance(profile, type) and profile in tuple(resources)),
+            "`profile` is not one of the resources.",
+            "name the class that describes people, and list it in `resources`.",
+        )
+        expect(
+            seed is None or callable(seed),
+            "`seed` is not a function.",
+            "name the function, without calling it.",
+        )
         self.title, self.description = title, description
         self.license, self.contact = license, contact
         self.resources, self.reports = tuple(resources), tuple(reports)
@@ -135,6 +170,11 @@ class App:
             yield running
         finally:
             await running.close()
+
+
+def _all(given: object, fits: Callable[[Any], bool]) -> bool:
+    """Whether something is a collection whose members fit."""
+    return isinstance(given, Collection) and not isinstance(given, str) and all(map(fits, given))
 
 
 class Running:

@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from headwater.base.errors import DeclarationError
 from headwater.cli import cli
 
 SHOP = '''
@@ -145,6 +146,33 @@ def test_what_is_wrong_in_the_authors_file_is_told_with_its_line(
     assert done.returncode == 1
     assert f"headwater: {said}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("resources=Note", "`resources` is not a list of resources. Mend: name the classes"),
+        ("resources=['Note']", "`resources` is not a list of resources."),
+        (
+            "resources=[Note], roles=['staff']",
+            '`roles` is not a list of roles. Mend: write `roles=[Role("staff")]`.',
+        ),
+        ("resources=[Note], profile='Note'", "`profile` is not one of the resources."),
+        ("resources=[Note], migrations='migrations'", "`migrations` is not a Path."),
+        (
+            "resources=[Note], mode='prod'",
+            "there is no mode 'prod'. Mend: use one of demo, development, production.",
+        ),
+        ("resources=[Note], seed=[1]", "`seed` is not a function."),
+    ],
+)
+def test_a_mistake_in_the_application_is_told_with_its_line(tmp_path: Path, given: str, said: str) -> None:
+    file = tmp_path / "mistaken.py"
+    file.write_text(SHOP.replace('resources=[Note], migrations=Path(__file__).parent / "migrations"', given))
+    with pytest.raises(DeclarationError) as refused:
+        exec(compile(file.read_text(), str(file), "exec"), {"__file__": str(file), "__name__": "mistaken"})
+    assert refused.value.where == f"{file}:16: App"
+    assert said in str(refused.value)
 
 
 def test_a_route_names_the_permission_that_is_asked_for(headwater: Headwater) -> None:

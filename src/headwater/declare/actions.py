@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
+from headwater.base.errors import DeclarationError
 from headwater.declare.fields import Place, caller
 from headwater.declare.names import camel
 
@@ -42,6 +43,12 @@ def action(method: Any = None, /, *, when: Rule | None = None, to: Roles = None)
     first; its other parameters are the arguments that clients send.
     """
     place = caller()
+    if method is not None and not callable(method) and not isinstance(method, classmethod | staticmethod):
+        raise DeclarationError(
+            f"{method!r} is not a method.",
+            where=f"{place.shown}: action",
+            mend="write `@action` above the method, whose name is that of the action.",
+        )
 
     def mark(method: Any) -> Any:
         function: Any = method.__func__ if isinstance(method, classmethod | staticmethod) else method

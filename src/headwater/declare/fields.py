@@ -6,6 +6,7 @@ means is worked out by `build()`, when all names are known.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,12 @@ class Place:
 
     file: str
     line: int
+
+    @property
+    def shown(self) -> str:
+        """As it is told: `file:line`, the file as one would type it here."""
+        here = self.file.startswith(os.getcwd() + os.sep)
+        return f"{os.path.relpath(self.file) if here else self.file}:{self.line}"
 
 
 def caller(depth: int = 1) -> Place:

@@ -191,6 +191,15 @@ def _limits(type: Type, given: Mapping[str, Any], key: bool, complain: Complain)
     high = min((v for v in (bounds["le"], bounds["lt"]) if v is not None), default=None)
     if low is not None and high is not None and low > high:
         complain(f"no value is at least {low} and at most {high}", "correct the limits")
+    given = dict(given)
+    for length in ("min_length", "max_length"):
+        size = given.get(length)
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
+            complain(f"its {length} {size!r} is not a length", "use a whole number from 0")
+            del given[length]
+    if not isinstance(given.get("pattern", ""), str):
+        complain("its pattern is not a text", 'write the regular expression itself: pattern=r"[A-Z]+"')
+        del given["pattern"]
     least, most = given.get("min_length"), given.get("max_length")
     if least is not None and most is not None and least > most:
         complain(f"its min_length {least} is more than its max_length {most}", "correct the limits")
@@ -250,6 +259,13 @@ def _constant(type: Type, value: Any, what: str, complain: Complain) -> Any:
 
 
 def _moves(type: Type, given: Mapping[Any, Any], complain: Complain) -> Mapping[str, tuple[str, ...]]:
+    mend = "write `moves={Status.OPEN: [Status.DONE]}`: from each state to a list of others"
+    if not isinstance(given, Mapping):
+        complain("its moves are not a dict", mend)
+        return {}
+    if plain := [state for state, states in given.items() if isinstance(states, str)]:
+        complain(f"its moves from {str(plain[0])!r} are not a list", mend)
+        return {}
     named = [*given, *(state for states in given.values() for state in states)]
     for state in dict.fromkeys(str(s) for s in named):
         if state not in type.values:
@@ -327,6 +343,8 @@ def relation_of(declaration: Declaration, name: str, member: Many[Any], doc: str
 
 def _end(function: Callable[[], Any], points_to: type, what: str) -> tuple[type[Any], str]:
     """The resource and the name of a reference that must point to a resource."""
+    if not callable(function):
+        raise Nonsense(f"its {what} is not a function", "write `lambda: Membership.project`")
     found = function()
     if not isinstance(found, Path) or len(found._node.path) != 1:
         raise Nonsense(f"its {what} is not a reference", "write `lambda: Membership.project`")

@@ -136,6 +136,11 @@ class Builder:
         declaration = cls.__declaration__
         name, place = cls.__name__, declaration.place
         singular = snake(name)
+        if declaration.plural is not None and not isinstance(declaration.plural, str):
+            self.problems.add(
+                place, name, f"the plural {declaration.plural!r} is not a text", 'write plural="people"'
+            )
+            declaration = replace(declaration, plural=None)
         draft = Draft(
             declaration, source_of(cls, place), name, singular, declaration.plural or plural_of(singular)
         )
@@ -320,6 +325,8 @@ class Builder:
         found, member = draft.fields[name], draft.declaration.members[name]
         assert isinstance(member, Computed)
         assert member.formula is not None
+        if not callable(member.formula):
+            raise Nonsense("its formula is not a function", "write `computed(lambda: ...)`")
         made = member.formula()
         if not isinstance(made, Expression):
             raise Nonsense(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -22,10 +21,9 @@ class Problems:
         self.errors: list[DeclarationError] = []
 
     def add(self, place: Place, subject: str, message: str, mend: str) -> None:
-        file = os.path.relpath(place.file) if place.file.startswith(os.getcwd() + os.sep) else place.file
         message = message[0].upper() + message[1:] + ("" if message[-1] in ".?!" else ".")
         mend = mend + ("" if not mend or mend[-1] in ".?!" else ".")
-        self.errors.append(DeclarationError(message, where=f"{file}:{place.line}: {subject}", mend=mend))
+        self.errors.append(DeclarationError(message, where=f"{place.shown}: {subject}", mend=mend))
 
     def attempt(self, place: Place, subject: str, make: Callable[[], T]) -> T | None:
         """What `make` gives; None if it fails, in which case the mistake is noted.

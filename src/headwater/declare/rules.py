@@ -12,7 +12,7 @@ from typing import Any, Literal
 from headwater.base.errors import DeclarationError
 from headwater.declare.expressions import CurrentActor, Descending, Expression, Path
 from headwater.declare.fields import Place, caller
-from headwater.declare.resource import Resource
+from headwater.declare.resource import Declaration, Resource
 from headwater.ir.expr import Column
 
 Rule = Callable[[CurrentActor], Expression[bool]]
@@ -109,7 +109,8 @@ def allow(resource: type[Resource], *verbs: str, when: Rule | None = None, to: R
     Verbs are read, create, update, delete, the name of an action, or `write` for all but read. `to` names the
     roles that are let; None means whoever has signed in, "guest" everybody.
     """
-    resource.__declaration__.statements.append(Allow(caller(), verbs, when, to))
+    place = caller()
+    _declared(resource, place, "allow").statements.append(Allow(place, verbs, when, to))
 
 
 def mask(field: Key, *, unless: Rule | str | tuple[str, ...]) -> None:
@@ -133,7 +134,8 @@ def check(resource: type[Resource], holds: Callable[[], Expression[bool]], *, me
 
     A check that meets a null is met, unless it asks for null itself (`is_null`).
     """
-    resource.__declaration__.statements.append(Must(caller(), holds, message))
+    place = caller()
+    _declared(resource, place, "check").statements.append(Must(place, holds, message))
 
 
 def exactly_one_of(*fields: Key, message: str | None = None) -> None:
@@ -201,7 +203,16 @@ def accept(resource: type[Resource], rule: str, *members: str, because: str) -> 
         raise DeclarationError(
             "It gives no reason.", where=_at(place, "accept"), mend="say why in `because=`."
         )
-    resource.__declaration__.accepted.append(Accept(place, rule, members, because))
+    _declared(resource, place, "accept").accepted.append(Accept(place, rule, members, because))
+
+
+def _declared(resource: object, place: Place, what: str) -> Declaration:
+    """What a resource declares. Raises: DeclarationError for what is no resource."""
+    if not (isinstance(resource, type) and issubclass(resource, Resource)):
+        raise DeclarationError(
+            f"{resource!r} is not a resource.", where=_at(place, what), mend="name the class, such as `Task`."
+        )
+    return resource.__declaration__
 
 
 def _column(field: object, place: Place, what: str) -> tuple[type[Resource], Column]:
@@ -215,4 +226,4 @@ def _column(field: object, place: Place, what: str) -> tuple[type[Resource], Col
 
 
 def _at(place: Place, what: str) -> str:
-    return f"{place.file}:{place.line}: {what}"
+    return f"{place.shown}: {what}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
@@ -101,6 +102,8 @@ class Reader:
             raise Nonsense("it allows nothing", 'name verbs, such as "read"')
         valid = (*self.verbs, "write", *self.actions, *self.reports)
         for verb in verbs:
+            if not isinstance(verb, str):
+                raise Nonsense(f"{verb!r} is not a verb", 'write one after the other, as in "read", "create"')
             if verb not in valid:
                 raise Nonsense(f"there is no verb {verb!r}", near(verb, valid))
             yield from (*self.verbs[1:], *self.actions) if verb == "write" else (verb,)
@@ -114,6 +117,14 @@ class Reader:
         self.rules.grants.append(m.Grant(frozenset(verbs), holds, roles))
 
     def _rule(self, rule: Rule) -> e.Predicate:
+        if not callable(rule):
+            raise Nonsense(f"its condition {rule!r} is not a function", "write `lambda actor: ...`")
+        try:
+            inspect.signature(rule).bind(None)
+        except TypeError:
+            raise Nonsense(
+                "its function does not take the actor alone", "write `lambda actor: ...`"
+            ) from None
         return Typer(self.world).predicate(predicate(rule(CurrentActor())), (self.name,))
 
     def _protect(self, statement: Protect) -> None:
@@ -144,6 +155,10 @@ class Reader:
             self._exactly_one(statement)
             return
         assert statement.holds is not None
+        if not callable(statement.holds):
+            raise Nonsense(
+                "its condition is not a function", "write `lambda: ...`, so that it may name any field"
+            )
         typer = Typer(self.world, actor=False)
         holds = typer.predicate(predicate(statement.holds()), (self.name,))
         columns = tuple(dict.fromkeys(own_columns(holds, self.name)))

@@ -19,6 +19,7 @@ from headwater import (
     Ref,
     Resource,
     Tx,
+    accept,
     allow,
     check,
     computed,
@@ -52,6 +53,8 @@ class Private(StrEnum):
 
 
 class Theme(StrEnum):
+    """Which colours a person wants pages to have."""
+
     LIGHT = "light"
     DARK = "dark"
     SYSTEM = "system"
@@ -105,7 +108,9 @@ class Person(Resource, prefix="user", plural="people"):
         doc="What they are in the studio.",
         example="Lead Compositor",
     )
-    bio: Field[str | None] = field(default=None, max_length=5_000, search=True)
+    bio: Field[str | None] = field(
+        default=None, max_length=5_000, search=True, doc="About themselves, in their own words."
+    )
     skills: Field[list[str]] = field(
         default_factory=list,
         max_length=50,
@@ -119,17 +124,21 @@ class Person(Resource, prefix="user", plural="people"):
         doc="A name of the IANA database.",
         example="Asia/Tokyo",
     )
-    email: Field[str | None] = email(default=None)
+    email: Field[str | None] = email(default=None, doc="Where letters reach them.")
     phone: Field[str | None] = field(
         default=None, pattern=r"\+[1-9][0-9]{6,14}", doc="A number as E.164 has it.", example="+4915112345678"
     )
-    location: Field[str | None] = field(default=None, max_length=100, example="Wellington")
-    birthday: Field[dt.date | None] = field(default=None)
-    website: Field[str | None] = url(default=None)
+    location: Field[str | None] = field(
+        default=None, max_length=100, example="Wellington", doc="Where they are, as they would say it."
+    )
+    birthday: Field[dt.date | None] = field(default=None, doc="The day on which they were born.")
+    website: Field[str | None] = url(default=None, doc="Their own pages.")
     public: Field[list[Private]] = field(
         default_factory=list, max_length=10, doc="Which of the private fields everybody may see."
     )
-    preferences: Field[Preferences] = field(default_factory=Preferences)
+    preferences: Field[Preferences] = field(
+        default_factory=Preferences, doc="How they want the products to be."
+    )
 
     blocks: Many[Block] = many(lambda: Block.person, init=False)
     awards: Many[Award] = many(lambda: Award.person, init=False)
@@ -142,18 +151,26 @@ class Block(Resource):
 
     person: Ref[Person] = ref(on_delete="cascade", immutable=True)
     blocked: Ref[Person] = ref(on_delete="cascade", immutable=True)
-    reason: Field[str | None] = field(default=None, max_length=500)
+    reason: Field[str | None] = field(default=None, max_length=500, doc="Why, for themselves alone.")
 
 
 class Achievement(Resource):
     """Something that can be achieved in a product."""
 
-    code: Field[str] = key(pattern=r"[a-z][a-z0-9-]{1,62}", example="first-final")
-    product: Field[str] = field(pattern=r"[a-z][a-z0-9-]{0,31}", example="production")
+    code: Field[str] = key(
+        pattern=r"[a-z][a-z0-9-]{1,62}", example="first-final", doc="Short name, used in paths."
+    )
+    product: Field[str] = field(
+        pattern=r"[a-z][a-z0-9-]{0,31}",
+        example="production",
+        doc="The short name of the product that it belongs to.",
+    )
     name: Field[str] = field(min_length=1, max_length=100, search=True, example="First final")
     description: Field[str] = field(default="", max_length=1_000, search=True)
-    points: Field[int] = field(default=10, ge=0, le=10_000)
-    award_count: Computed[int] = computed(lambda: Achievement.awards.count(), init=False)
+    points: Field[int] = field(default=10, ge=0, le=10_000, doc="What it counts.")
+    award_count: Computed[int] = computed(
+        lambda: Achievement.awards.count(), doc="How often it has been achieved.", init=False
+    )
 
     awards: Many[Award] = many(lambda: Award.achievement, init=False)
 
@@ -163,26 +180,49 @@ class Award(Resource):
 
     person: Ref[Person] = ref(on_delete="cascade", immutable=True)
     achievement: Ref[Achievement] = ref(on_delete="cascade", immutable=True)
-    reason: Field[str | None] = field(default=None, max_length=500)
+    reason: Field[str | None] = field(default=None, max_length=500, doc="What it was given for.")
 
 
 class Progress(Resource, plural="progress"):
     """How far somebody is with something in a product. Products keep it."""
 
     person: Ref[Person] = ref(on_delete="cascade", immutable=True)
-    product: Field[str] = field(pattern=r"[a-z][a-z0-9-]{0,31}", immutable=True, example="production")
-    topic: Field[str] = field(min_length=1, max_length=200, immutable=True, example="Saltwater Avenue")
-    done: Field[int] = field(default=0, ge=0)
-    total: Field[int] = field(ge=1, example=12)
-    finished_at: Field[dt.datetime | None] = stamp(lambda: Progress.done == Progress.total, default=None)
+    product: Field[str] = field(
+        pattern=r"[a-z][a-z0-9-]{0,31}",
+        immutable=True,
+        example="production",
+        doc="The short name of the product.",
+    )
+    topic: Field[str] = field(
+        min_length=1,
+        max_length=200,
+        immutable=True,
+        example="Saltwater Avenue",
+        doc="With what: a project, a course, a series.",
+    )
+    done: Field[int] = field(default=0, ge=0, doc="How many steps are behind them.")
+    total: Field[int] = field(ge=1, example=12, doc="How many steps there are.")
+    finished_at: Field[dt.datetime | None] = stamp(
+        lambda: Progress.done == Progress.total, default=None, doc="When the last step was done."
+    )
 
 
 class Activity(Resource, plural="activities"):
     """Something that somebody did, or that was done with their work: a line of their feed. Products keep it."""
 
     person: Ref[Person] = ref(on_delete="cascade", immutable=True)
-    product: Field[str] = field(pattern=r"[a-z][a-z0-9-]{0,31}", immutable=True, example="production")
-    verb: Field[str] = field(pattern=r"[a-z][a-z_]{0,31}", immutable=True, example="approved")
+    product: Field[str] = field(
+        pattern=r"[a-z][a-z0-9-]{0,31}",
+        immutable=True,
+        example="production",
+        doc="The short name of the product that tells it.",
+    )
+    verb: Field[str] = field(
+        pattern=r"[a-z][a-z_]{0,31}",
+        immutable=True,
+        example="approved",
+        doc="What was done, as a word of the product.",
+    )
     subject: Field[str] = field(
         max_length=300, immutable=True, doc="What it was about.", example="Lighting SWA_010_0040"
     )
@@ -212,6 +252,10 @@ index(Person.title)
 index(Block.blocked)
 index(Award.achievement)
 index(Activity.person, desc(Activity.created_at))
+
+accept(Person, "unindexed-sort", "birthday", because="It is private: nobody sorts others by it.")
+accept(Person, "list-name", "public", because="It is read as a predicate: what is public.")
+accept(Progress, "unindexed-sort", "finished_at", because="One person has few of them.")
 
 # -- who may do what ------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from headwater import (
     Ref,
     Resource,
     Tx,
+    accept,
     action,
     acyclic,
     check,
@@ -75,8 +76,8 @@ class DriveMapping(Embedded):
 class Resolution(Embedded):
     """The size of a picture in pixels."""
 
-    width: Field[int] = field(default=2048, ge=1, le=32_768)
-    height: Field[int] = field(default=1152, ge=1, le=32_768)
+    width: Field[int] = field(default=2048, ge=1, le=32_768, doc="Pixels from left to right.")
+    height: Field[int] = field(default=1152, ge=1, le=32_768, doc="Pixels from top to bottom.")
     pixel_aspect: Field[Decimal] = field(
         default=Decimal(1), places=3, gt=Decimal(0), le=Decimal(10), doc="The width of a pixel by its height."
     )
@@ -96,17 +97,19 @@ class Project(Resource):
             ProjectStatus.DELIVERED: [ProjectStatus.ACTIVE, ProjectStatus.ARCHIVED],
         },
     )
-    start: Field[dt.date | None] = field(default=None)
+    start: Field[dt.date | None] = field(default=None, doc="The first day of work.")
     deadline: Field[dt.date | None] = field(default=None, doc="The day of delivery.")
     frame_rate: Field[Decimal] = field(
         default=Decimal("24.000"), places=3, gt=Decimal(0), le=Decimal(240), doc="Frames per second."
     )
-    resolution: Field[Resolution] = field(default=Resolution())
+    resolution: Field[Resolution] = field(default=Resolution(), doc="What pictures are delivered in.")
     colour_space: Field[ColourSpace] = field(default=ColourSpace.ACESCG)
-    drive_mapping: Field[DriveMapping | None] = field(default=None)
+    drive_mapping: Field[DriveMapping | None] = field(default=None, doc="Where its files are.")
     client: Field[str | None] = field(default=None, max_length=200, search=True, doc="For whom it is made.")
     description: Field[str | None] = field(default=None, max_length=10_000, search=True)
-    task_count: Computed[int] = computed(lambda: Project.tasks.count(), init=False)
+    task_count: Computed[int] = computed(
+        lambda: Project.tasks.count(), doc="All its tasks, whatever their status.", init=False
+    )
 
     members: Many[Membership] = many(lambda: Membership.project, init=False)
     sequences: Many[Sequence] = many(lambda: Sequence.project, init=False)
@@ -132,7 +135,9 @@ class Sequence(Resource):
     """A run of shots that belong together."""
 
     project: Ref[Project] = ref(on_delete="cascade", immutable=True)
-    code: Field[str] = field(pattern=r"[A-Za-z0-9_]{1,32}", search=True, example="SWA_010")
+    code: Field[str] = field(
+        pattern=r"[A-Za-z0-9_]{1,32}", search=True, example="SWA_010", doc="Unique in the project."
+    )
     description: Field[str | None] = field(default=None, max_length=2_000, search=True)
 
     shots: Many[Shot] = many(lambda: Shot.sequence, init=False)
@@ -143,7 +148,9 @@ class Shot(Resource):
 
     project: Ref[Project] = ref(on_delete="cascade", immutable=True)
     sequence: Ref[Sequence] = ref(on_delete="cascade")
-    code: Field[str] = field(pattern=r"[A-Za-z0-9_]{1,32}", search=True, example="SWA_010_0040")
+    code: Field[str] = field(
+        pattern=r"[A-Za-z0-9_]{1,32}", search=True, example="SWA_010_0040", doc="Unique in the project."
+    )
     description: Field[str | None] = field(default=None, max_length=2_000, search=True)
     cut_order: Field[int] = field(default=0, ge=0, doc="Its place in the cut of the sequence.")
     frame_in: Field[int] = field(default=1001, ge=0, doc="The first frame of the cut.")
@@ -151,7 +158,9 @@ class Shot(Resource):
     handles: Field[int] = field(default=8, ge=0, le=500, doc="Frames beyond the cut, on each side.")
     status: Field[ShotStatus] = field(default=ShotStatus.WAITING)
     client_note: Field[str | None] = field(default=None, max_length=10_000, doc="What the client said last.")
-    frame_count: Computed[int] = computed(lambda: Shot.frame_out - Shot.frame_in + 1, init=False)
+    frame_count: Computed[int] = computed(
+        lambda: Shot.frame_out - Shot.frame_in + 1, doc="The frames of the cut, without handles.", init=False
+    )
 
     tasks: Many[Task] = many(lambda: Task.shot, init=False)
     asset_uses: Many[AssetUse] = many(lambda: AssetUse.shot, init=False)
@@ -179,7 +188,9 @@ class Asset(Resource):
     """Something that is built once and seen in shots: a character, a prop, a place."""
 
     project: Ref[Project] = ref(on_delete="cascade", immutable=True)
-    code: Field[str] = field(pattern=r"[A-Za-z0-9_]{1,48}", search=True, example="chr_harbourmaster")
+    code: Field[str] = field(
+        pattern=r"[A-Za-z0-9_]{1,48}", search=True, example="chr_harbourmaster", doc="Unique in the project."
+    )
     name: Field[str] = field(min_length=1, max_length=200, search=True, example="The harbour master")
     type: Field[AssetType] = field()
     description: Field[str | None] = field(default=None, max_length=2_000, search=True)
@@ -201,13 +212,17 @@ class AssetUse(Resource):
     shot: Ref[Shot] = ref(on_delete="cascade", immutable=True)
     asset: Ref[Asset] = ref(on_delete="cascade", immutable=True)
     count: Field[int] = field(default=1, ge=1, le=100_000, doc="How many of it are seen.")
-    note: Field[str | None] = field(default=None, max_length=2_000)
+    note: Field[str | None] = field(
+        default=None, max_length=2_000, doc="What is special about it in this shot."
+    )
 
 
 class TaskType(Resource):
     """A kind of work that a department does, the same in all projects."""
 
-    code: Field[str] = key(pattern=r"[a-z][a-z0-9-]{1,31}", example="lighting")
+    code: Field[str] = key(
+        pattern=r"[a-z][a-z0-9-]{1,31}", example="lighting", doc="Short name, used in paths."
+    )
     name: Field[str] = field(min_length=1, max_length=100, search=True, example="Lighting")
     department: Field[Department] = field(immutable=True)
     position: Field[int] = field(default=0, ge=0, le=1_000, doc="Its place in the pipeline.")
@@ -244,7 +259,7 @@ class Task(Resource):
     estimate: Field[Decimal | None] = field(
         default=None, ge=0, places=2, doc="The hours that who does it thinks it takes."
     )
-    start: Field[dt.date | None] = field(default=None)
+    start: Field[dt.date | None] = field(default=None, doc="The day on which work is to begin.")
     deadline: Field[dt.datetime | None] = field(default=None, doc="When it is to be approved.")
     review_note: Field[str | None] = field(default=None, max_length=10_000, doc="What the last review said.")
     started_at: Field[dt.datetime | None] = stamp(
@@ -261,6 +276,7 @@ class Task(Resource):
     )
     is_late: Computed[bool] = computed(
         lambda: Task.deadline.is_not_null() & (Task.deadline < now()) & ~Task.status.in_(DONE),
+        doc="Whether the deadline has passed and the work is not signed off.",
         init=False,
     )
 
@@ -310,9 +326,9 @@ class TimeLog(Resource):
 
     task: Ref[Task] = ref(on_delete="cascade", immutable=True)
     person: Ref[Person] = ref(on_delete="restrict", immutable=True)
-    date: Field[dt.date] = field()
-    hours: Field[Decimal] = field(gt=0, le=24, places=2)
-    note: Field[str | None] = field(default=None, max_length=2_000)
+    date: Field[dt.date] = field(doc="The day of the work.")
+    hours: Field[Decimal] = field(gt=0, le=24, places=2, doc="Hours of work, with hundredths.")
+    note: Field[str | None] = field(default=None, max_length=2_000, doc="What was done.")
 
 
 RESOURCES: list[type[Resource]] = [
@@ -387,6 +403,21 @@ unique(Shot.project, Shot.code)
 unique(Asset.project, Asset.code)
 unique(AssetUse.shot, AssetUse.asset)
 unique(Dependency.task, Dependency.needs)
+
+accept(
+    Project,
+    "unindexed-sort",
+    "status",
+    "start",
+    "deadline",
+    because="A studio has hundreds of projects, no more.",
+)
+accept(
+    Task, "unindexed-sort", "start", "started_at", "approved_at", "completed_at",
+    because="They are looked at within a project, whose tasks are found by an index.",
+)  # fmt: skip
+accept(Task, "reserved-name", "type", because="The whole trade calls it the type of a task.")
+accept(Asset, "reserved-name", "type", because="The whole trade calls it the type of an asset.")
 
 index(Project.name)
 index(desc(Project.created_at))

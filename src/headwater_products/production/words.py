@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class ProjectStatus(StrEnum):
+    """How far a project has come."""
+
     PLANNING = "planning"
     ACTIVE = "active"
     ON_HOLD = "on_hold"
@@ -35,6 +37,8 @@ class ColourSpace(StrEnum):
 
 
 class ShotStatus(StrEnum):
+    """How far a shot or an asset has come."""
+
     WAITING = "waiting"
     IN_PROGRESS = "in_progress"
     REVIEW = "review"
@@ -43,6 +47,8 @@ class ShotStatus(StrEnum):
 
 
 class AssetType(StrEnum):
+    """What kind of thing an asset is."""
+
     CHARACTER = "character"
     CREATURE = "creature"
     PROP = "prop"
@@ -53,6 +59,8 @@ class AssetType(StrEnum):
 
 
 class Department(StrEnum):
+    """Who does a kind of work, in the order of the pipeline."""
+
     MATCHMOVE = "matchmove"
     ROTO = "roto"
     MODELING = "modeling"
@@ -66,6 +74,8 @@ class Department(StrEnum):
 
 
 class TaskStatus(StrEnum):
+    """How far a task has come."""
+
     NOT_STARTED = "not_started"
     IN_PROGRESS = "in_progress"
     SUBMITTED = "submitted"

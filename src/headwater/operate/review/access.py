@@ -88,8 +88,11 @@ def implies(one: e.Predicate, other: e.Predicate) -> bool:
             return True
         case e.And(items), _:
             return any(implies(item, other) for item in items)
+        case e.Related("any", path, inner), e.Related("any", same, outer):
+            return path == same and one.root == other.root and implies(inner, outer)
         case _:
-            return False
+            (item, values), (same_item, more) = _values(one), _values(other)
+            return item is not None and item == same_item and values <= more
 
 
 def _everybody(grant: Grant) -> bool:

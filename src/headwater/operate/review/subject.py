@@ -75,11 +75,12 @@ class Subject:
         return (r for r in self.own() if not r.field.read_only and r.field.computed is None)
 
     def grants(self) -> Iterator[tuple[Grant, Place, str]]:
-        """Each grant, the place where it is declared, and the action that carries it, if one does."""
+        """Each grant, the place where it is declared, and the action or report that carries it, if one does."""
         allows = [s for s in self.declaration.statements if isinstance(s, Allow)]
         marks = [(n, m) for n, m in self.declaration.actions.items() if m.granted]
         places = [*((s.place, "") for s in allows), *((mark.place, name) for name, mark in marks)]
-        for grant, (place, name) in zip(self.resource.grants, places, strict=True):
+        for number, grant in enumerate(self.resource.grants):  # those of reports are the last
+            place, name = places[number] if number < len(places) else (self.place(), min(grant.verbs))
             yield grant, place, name
 
     def protected(self, kind: str) -> Iterator[tuple[str, Place]]:
