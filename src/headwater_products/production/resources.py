@@ -321,7 +321,7 @@ class Dependency(Resource, plural="dependencies"):
     lag_days: Field[int] = field(default=0, ge=0, le=365, doc="Working days that must lie between.")
 
 
-class TimeLog(Resource):
+class TimeLog(Resource, trash=True):
     """Hours that somebody spent on a task on one day."""
 
     task: Ref[Task] = ref(on_delete="cascade", immutable=True)

@@ -367,6 +367,8 @@ def upgrade() -> None:
         sa.Column("created_at", hw.DateTime(), nullable=False),
         sa.Column("updated_at", hw.DateTime(), nullable=False),
         sa.Column("version", hw.Integer(), nullable=False),
+        sa.Column("deleted_at", hw.DateTime(), nullable=True),
+        sa.Column("trash_id", hw.Id(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_time_logs_person_id"),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name="fk_time_logs_task_id"),
         sa.PrimaryKeyConstraint("id"),
@@ -508,8 +510,32 @@ def upgrade() -> None:
     op.create_index(
         "ix_tasks_type_id", "tasks", [sa.literal_column("type_id NULLS FIRST"), "id"], unique=False
     )
-    op.create_index("ix_time_logs_person_id_date", "time_logs", ["person_id", "date", "id"], unique=False)
-    op.create_index("ix_time_logs_task_id_date", "time_logs", ["task_id", "date", "id"], unique=False)
+    op.create_index(
+        "ix_time_logs_deleted_at",
+        "time_logs",
+        [sa.literal_column("deleted_at NULLS FIRST"), "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )
+    op.create_index("ix_time_logs_person_id", "time_logs", ["person_id", "id"], unique=False)
+    op.create_index(
+        "ix_time_logs_person_id_date",
+        "time_logs",
+        ["person_id", "date", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index("ix_time_logs_task_id", "time_logs", ["task_id", "id"], unique=False)
+    op.create_index(
+        "ix_time_logs_task_id_date",
+        "time_logs",
+        ["task_id", "date", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     hw.create_search(op.get_bind(), "achievements", ["name_folded", "description_folded"])
     hw.create_search(op.get_bind(), "assets", ["code_folded", "name_folded", "description_folded"])
     hw.create_search(op.get_bind(), "people", ["name_folded", "title_folded", "bio_folded"])
@@ -529,8 +555,26 @@ def downgrade() -> None:
     hw.drop_search(op.get_bind(), "people")
     hw.drop_search(op.get_bind(), "assets")
     hw.drop_search(op.get_bind(), "achievements")
-    op.drop_index("ix_time_logs_task_id_date", table_name="time_logs")
-    op.drop_index("ix_time_logs_person_id_date", table_name="time_logs")
+    op.drop_index(
+        "ix_time_logs_task_id_date",
+        table_name="time_logs",
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.drop_index("ix_time_logs_task_id", table_name="time_logs")
+    op.drop_index(
+        "ix_time_logs_person_id_date",
+        table_name="time_logs",
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.drop_index("ix_time_logs_person_id", table_name="time_logs")
+    op.drop_index(
+        "ix_time_logs_deleted_at",
+        table_name="time_logs",
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.drop_index("ix_tasks_type_id", table_name="tasks")
     op.drop_index("ix_tasks_shot_id", table_name="tasks")
     op.drop_index("ix_tasks_reviewer_id", table_name="tasks")
