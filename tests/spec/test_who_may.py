@@ -15,6 +15,7 @@ from headwater.engine.schema import Schema
 from headwater.http.routes import Route
 from headwater.testing import Client, client
 from headwater_products.demo import app as demo
+from tests.spec.callers import CALLERS, ROLES, sign_up_each
 from tests.spec.production import Row, new_row
 from tests.spec.worlds import become
 
@@ -146,10 +147,6 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 # -- the callers, and the rows --------------------------------------------------------------------------------
 
-ROLES = {"artist": "artist", "supervisor": "supervisor", "client": "client_reviewer"}
-CALLERS = ("anonymous", "guest", "artist", "other", "supervisor", "client", "editor", "admin")
-"""`guest` has signed in and takes part in nothing, `other` in another project. `editor` has the most powerful role
-beside admin."""
 THIRD, SPARE = "user_00000000000000000000000001", "user_00000000000000000000000002"
 HERE, HIDDEN = "SWA", "HID"
 
@@ -575,10 +572,7 @@ async def test_each_route_is_open_to_whom_the_tables_say(store_url: str) -> None
     unknown = {(route.method, route.template) for route in TABLE if not route.facts} ^ OPEN.keys()
     assert not unknown, "routes that are not in the tables, or no longer there"
     async with client(demo, database_url=store_url) as visitor:
-        callers = {"anonymous": visitor}
-        for name in CALLERS[1:]:
-            role = name if name in ("editor", "admin") else "user"
-            callers[name] = await visitor.sign_up(name, role)
+        callers = await sign_up_each(visitor)
         studio = Studio({name: str(caller.id) for name, caller in callers.items() if caller.id})
         store = visitor.running.store
         schema = Schema(demo.model, store.dialect)

@@ -1,0 +1,140 @@
+"""Whatever is sent is answered by what the registry of errors knows, and never with 500."""
+
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import quote
+
+import pytest
+
+from headwater.base.errors import REGISTRY
+from headwater.ir.parameters import LIST_PARAMETERS
+from tests.spec.rest_world import Reply, World, open_world
+
+TEXTS = (
+    "", " ", "\t\n", "null", "undefined", "NaN", "-Infinity", "1e999", "-0", "0x10", "1_000", "٣", "9" * 400,
+    "-9223372036854775809", "9223372036854775808", "true", "[]", "{}", "'", '"', "`", "\\", "%", "_", "%00", "\x01",
+    "\x7f", "\u202e", "\ufeff", "\ufffe", "Ω≈ç√∫", "田中さん", "👩‍👩‍👧‍👦", "Z̮̞̠͙͔ͅA̷̡L͉͚G̵̝̟O", "ﷺ", "İ", "ß", "\U0010ffff",
+    "a" * 5000,
+    "' OR 1=1 --", "'; DROP TABLE jobs; --", '" OR ""="', "1) UNION SELECT * FROM hw_log --", "$1", "?1", ":p1",
+    "%s%s%n", "{0.__class__}", "${jndi:ldap://x}", "{{7*7}}", "<script>alert(1)</script>", "../../etc/passwd",
+    "title[eq]=x", "title.title.title", ".", "..", "[", "]", "title[", "title[]", "-", "--title", "count(", "sum()",
+    "count(count(title))", ",", ",,,,", "*", "film.jobs.film.jobs.film.jobs.film.jobs", "2026-02-30", "P1Y", "+1", "Å",
+)  # fmt: skip
+"""Texts that trip programs up."""
+
+BODIES = (
+    b"", b"nul", b"null", b"[]", b'""', b"0", b"NaN", b'{"title": NaN}', b'{"title": Infinity}', b"{" * 100_000,
+    b"[" * 100_000, b'{"a":' * 40 + b"1" + b"}" * 40, b'{"title": "a", "title": "b"}', b'{"title": "\\ud800"}',
+    b'{"title": "a\\u0000b"}', b'{"priority": 1' + b"0" * 5000 + b"}", b'{"priority": 1e400}', b'{"title": "\xff"}',
+    b"\xef\xbb\xbf{}", b'{"title": "' + b"a" * 900_000 + b'"}', b'{"tags": [' + b"0," * 300_000 + b"0]}",
+    b'{"__proto__": {"a": 1}}', b'{"": ""}', b'{"hours": "' + b"9" * 5000 + b'"}', b'{"hours": "1e99999999"}',
+    b'{"effort": "P99999999999999Y"}', b'{"start": "0000-00-00"}', b'{"seenAt": "9999-12-31T23:59:60+99:99"}',
+    b'{"extra": ' + b'{"a":' * 30 + b"1" + b"}" * 30 + b"}", b'{"filter": {"not": ' * 3 + b"{}" + b"}}" * 3,
+)  # fmt: skip
+"""Bodies that trip readers of JSON up."""
+
+HEADERS = (
+    "accept",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "prefer",
+    "x-request-id",
+    "traceparent",
+    "content-length",
+)
+
+
+@pytest.fixture
+async def world(store_url: str) -> AsyncIterator[World]:
+    async with open_world(store_url) as opened:
+        opened = World(opened.engine, documented=False)
+        film = await opened.post("/api/v1/films", {"code": "SWA", "name": "Swan"})
+        job = await opened.post("/api/v1/jobs", {"filmId": "SWA", "title": "Comp"})
+        assert (film.status, job.status) == (201, 201)
+        yield opened
+
+
+def refused_or_done(reply: Reply, what: object) -> None:
+    assert reply.status < 500, (what, reply.status, reply.body)
+    if reply.status >= 400:
+        assert REGISTRY[reply.error["code"]].status == reply.status, what
+        details = reply.error["details"]
+        assert all(detail["code"] in REGISTRY and detail["message"] for detail in details), what
+
+
+def targets(world: World) -> Iterator[str]:
+    """Every parameter of a list, with each text as its value and as its name."""
+    fields = [field.wire for field in world.engine.model.resources["Job"].fields.values()]
+    operators = ("eq", "ne", "lt", "in", "between", "contains", "startsWith", "isNull")
+    names = [
+        *LIST_PARAMETERS,
+        *(f"{name}[{operator}]" for name in fields for operator in operators),
+        "film.name",
+    ]
+    names += ["fields[jobs]", "worker[limit]", "filter[title]"]
+    for text in TEXTS:
+        for name in names:
+            yield f"/api/v1/jobs?{name}={quote(text)}"
+        yield f"/api/v1/jobs?{quote(text)}={quote(text)}"
+        yield f"/api/v1/jobs?title[{quote(text)}]=a"
+        yield f"/api/v1/jobs/{quote(text, safe='')}"
+        yield f"/api/v1/films/{quote(text, safe='')}/jobs"
+    for raw in (
+        "%",
+        "%zz",
+        "%ff",
+        "&&&",
+        "=",
+        "a=%c3%28",
+        "title=%00",
+        "title=%ed%a0%80",
+        "[]=1",
+        "%5B%5D=1",
+    ):
+        yield f"/api/v1/jobs?{raw}"
+
+
+async def test_no_text_in_any_parameter_is_too_much(world: World) -> None:
+    for target in targets(world):
+        refused_or_done(await world.get(target), target)
+
+
+async def test_no_text_in_any_field_is_too_much(world: World) -> None:
+    [job] = (await world.get("/api/v1/jobs")).data
+    fields = [field.wire for field in world.engine.model.resources["Job"].fields.values()]
+    for text in TEXTS:
+        for name in fields:
+            for value in (text, [text], {text: text}):
+                reply = await world.ask("PATCH", f"/api/v1/jobs/{job['id']}", {name: value})
+                refused_or_done(reply, (name, value))
+                if reply.status == 200 and name == "title":
+                    found = await world.get(f"/api/v1/jobs?title={quote(reply.data['title'])}")
+                    assert [row["title"] for row in found.data] == [reply.data["title"]], text
+                question = {"filter": {name: {"eq": value}}, "sort": [text], "include": [text]}
+                refused_or_done(await world.ask("QUERY", "/api/v1/jobs", question), question)
+
+
+async def test_no_body_is_too_much(world: World) -> None:
+    [job] = (await world.get("/api/v1/jobs")).data
+    place = f"/api/v1/jobs/{job['id']}"
+    for body in BODIES:
+        for method, path in (
+            ("POST", "/api/v1/jobs"), ("PUT", place), ("PATCH", place), ("QUERY", "/api/v1/jobs"),
+            ("POST", f"{place}/finish"), ("POST", "/api/v1/jobs/search"),
+        ):  # fmt: skip
+            refused_or_done(await world.ask(method, path, body), (method, path, body[:60]))
+        patch = {"content-type": "application/json-patch+json"}
+        refused_or_done(await world.ask("PATCH", place, body, patch), body[:60])
+
+
+async def test_no_header_is_too_much(world: World) -> None:
+    [job] = (await world.get("/api/v1/jobs")).data
+    for text in TEXTS:
+        value = text.encode().decode("latin-1").replace("\n", " ")
+        for name in HEADERS:
+            if name == "content-length" and text.isascii() and text.isdigit():
+                continue  # the server sees to it that this is true
+            for method in ("GET", "PATCH"):
+                body = {"priority": 1} if method == "PATCH" else None
+                reply = await world.ask(method, f"/api/v1/jobs/{job['id']}", body, {name: value})
+                refused_or_done(reply, (name, text))
