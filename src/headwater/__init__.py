@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.base.errors import Fault
 from headwater.declare import (
+    Batched,
     Computed,
     CurrentActor,
     Embedded,
@@ -22,6 +23,7 @@ from headwater.declare import (
     action,
     acyclic,
     allow,
+    batched,
     case,
     check,
     coalesce,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "App",
+    "Batched",
     "Caller",
     "Computed",
     "CurrentActor",
@@ -74,6 +77,7 @@ __all__ = [
     "action",
     "acyclic",
     "allow",
+    "batched",
     "caller",
     "case",
     "check",

@@ -4,11 +4,13 @@ from headwater.declare.actions import action
 from headwater.declare.embedded import Embedded
 from headwater.declare.expressions import CurrentActor, Expression, case, coalesce, desc, now
 from headwater.declare.fields import (
+    Batched,
     Computed,
     Field,
     Many,
     OptRef,
     Ref,
+    batched,
     computed,
     email,
     field,
@@ -41,6 +43,7 @@ from headwater.declare.rules import (
 )
 
 __all__ = [
+    "Batched",
     "Computed",
     "CurrentActor",
     "Embedded",
@@ -56,6 +59,7 @@ __all__ = [
     "action",
     "acyclic",
     "allow",
+    "batched",
     "build",
     "case",
     "check",

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Never, TypeVar, overload
 
-from headwater.declare.expressions import Expression, Path, Sure, ToMany
+from headwater.declare.expressions import Expression, Misuse, Path, Sure, ToMany
 from headwater.ir.expr import Column
 from headwater.ir.model import OnDelete
 
 if TYPE_CHECKING:
     from headwater.declare.embedded import Embedded
+    from headwater.declare.reader import Reader
     from headwater.declare.resource import Resource
 
 T = TypeVar("T")
@@ -168,6 +169,52 @@ class Computed(Member, Generic[T_co]):
         def __get__(self, instance: Resource, owner: Any) -> T_co: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...
         def __set__(self, instance: Resource, value: Never) -> None: ...
+
+
+class Batched(Member, Generic[T_co]):
+    """A value that a function works out, for all rows of an answer at once. Rules, filters and orders cannot speak of
+    it, and rows that a `Reader` or a `Tx` gives do not have it."""
+
+    stored = False
+    function: Callable[[], Any] | None = None
+    needs: Callable[[], Sequence[Any]] | None = None
+    owner: Any = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        self.owner = owner
+
+    def behind(self, reference: Column, owner: type[Resource], target: type[Resource]) -> Any:
+        raise _no_value(f"{target.__name__}.{self.name}")
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Batched[T_co]: ...
+        @overload
+        def __get__(self, instance: Resource, owner: Any) -> object: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: Resource, value: Never) -> None: ...
+
+    else:
+
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            if instance is None:
+                return self
+            raise AttributeError(
+                f"{owner.__name__}.{self.name} is worked out for clients; call its function."
+            )
+
+        def __eq__(self, other: object) -> Any:
+            raise _no_value(f"{self.owner.__name__}.{self.name}")
+
+        __hash__ = object.__hash__
+
+
+def _no_value(name: str) -> Misuse:
+    return Misuse(
+        f"{name} is worked out in Python, after the rows are read", "say it by fields that the database has"
+    )
 
 
 class Reference(Member):
@@ -465,6 +512,27 @@ def computed(
     options = _options("computed", MISSING, None, places=places, doc=doc, example=example)
     member: Computed[Any] = Computed(options)
     member.formula = formula
+    return member
+
+
+def batched(
+    function: Callable[[], Callable[[Sequence[R], Reader], Awaitable[Sequence[V]]]],
+    *,
+    needs: Callable[[], Sequence[Expression[Any] | type[Resource]]] = lambda: (),
+    places: int | None = None,
+    doc: str | None = None,
+    example: Any = None,
+    init: Literal[False] = False,
+) -> Batched[V]:
+    """A value that an async function works out, for all rows of an answer at once: `batched(lambda: forecasts)`.
+
+    The function takes rows, which have their `id` and the fields that it `needs` (a function, so that they can be
+    named), and a `Reader` with the product's rights; it answers as many values, in the same order. Clients see the
+    field where `fields` names it. It is called once for each place in an answer where its field is shown, however many
+    rows there are, and not at all elsewhere. `places` are a decimal's digits after the point.
+    """
+    member: Batched[V] = Batched(_options("batched", MISSING, None, places=places, doc=doc, example=example))
+    member.function, member.needs = function, needs
     return member
 
 

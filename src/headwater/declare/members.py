@@ -11,7 +11,18 @@ from headwater.declare.annotations import BadAnnotation, Spelt, type_of
 from headwater.declare.constants import Nonsense, coerce
 from headwater.declare.embedded import is_embedded, parts_of
 from headwater.declare.expressions import Path
-from headwater.declare.fields import MISSING, Computed, Field, Many, Member, Options, OptRef, Ref, Reference
+from headwater.declare.fields import (
+    MISSING,
+    Batched,
+    Computed,
+    Field,
+    Many,
+    Member,
+    Options,
+    OptRef,
+    Ref,
+    Reference,
+)
 from headwater.declare.names import camel
 from headwater.declare.resource import Declaration
 from headwater.ir import model as m
@@ -21,6 +32,7 @@ from headwater.ir.model import Kind, Limits, Type
 from headwater.ir.values import python_reader
 
 Complain = Callable[[str, str], None]
+NOT_READ: Final = m.Batch(lambda rows, reader: _nothing(), ())
 
 KEY_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]*"
 KEY_LENGTH: Final = 64
@@ -93,6 +105,11 @@ def field_of(
             name=name, wire=camel(name), type=type, column=None, doc=doc, nullable=spelt.nullable,
             read_only=True, computed=Value(None), example=given.get("example"),
         )  # fmt: skip
+    if isinstance(member, Batched):
+        return m.Field(
+            name=name, wire=camel(name), type=type, column=None, doc=doc, nullable=spelt.nullable,
+            read_only=True, batch=NOT_READ, example=given.get("example"),
+        )  # fmt: skip
     for option in tuple(given):
         if option in OPTIONS and type.kind not in OPTIONS[option]:
             complain(f"`{option}` means nothing for {type.kind.value}", f"leave {option} out")
@@ -136,6 +153,7 @@ def expect_form(spelt: Spelt, member: Member, name: str) -> None:
             Ref: "ref()",
             OptRef: "optref()",
             Computed: "computed(...)",
+            Batched: "batched(...)",
             Many: "many(...)",
         }
         raise BadAnnotation(
@@ -356,3 +374,7 @@ def _end(function: Callable[[], Any], points_to: type, what: str) -> tuple[type[
             f"name a reference to {points_to.__name__}",
         )
     return owner, name
+
+
+async def _nothing() -> tuple[()]:
+    return ()

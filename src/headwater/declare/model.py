@@ -14,7 +14,7 @@ from headwater.declare.actions import BadAction, parameters_of, result_of
 from headwater.declare.annotations import BadAnnotation
 from headwater.declare.constants import Nonsense, Spoilt, near
 from headwater.declare.expressions import Expression, node_of, predicate
-from headwater.declare.fields import Computed, Field, Many, Place, Reference
+from headwater.declare.fields import Batched, Computed, Field, Many, Place, Reference
 from headwater.declare.kinds import Held, Typed, Typer, alike
 from headwater.declare.members import MAX_PLACES, built_in, field_of, relation_of
 from headwater.declare.names import camel, kebab, plural_of, snake
@@ -94,6 +94,7 @@ class Builder:
                 if found.computed is not None:
                     self._work_out(draft, name)
             self._stamps(draft)
+            self._batches(draft)
             self._names(draft)
         built = {name: self._resource(draft) for name, draft in self.drafts.items()}
         reports = self._free_reports()
@@ -361,6 +362,40 @@ class Builder:
             if isinstance(node, e.Related | e.Aggregate | e.Now):
                 raise Nonsense("it may begin to hold without a write of the row", LOCAL)
         return m.Stamp(when, bool(member.options.given.get("first")))
+
+    def _batches(self, draft: Draft) -> None:
+        """The functions of fields that Python works out, and what they need."""
+        for name, member in draft.declaration.members.items():
+            if isinstance(member, Batched) and name in draft.fields and name not in draft.spoilt:
+                subject, made = f"{draft.name}.{name}", partial(self._batch, draft, member)
+                if (batch := self.problems.attempt(draft.place(name), subject, made)) is None:
+                    draft.spoilt.add(name)
+                else:
+                    draft.fields[name] = replace(draft.fields[name], batch=batch)
+
+    def _batch(self, draft: Draft, member: Batched[Any]) -> m.Batch:
+        assert member.function is not None
+        assert member.needs is not None
+        function = member.function()
+        if not inspect.iscoroutinefunction(function):
+            raise Nonsense(
+                f"its function is {function!r}, not a coroutine",
+                "write `batched(lambda: f)`, with `async def f`",
+            )
+        if len(inspect.signature(function).parameters) != 2:
+            raise Nonsense(
+                "its function does not take rows and a reader", "write `async def f(rows, reader)`"
+            )
+        needs = []
+        for need in member.needs():
+            node = node_of(need)
+            if not isinstance(node, e.Column) or node.root != draft.name or len(node.path) != 1:
+                raise Nonsense(
+                    f"it needs something else than fields of {draft.name}", "read it by the reader"
+                )
+            Typer(self, actor=False).scalar(node, (draft.name,))  # complains of what is not there
+            needs.append(node.path[0])
+        return m.Batch(function, tuple(dict.fromkeys(n for n in needs if n != "id")))
 
     def _computed_type(self, annotated: Type, typed: Typed, places: int | None) -> Type:
         made = typed.type

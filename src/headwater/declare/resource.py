@@ -193,6 +193,7 @@ def marked(namespace: Mapping[str, Any]) -> Iterator[tuple[str, Mark]]:
         fields.ref,
         fields.optref,
         fields.computed,
+        fields.batched,
         fields.many,
         fields.through,
         fields.identity,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from headwater.base.errors import DeclarationError
 from headwater.declare.expressions import CurrentActor, Descending, Expression, Path
-from headwater.declare.fields import Place, caller
+from headwater.declare.fields import Batched, Place, caller
 from headwater.declare.resource import Declaration, Resource
 from headwater.ir.expr import Column
 
@@ -113,7 +113,7 @@ def allow(resource: type[Resource], *verbs: str, when: Rule | None = None, to: R
     _declared(resource, place, "allow").statements.append(Allow(place, verbs, when, to))
 
 
-def mask(field: Key, *, unless: Rule | str | tuple[str, ...]) -> None:
+def mask(field: Key | Batched[Any], *, unless: Rule | str | tuple[str, ...]) -> None:
     """Show the field as null, except on rows where the rule holds, or to actors with one of the roles."""
     _protect("mask", field, unless)
 
@@ -123,7 +123,9 @@ def lock(field: Key, *, unless: Rule | str | tuple[str, ...]) -> None:
     _protect("lock", field, unless)
 
 
-def _protect(kind: Literal["mask", "lock"], field: Key, unless: Rule | str | tuple[str, ...]) -> None:
+def _protect(
+    kind: Literal["mask", "lock"], field: Key | Batched[Any], unless: Rule | str | tuple[str, ...]
+) -> None:
     place = caller(2)
     owner, column = _column(field, place, kind)
     owner.__declaration__.statements.append(Protect(place, kind, column, unless))
@@ -216,6 +218,8 @@ def _declared(resource: object, place: Place, what: str) -> Declaration:
 
 
 def _column(field: object, place: Place, what: str) -> tuple[type[Resource], Column]:
+    if isinstance(field, Batched) and what == "mask":
+        return field.owner, Column((field.name,), field.owner.__name__)
     if isinstance(field, Path):
         return field._owner, field._node
     if isinstance(field, Expression) and field.owner is not None and isinstance(field.node, Column):

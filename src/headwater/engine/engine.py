@@ -7,15 +7,17 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
 
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
-from headwater.base.observe import WriteStage
+from headwater.base.observe import UnexpectedFailure, WriteStage
 from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
 from headwater.declare.reader import Reader
+from headwater.engine.batches import fill, places
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found, unasked
 from headwater.engine.migrate import Revisions
@@ -40,6 +42,7 @@ from headwater.log.log import Log
 
 T = TypeVar("T")
 PLANS = 2000
+_ALL = Select()
 TRIES = 6
 UNSEEN = Select(("id",))
 """Of rows that are written and not shown."""
@@ -76,10 +79,12 @@ class Engine:
         values: list[Any] = []
         key = (rules.number, shape(query, values))
         if query.key is not None:
-            rows = await self._one(call, query, rules, key, values)
+            plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
+            rows = await self._fetch(call, plan, values)
             if not rows:
                 raise self.missing(query.resource, query.key)
-            return Answer([rows[0][0]], version=rows[0][1])
+            answer = Answer([rows[0][0]], version=rows[0][1])
+            return answer if not plan.batches else await self._filled(call, plan, answer)
         if query.summary is not None:
             return await self._summary(call, query, query.summary, rules, key, values)
         if isinstance(query.page, Numbered):
@@ -127,7 +132,8 @@ class Engine:
                 answer_next = issue(self.secret, bound, _place(rows[-1][1:width], False, now))
             if has_prev:
                 answer_prev = issue(self.secret, bound, _place(rows[0][1:width], True, now))
-        return Answer([row[0] for row in rows], answer_next, answer_prev)
+        answer = Answer([row[0] for row in rows], answer_next, answer_prev)
+        return answer if not plan.batches else await self._filled(call, plan, answer)
 
     async def _numbered(
         self, call: Call, query: Query, page: Numbered, rules: Rules, key: Any, values: list[Any]
@@ -135,7 +141,12 @@ class Engine:
         plan = self._list_plan(key, query, rules, len(values), None, False)
         rows = await self._fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
         rows, total = self._heads(call, query, plan, rows, None)
-        return Answer([row[0] for row in rows], total=total)
+        answer = Answer([row[0] for row in rows], total=total)
+        return answer if not plan.batches else await self._filled(call, plan, answer)
+
+    async def _filled(self, call: Call, plan: Plan, answer: Answer) -> Answer:
+        """The answer with the fields that functions of the author's work out, which have the product's rights."""
+        return replace(answer, rows=await fill(call, Reader(self, call, None), plan.batches, answer.rows))
 
     async def _summary(
         self, call: Call, query: Query, summary: Summary, rules: Rules, key: Any, values: list[Any]
@@ -242,6 +253,35 @@ class Engine:
         DANGLING_REFERENCE, FORBIDDEN_TRANSITION, RESOURCE_ALREADY_EXISTS, RESOURCE_CONFLICT, PRECONDITION_FAILED,
         PRECONDITION_REQUIRED, DATABASE_ERROR.
         """
+        outcome = await self._run(call, command)
+        select = getattr(command, "select", _ALL)
+        if select.fields is None and not select.include:
+            return outcome
+        return await self._completed(call, command.resource, select, outcome)
+
+    async def _completed(self, call: Call, resource: str, select: Select, outcome: Outcome) -> Outcome:
+        """The outcome with the fields that functions of the author's work out. They may take their time, so the write
+        is done by then, and whoever is refused is told so."""
+        wanted = places(self.model, self.model.resources[resource], select)
+        if not wanted:
+            return outcome
+        reader = Reader(self, call, None)
+        try:
+            if outcome.row is not None:
+                (outcome.row,) = await fill(call, reader, wanted, [outcome.row])
+            if outcome.rows is not None:
+                outcome.rows = await fill(call, reader, wanted, outcome.rows)
+        except Fault as fault:
+            fault.facts["outcome"] = "done"
+            raise
+        except Exception as error:
+            if UnexpectedFailure in self.store.observers.wanted:
+                self.store.observers.emit(UnexpectedFailure(call.request_id, error))
+            message = "The write is done, but what was asked of the row could not be worked out."
+            raise Fault("INTERNAL_ERROR", message, facts={"outcome": "done"}) from error
+        return outcome
+
+    async def _run(self, call: Call, command: Command) -> Outcome:
         if isinstance(command, Act):
             return await self._act(call, command)
         rules = self.guard.rules(call)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.db.base import Dialect, Element
+from headwater.engine.batches import NEEDS, Place, places
 from headwater.engine.compile import Compiler, Scope, Source
 from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
@@ -17,7 +18,7 @@ from headwater.engine.order import After, Key, fixed_fields, is_served, key_colu
 from headwater.engine.page import NUMBER, Page, key_sets
 from headwater.engine.schema import Schema, stored_fields
 from headwater.ir import expr as e
-from headwater.ir.model import Field, Kind, Type
+from headwater.ir.model import Batch, Field, Kind, Type
 from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Numbered, Query, Select
 
 
@@ -27,6 +28,7 @@ class Plan:
 
     Columns of a list: the row's JSON, its sort values, then `heads`. `alternative`: there is also a plan that scans
     without the actor's keys, for actors with many. `write` makes the JSON of a group from its row, `read` its values.
+    `batches` are the fields of the rows that functions work out.
     """
 
     sql: str
@@ -38,6 +40,7 @@ class Plan:
     alternative: bool = False
     write: Callable[[Sequence[Any]], str] | None = None
     read: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
+    batches: tuple[Place, ...] = ()
 
     def parameters(self, call: Call, values: list[Any]) -> list[Any]:
         return [source(call, values) for source in self.sources]
@@ -73,28 +76,40 @@ class Planner:
         key = compiler.bind(lambda call, values: values[0], Type(Kind.ID), "key")
         row = self.object(compiler, scope, query.select)
         statement = sa.select(row, table.c.version).where(table.c.id == key, *compiler.shown(scope))
-        return self.finish(statement, compiler)
+        return self.finish(statement, compiler, batches=places(self.model, resource, query.select))
 
     def object(self, compiler: Compiler, scope: Scope, select: Select, depth: int = 1) -> Element:
         """A row as JSON: the chosen fields, and related rows within."""
         resource = scope.resource
-        names = [f.name for f in resource.fields.values() if not f.internal]
-        if select.fields is not None:
-            chosen = frozenset(select.fields)
-            names = [name for name in names if name in chosen]
+        chosen = None if select.fields is None else frozenset(select.fields)
         pairs: list[tuple[str, Element]] = []
-        for name in names:
-            found = resource.fields[name]
+        nested: list[tuple[str, Element]] = []
+        for name, found in resource.fields.items():
+            if found.internal or (found.batch is not None if chosen is None else name not in chosen):
+                continue
+            if found.batch is not None:
+                nested.append((found.wire, self._needs(compiler, scope, found, found.batch)))
+                continue
             rule = e.TRUE if compiler.rules is None else compiler.rules.unmasked(resource, name)
             element = sa.null() if rule == e.FALSE else compiler.value(found, scope)[0]
             pairs.append((found.wire, self.dialect.wire(found.type, element) if rule != e.FALSE else element))
-        nested: list[tuple[str, Element]] = []
         for include in select.include:
             if depth > MAX_INCLUDE_DEPTH:
                 raise Fault("QUERY_TOO_COMPLEX", f"Includes nest at most {MAX_INCLUDE_DEPTH} levels.")
             wire = resource.relations[include.relation].wire
             nested.append((wire, self.include(compiler, scope, include, depth)))
         return self.dialect.json_object(pairs, nested)
+
+    def _needs(self, compiler: Compiler, scope: Scope, found: Field, batch: Batch) -> Element:
+        """What a function needs of a row to work a field out, which sees it as the author does; null where the field
+        is masked."""
+        fields = [scope.resource.fields[name] for name in ("id", *batch.needs)]
+        pairs = [(f.wire, self.dialect.wire(f.type, compiler.raw(f, scope))) for f in fields]
+        needs = self.dialect.json_object([(NEEDS, sa.literal_column("1")), *pairs])
+        rule = e.TRUE if compiler.rules is None else compiler.rules.unmasked(scope.resource, found.name)
+        if rule == e.TRUE:
+            return needs
+        return sa.null() if rule == e.FALSE else sa.case((compiler.rule(rule, scope), needs))
 
     def include(self, compiler: Compiler, scope: Scope, include: Include, depth: int) -> Element:
         relation = scope.resource.relations[include.relation]
@@ -201,6 +216,7 @@ class Planner:
             "keys": keys,
             "heads": tuple(label for label, _ in heads),
             "alternative": alternative,
+            "batches": places(self.model, page.resource, query.select),
         }
         labelled = [element.label(label) for label, element in heads]
         if not any(

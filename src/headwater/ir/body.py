@@ -65,7 +65,7 @@ class BodyParser:
         self._required = tuple(w.field for w in self._writers.values() if w.field.required)
         self._versioned = "version" in self._fixed
         self.writable = frozenset(self._writers)
-        self.readable = tuple(f.wire for f in resource.fields.values() if not f.internal)
+        self.readable = tuple(f.wire for f in resource.fields.values() if not f.internal and f.batch is None)
 
     def create(self, body: Any) -> dict[str, Any]:
         """The values of a new row. Raises: Fault."""
@@ -103,7 +103,7 @@ class BodyParser:
         problems: list[Detail] = []
         body = dict(_object(body))
         expected = self._expected(body, problems)
-        fixed = {name: body.pop(name) for name in tuple(body) if name in self._fixed}
+        fixed = {n: body.pop(n) for n in tuple(body) if n in self._fixed and self._fixed[n].batch is None}
         values = self.values(body, problems)
         problems += [
             _missing(f) for f in self._required if f.wire not in body and not (f.immutable or f.secret)
@@ -163,7 +163,7 @@ class BodyParser:
         fixed = self._fixed.get(name)
         if fixed is None:
             return _unknown(name, self.resource.path, self._writers)
-        if fixed.computed is not None:
+        if fixed.computed is not None or fixed.batch is not None:
             return Detail("READ_ONLY_FIELD", f"`{name}` is computed; leave it out.", name)
         if self.resource.natural and fixed.name == "id":
             key = self.resource.fields[self.resource.key].wire

@@ -4,7 +4,7 @@
 wrote it (`created_at`), `wire` as clients see it (`createdAt`), `column` as the database has it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal
@@ -86,13 +86,23 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """How a function of the author's works a field out: it is given rows that have these fields, and answers as many
+    values."""
+
+    function: Callable[[Sequence[Any], Any], Awaitable[Sequence[Any]]]
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One value of a row.
 
     `target` names the resource that a reference points to. `computed` is the SQL expression of a computed field,
-    which has no column. `internal` fields never leave the engine: no surface reads, writes or filters by them,
-    and the log does not hold them. `folded` names the shadow column that holds the text as `fold_text` has it.
-    `default` is called without arguments for each new row that does not give the field.
+    which has no column. `batch` is the function of a field that Python works out, which has none either: it is shown
+    where it is named, and nothing is filtered or sorted by it. `internal` fields never leave the engine: no surface
+    reads, writes or filters by them, and the log does not hold them. `folded` names the shadow column that holds the
+    text as `fold_text` has it. `default` is called without arguments for each new row that does not give the field.
     """
 
     name: str
@@ -113,6 +123,7 @@ class Field:
     target: str | None = None
     on_delete: OnDelete = "restrict"
     computed: Expr | None = None
+    batch: Batch | None = None
     stamp: Stamp | None = None
     moves: Mapping[str, tuple[str, ...]] | None = None
     example: Any = None

@@ -23,6 +23,14 @@ class UnknownName(ValueError):
         super().__init__(message)
 
 
+def only_shown(field: Field) -> str:
+    """Why nothing can be asked about a field that a function works out."""
+    return (
+        f"`{field.wire}` is worked out for the rows that are shown; it can be named in `fields`, but nothing is "
+        "filtered, sorted or summed up by it."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a filter or sort key looks: a field, behind to-one relations, behind `many` to-many relations.
@@ -104,6 +112,8 @@ class Namer:
         field = self._names[resource.name].fields.get(last)
         if field is None:
             raise self.unknown(resource, last, also)
+        if field.batch is not None:
+            raise UnknownName(only_shown(field))
         return Place(Column((*path, field.name)), field, tuple(many))
 
     def unknown(self, resource: Resource, text: str, also: Iterable[str] = ()) -> UnknownName:

@@ -179,6 +179,10 @@ def _pointer(text: Any) -> Pointer:
 def _check_field(bodies: BodyParser, path: Pointer, written: bool) -> None:
     name = path[0]
     field: Field | None = bodies.resource.by_wire.get(name)
+    if field is not None and field.batch is not None:
+        raise _Refused(
+            f"`{name}` is computed where it is shown, so no patch can speak of it.", "READ_ONLY_FIELD"
+        )
     if field is None or field.internal:
         near = nearest(name[:80], bodies.readable)
         mend = f"did you mean `/{near}`?" if near else f"there are {', '.join(bodies.readable)}."

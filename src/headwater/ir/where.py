@@ -13,7 +13,7 @@ from headwater.base.errors import Detail
 from headwater.ir.expr import Column, Not, Or, Predicate, Related
 from headwater.ir.filters import ALL, json_builder
 from headwater.ir.model import Relation, Resource
-from headwater.ir.names import Namer, Place, UnknownName
+from headwater.ir.names import Namer, Place, UnknownName, only_shown
 from headwater.ir.parse import sentence
 from headwater.ir.query import MAX_INCLUDE_DEPTH
 from headwater.ir.scalars import BadValue, json_name
@@ -92,6 +92,9 @@ class _Tree:
             return self._related(row, relation, value, at, depth)
         if field is None:
             self._unknown(row, name, at)
+            return []
+        if field.batch is not None:
+            self._problem(at, only_shown(field))
             return []
         if not isinstance(value, dict) or not value:
             mend = f'write `{{"{field.wire}": {{"eq": …}}}}`'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from headwater import (
+    Batched,
     Computed,
     CurrentActor,
     Embedded,
@@ -23,6 +25,7 @@ from headwater import (
     action,
     acyclic,
     allow,
+    batched,
     case,
     check,
     coalesce,
@@ -119,6 +122,8 @@ class Shot(Resource):
     first_frame: Field[int] = field(default=1001)
     last_frame: Field[int] = field(default=1100)
     length: Computed[int] = computed(lambda: Shot.last_frame - Shot.first_frame + 1)
+    weather: Batched[str] = batched(lambda: forecasts, needs=lambda: (Shot.code, Shot.sequence))
+    mood: Batched[Decimal | None] = batched(lambda: mood_of, places=2)
 
 
 check(Shot, lambda: Shot.last_frame >= Shot.first_frame, message="A shot ends after it begins.")
@@ -228,6 +233,17 @@ def values(task: Task) -> tuple[str, str, str | None, bool, Decimal, Decimal | N
         task.status,
         task.created_at,
     )
+
+
+async def forecasts(shots: Seq[Shot], reader: Reader) -> list[str]:
+    return [shot.code for shot in shots]
+
+
+async def mood_of(shots: Seq[Shot], reader: Reader) -> list[Decimal | None]:
+    return [None for _ in shots]
+
+
+mask(Shot.weather, unless="admin")
 
 
 @dataclass

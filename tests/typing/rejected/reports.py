@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from headwater import Field, Reader, Ref, Resource, Tx, field, key, ref, report
+from headwater import Batched, Field, Reader, Ref, Resource, Tx, allow, batched, field, key, ref, report
 
 
 class Status(StrEnum):
@@ -61,3 +62,22 @@ async def read(reader: Reader) -> None:
     await reader.group(Task.status)  # error
     await reader.create(Task(project="SWA"))  # error
     print(counts, days, total, mean, Task.at - Task.at + 1)  # error
+
+
+async def texts(tasks: Sequence[Task], reader: Reader) -> list[str]:
+    return [task.bod for task in tasks]  # error
+
+
+def no_coroutine_either(tasks: Sequence[Task], reader: Reader) -> list[str]:
+    return ["x"]
+
+
+class Shown(Resource):
+    wrong_type: Batched[int] = batched(lambda: texts)  # error
+    wrong_form: Field[str] = batched(lambda: texts)  # error
+    wrong_function: Batched[str] = batched(lambda: no_coroutine_either)  # error
+    right: Batched[str] = batched(lambda: texts)
+
+
+allow(Shown, "read", when=lambda actor: Shown.right == "x")  # error
+Shown(right="x")  # error

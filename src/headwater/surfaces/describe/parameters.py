@@ -159,7 +159,7 @@ class Parameters:
         )
         groups["schema"] |= {"uniqueItems": True, "maxItems": MAX_GROUP_KEYS}
         yield "groupBy", groups
-        for field in _visible(resource):
+        for field in _asked(resource):
             yield from self._filters(field)
 
     def _order(self, resource: Resource) -> Parameter:
@@ -204,9 +204,9 @@ class Parameters:
                     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
                 },
             )
-            names = [f.wire for f in _visible(target) if f.type.kind not in UNSORTED]
+            names = [f.wire for f in _asked(target) if f.type.kind not in UNSORTED]
             yield f"{wire}-sort", _sort(f"{wire}[sort]", names, f"With `include={wire}`: their order.")
-            simple = {f.wire: asked(f.type) for f in _visible(target) if f.type.kind not in UNSORTED}
+            simple = {f.wire: asked(f.type) for f in _asked(target) if f.type.kind not in UNSORTED}
             yield (
                 f"{wire}-filter",
                 {
@@ -248,17 +248,19 @@ class Parameters:
 
     def _places(self, resource: Resource) -> Iterator[tuple[str, Field]]:
         """The fields of a row, and those behind its to-one relations, with their names."""
-        yield from ((field.wire, field) for field in _visible(resource))
+        yield from ((field.wire, field) for field in _asked(resource))
         for wire, relation in self.relations(resource).items():
             if relation.kind == "one":
                 target = self.model.resources[relation.target]
-                yield from ((f"{wire}.{field.wire}", field) for field in _visible(target))
+                yield from ((f"{wire}.{field.wire}", field) for field in _asked(target))
 
     def _fields(self, resource: Resource, *, everything: bool) -> Iterator[str]:
         """The names of fields, and of those behind to-one relations, or all relations (`everything`)."""
 
         def of(owner: Resource) -> Iterator[str]:
-            return (f.wire for f in _visible(owner) if everything or f.type.kind not in UNSORTED)
+            if everything:
+                return (f.wire for f in _visible(owner))
+            return (f.wire for f in _asked(owner) if f.type.kind not in UNSORTED)
 
         yield from of(resource)
         for wire, relation in self.relations(resource).items():
@@ -277,6 +279,11 @@ class Parameters:
 
 def _visible(resource: Resource) -> list[Field]:
     return [field for field in resource.fields.values() if not field.internal]
+
+
+def _asked(resource: Resource) -> list[Field]:
+    """The fields that filters and orders can name."""
+    return [field for field in _visible(resource) if field.batch is None]
 
 
 def search(fields: Sequence[Field]) -> Parameter:

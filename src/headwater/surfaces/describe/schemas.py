@@ -124,6 +124,10 @@ class Schemas:
             if field.read_only or field.computed is not None:
                 schema["readOnly"] = True
             members[field.wire] = _told(schema, field)
+            if field.batch is not None:
+                note = "Shown where `fields` names it."
+                members[field.wire]["description"] = f"{field.doc} {note}".strip()
+                continue
             value = example(self.model, resource, field)
             if value is not None:
                 shown[field.wire] = value
@@ -213,6 +217,8 @@ class Schemas:
         several = {"type": "array", "items": own, "minItems": 1}
         members: dict[str, Schema] = {}
         for field in _visible(resource):
+            if field.batch is not None:
+                continue
             if operators := {name: _compared(field, name) for name in OPERATORS[field.type.kind]}:
                 members[field.wire] = {
                     "type": "object",
@@ -240,7 +246,7 @@ class Schemas:
             if field.internal and not field.secret:
                 continue
             if field.read_only or field.computed is not None:
-                if form == "replace":
+                if form == "replace" and field.batch is None:
                     schema = _shown(resource, field)
                     note = "It may be sent as it was read, and must be so still."
                     schema["description"] = f"{schema.get('description', '')} {note}".strip()
