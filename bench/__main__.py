@@ -18,7 +18,7 @@ from pathlib import Path
 import uvloop
 
 from bench.load import run
-from bench.servers import PEERS, Backends, Server, clocks, database, settings, used
+from bench.servers import DOCUMENTS, PEERS, Backends, Server, clocks, database, settings, used
 from bench.workloads import TITLES, Workload, Workloads, account, check_alike
 
 SHARE = {"c": 8}
@@ -85,9 +85,13 @@ class Bench:
             for turn, name in enumerate(PEERS):
                 if name not in self.given.peers:
                     continue
-                server = first if name == "headwater" else self._start(Server(name, self.folder, environment))
+                mine = name in ("headwater", DOCUMENTS)
+                server = first if mine else self._start(Server(name, self.folder, environment))
                 self.servers[name] = server
-                self.workloads[name] = await Workloads(server.port, turn, (token, member)).make()
+                workloads = Workloads(server.port, turn, (token, member))
+                self.workloads[name] = await (
+                    workloads.documents() if name == DOCUMENTS else workloads.make()
+                )
         except BaseException:
             self._open.close()
             raise
@@ -102,15 +106,17 @@ class Bench:
     async def measure(self, name: str, backends: Backends | None) -> dict[str, list[Round]]:
         """The rounds of one workload, by server."""
         given, count = self.given, max(_least(self.given), self.given.requests // SHARE.get(name, 1))
-        alike = {peer: (server.port, self.workloads[peer][name]) for peer, server in self.servers.items()}
-        await check_alike(name, alike)
-        for peer, server in self.servers.items():
+        servers = {peer: server for peer, server in self.servers.items() if name in self.workloads[peer]}
+        await check_alike(
+            name, {peer: (server.port, self.workloads[peer][name]) for peer, server in servers.items()}
+        )
+        for peer, server in servers.items():
             # Enough for each connection to prepare its statements, and for PostgreSQL to settle on their plans.
             warm = max(12 * given.connections, count // 2)
             await run(server.port, self.workloads[peer][name].requests, warm, given.connections)
-        results: dict[str, list[Round]] = {peer: [] for peer in self.servers}
+        results: dict[str, list[Round]] = {peer: [] for peer in servers}
         for _ in range(given.rounds):
-            for peer, server in self.servers.items():
+            for peer, server in servers.items():
                 before = clocks(server.processes())
                 queried = clocks(await backends.processes()) if backends else {}
                 sent = await run(server.port, self.workloads[peer][name].requests, count, given.connections)
@@ -174,6 +180,8 @@ def table(name: str, results: dict[str, list[Round]], with_database: bool) -> No
 
 def _ratio(peer: str, middle: dict[str, float]) -> str:
     ratio = middle[peer] / middle["headwater"]
+    if peer == DOCUMENTS:
+        return f"documents cost {ratio:.2f}x"
     return f"{ratio:.0%} of floor" if peer == "floor" else f"{ratio:.1f}x FastAPI"
 
 

@@ -21,8 +21,10 @@ class Sent:
     size: int
 
 
-def request(method: str, path: str, token: str = "", body: bytes = b"") -> bytes:
+def request(method: str, path: str, token: str = "", body: bytes = b"", accept: str = "") -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+    if accept:
+        head += f"accept: {accept}\r\n"
     if token:
         head += f"authorization: Bearer {token}\r\n"
     if body:

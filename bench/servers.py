@@ -18,7 +18,9 @@ import psutil
 from tests import servers as postgresql
 
 HEADWATER = str(Path(sys.executable).with_name("headwater"))
-PEERS = ("headwater", "floor", "fastapi")
+DOCUMENTS = "json:api"
+"""Headwater itself, asked for documents of JSON:API."""
+PEERS = ("headwater", DOCUMENTS, "floor", "fastapi")
 START_SECONDS = 30.0
 
 

@@ -30,6 +30,7 @@ GROUPS = (
     "&aggregate=count,sum(bid),avg(bid),min(deadline),max(deadline)"
 )
 SEARCH = "/api/v1/tasks?q=030_0040&limit=20"
+JSON_API = 'application/vnd.api+json;profile="https://jsonapi.org/profiles/ethanresnick/cursor-pagination/"'
 NEW = {"projectId": "SWA", "title": "Measured", "department": "fx"}
 DIFFERENT = frozenset({"id", "createdAt", "updatedAt", "version"})
 """What differs between rows that were written by one and the same request."""
@@ -81,6 +82,26 @@ class Workloads:
             "e": Workload(itertools.cycle(updates), shared, written=True),
         }
 
+    async def documents(self) -> dict[str, Workload]:
+        """Those that have a form in JSON:API."""
+
+        def asked(path: str) -> bytes:
+            return request("GET", path.replace("&limit=", "&page[size]="), self.token, accept=JSON_API)
+
+        pages = [LIST]
+        ones: list[bytes] = []
+        for _ in range(2):
+            page = json.loads(await once(self.port, asked(pages[-1])))
+            ones = ones or [asked(f"/api/v1/tasks/{row['id']}") for row in page["data"]]
+            pages.append(page["links"]["next"])
+        lists = [asked(page) for page in pages]
+        nest = [asked(NEST.replace("?limit=", "?page[size]="))]
+        return {
+            "a": Workload(itertools.cycle(ones), ones[:3]),
+            "b": Workload(itertools.cycle(lists[1:]), lists),
+            "c": Workload(itertools.cycle(nest), nest),
+        }
+
     def _update(self, id: str, priority: int) -> bytes:
         body = json.dumps({"priority": priority}).encode()
         return request("PATCH", f"/api/v1/tasks/{id}", self.token, body)
@@ -100,7 +121,8 @@ async def check_alike(name: str, servers: dict[str, tuple[int, Workload]]) -> No
     for server, (port, workload) in servers.items():
         data = []
         for sent in workload.sample:
-            found = json.loads(await once(port, sent))["data"]
+            answer = json.loads(await once(port, sent))
+            found = _undone(answer) if "jsonapi" in answer else answer["data"]
             if workload.written:
                 found = {key: value for key, value in found.items() if key not in DIFFERENT}
             data.append(_plain(found))
@@ -115,6 +137,27 @@ async def check_alike(name: str, servers: dict[str, tuple[int, Workload]]) -> No
     if name == "g" and first is not None:
         counted = sum(group["count"] for group in first[0])
         assert counted >= 1000, f"workload g is over {counted} tasks"
+
+
+def _undone(document: dict[str, Any]) -> Any:
+    """What a document of JSON:API holds, in plain JSON: a task's artist and a project's tasks where they are
+    included."""
+    included = {row["id"]: row for row in document.get("included", ())}
+
+    def undone(row: dict[str, Any]) -> dict[str, Any]:
+        found = {"id": row["id"], **row["attributes"]}
+        for name, relationship in row.get("relationships", {}).items():
+            match relationship.get("data", ()):
+                case list() as several:
+                    found[name] = [undone(included[one["id"]]) for one in several]
+                case dict() | None as one:
+                    found[f"{name}Id"] = one and one["id"]
+                    if included and name == "artist":
+                        found[name] = one and undone(included[one["id"]])
+        return found
+
+    data = document["data"]
+    return [undone(row) for row in data] if isinstance(data, list) else undone(data)
 
 
 def _plain(value: Any) -> Any:

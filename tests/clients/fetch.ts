@@ -12,7 +12,7 @@ function code(error: { error: { code: string } } | { code: string } | undefined)
 
 const [url, token] = process.argv.slice(2) as [string, string];
 // The document says that lists are written with commas; this client has to be told.
-const api = createClient<paths>({
+const api = createClient<paths, "application/json">({
   baseUrl: url,
   headers: { Authorization: `Bearer ${token}` },
   querySerializer: { array: { style: "form", explode: false } },

@@ -84,7 +84,9 @@ UNSAID = re.compile(
 """What a 400 may say to a request that is right by its schema: rules that JSON Schema has no words for."""
 
 
-ROWS = re.compile(r"^(fields|include|cursor|page|perPage|sort|order)$|^\w+\[(limit|sort|filter)\]")
+ROWS = re.compile(
+    r"^(fields(\[[\w-]+\])?|include|cursor|page|perPage|sort|order)$|^\w+\[(limit|sort|filter)\]"
+)
 """The parameters that a summary has no use for, or seldom one."""
 
 
@@ -92,8 +94,9 @@ def unsaid(response: Any) -> bool:
     """Whether a request was refused only for rules that no schema can tell."""
     if response.status_code != 400:
         return False
-    details = response.json()["error"]["details"]
-    return bool(details) and all(UNSAID.search(found["message"]) for found in details)
+    body = response.json()
+    details = body["errors"] if "errors" in body else body["error"]["details"]
+    return bool(details) and all(UNSAID.search(found.get("message") or found["detail"]) for found in details)
 
 
 @cache
@@ -137,6 +140,7 @@ def _settled(case: Any, *, summary: bool) -> None:
     """Make a query ask for rows, or for a summary: nearly all that ask for both are refused for that alone."""
     rows = {name for name in case.query if ROWS.search(name)}
     unmeant = rows if summary else {"aggregate", "groupBy"}
+    unmeant = {*unmeant, *(name for name in case.query if name.startswith("page["))}  # they are of JSON:API
     if summary and "groupBy" not in case.query:
         unmeant |= {"limit"}
     if "(" in str(case.query.get("sort", "")) or "count" in str(case.query.get("sort", "")):

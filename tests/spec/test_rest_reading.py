@@ -9,7 +9,9 @@ import pytest
 from headwater.engine.engine import Engine
 from tests.spec.rest_world import Reply, World, open_world
 
-PATCHES = "application/merge-patch+json, application/json, application/json-patch+json"
+PATCHES = (
+    "application/merge-patch+json, application/json, application/json-patch+json, application/vnd.api+json"
+)
 JOBS = [
     # title, film, status, priority, hours, start, worker
     ("Roto Äpfel", "SWA", "open", 1, "1.50", "2026-01-01", "ada"),
@@ -268,7 +270,8 @@ async def test_head_and_options(studio: World) -> None:
     assert options.headers["accept-patch"] == PATCHES
     options = await studio.ask("OPTIONS", "/api/v1/jobs")
     assert options.headers["allow"] == "GET, HEAD, QUERY, POST, OPTIONS"
-    assert options.headers["accept-query"] == options.headers["accept-post"] == "application/json"
+    assert options.headers["accept-query"] == "application/json"
+    assert options.headers["accept-post"] == "application/json, application/vnd.api+json"
     assert (await studio.get("/api/v1/jobs")).headers["accept-query"] == "application/json"
     refused = await studio.ask("PUT", "/api/v1/jobs", {})
     assert refused.status == 405

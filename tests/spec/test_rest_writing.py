@@ -109,12 +109,12 @@ async def test_text_is_composed(world: World) -> None:
 async def test_media_types(world: World) -> None:
     reply = await world.post("/api/v1/jobs", JOB, content_type="text/plain")
     assert (reply.status, reply.error["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
-    assert reply.headers["accept-post"] == "application/json"
+    assert reply.headers["accept-post"] == "application/json, application/vnd.api+json"
     place = await job(world)
     reply = await world.ask("PATCH", place, [], {"content-type": "text/plain"})
     assert reply.status == 415
     assert reply.headers["accept-patch"] == (
-        "application/merge-patch+json, application/json, application/json-patch+json"
+        "application/merge-patch+json, application/json, application/json-patch+json, application/vnd.api+json"
     )
     for kind in ("application/merge-patch+json", "application/json", "application/json; charset=utf-8"):
         assert (await world.ask("PATCH", place, {"priority": 6}, {"content-type": kind})).status == 200
@@ -339,7 +339,7 @@ async def test_an_answer_without_a_body_for_who_prefers_it(world: World) -> None
     made = await world.post("/api/v1/jobs", JOB, prefer="respond-async, return=minimal; x=1")
     assert (made.status, made.body, made.headers["content-length"]) == (201, b"", "0")
     assert made.headers["preference-applied"] == "return=minimal"
-    assert made.headers["vary"] == "Prefer"
+    assert made.headers["vary"] == "Accept, Prefer"
     assert "content-type" not in made.headers
     place, row = made.headers["location"], (await world.get(made.headers["location"])).data
     for method, body, version in (("PATCH", {"priority": 6}, 2), ("PUT", JOB, 3)):

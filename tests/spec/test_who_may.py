@@ -318,7 +318,22 @@ class Matrix:
                 self._same(caller, route, found, self.studio.seen(caller, name), PATHS[name])
                 if found and route.method == "GET":
                     await self._counted(caller, route.template, name)
-            case "related":
+            case "related" | "relationship" if self._to_one(route):
+                relation = demo.model.resources[name].relations[route.facts["relation"]]
+                for id, row in self._rows(name, caller):
+                    visible = id in self.studio.seen(caller, name)
+                    status = 401 if not signed_in else 200 if visible else 404
+                    found = await self.ask(caller, "GET", route.template.format(id=id), status)
+                    leads = row[relation.field]
+                    if route.facts["operation"] == "related" and leads not in self.studio.seen(
+                        caller, relation.target
+                    ):
+                        leads = None
+                    if found and (found["data"] and found["data"]["id"]) != leads:
+                        self.wrong.append(
+                            f"{caller}: {route.template} of {id} leads to {found['data']}, not to {leads}"
+                        )
+            case "related" | "relationship":
                 relation = demo.model.resources[name].relations[route.facts["relation"]]
                 for id, _ in self._rows(name, caller):
                     visible = id in self.studio.seen(caller, name)
@@ -332,6 +347,12 @@ class Matrix:
                     else:
                         rows = self.studio.rows[relation.target]
                         behind = {other for other in seen if rows[other][relation.field] == id}
+                    if route.facts["operation"] == "relationship":
+                        if found is not None and {one["id"] for one in found} != behind:
+                            self.wrong.append(
+                                f"{caller}: {route.template} of {id} leads to {found}, not to {behind}"
+                            )
+                        continue
                     self._same(caller, route, found, behind, PATHS[relation.target])
             case "read":
                 for id, row in self._rows(name, caller):
@@ -345,6 +366,40 @@ class Matrix:
                     may = self.studio.may(caller, route.facts["report"], name, row)
                     status = 401 if not signed_in else 404 if not visible else 200 if may else 403
                     await self.ask(caller, "GET", route.template.format(id=id), status)
+
+    def _to_one(self, route: Route) -> bool:
+        return demo.model.resources[route.facts["resource"]].relations[route.facts["relation"]].kind == "one"
+
+    async def relating(self, caller: str, route: Route) -> None:
+        """A relationship is left as it is: what is seen, and whether it could be changed at all."""
+        name, how = route.facts["resource"], route.facts["how"]
+        relation = demo.model.resources[name].relations[route.facts["relation"]]
+        target = demo.model.resources[relation.target]
+        before = await self._position()
+        for id, row in self._rows(name, caller):
+            if relation.kind == "one":
+                field = demo.model.resources[name].fields[relation.field]
+                leads = row[relation.field]
+                body: Any = {"data": leads and {"type": PATHS[relation.target], "id": leads}}
+                may, done = not field.immutable and self.studio.may(caller, "update", name, row), 200
+            elif relation.kind == "through":
+                link = demo.model.resources[str(relation.through)]
+                body, done = {"data": []}, 204
+                ends = (relation.field, relation.far)
+                may = how == "remove" or not any(
+                    f.required and f.name not in ends for f in link.fields.values()
+                )
+            else:
+                field, body, done = target.fields[relation.field], {"data": []}, 204
+                may = not field.immutable and not field.read_only and (how != "remove" or field.nullable)
+            if how == "replace" and may:
+                continue  # it would take away what is there
+            status = 401 if caller == "anonymous" else done if may else 403
+            if caller != "anonymous" and id not in self.studio.seen(caller, name):
+                status = 404
+            await self.ask(caller, route.method, route.template.format(id=id), status, body)
+        if await self._position() != before:
+            self.wrong.append(f"{caller}: {route.method} {route.template} changes something")
 
     async def _listed(self, caller: str, method: str, path: str, status: int) -> list[Row] | None:
         body = None if method == "GET" else {"limit": 100}
@@ -582,8 +637,9 @@ async def test_each_route_is_open_to_whom_the_tables_say(store_url: str) -> None
 
         await reset()
         matrix = Matrix(studio, callers)
-        reading = {"list", "search", "related", "read", "report"}
-        routes = [route for route in TABLE if route.facts and not of_trash(route)]
+        reading = {"list", "search", "related", "relationship", "read", "report"}
+        routes = [r for r in TABLE if r.facts and not of_trash(r) and "how" not in r.facts]
+        relating = [route for route in TABLE if "how" in route.facts]
         for caller in CALLERS:
             for route in routes:
                 if route.facts["operation"] in reading:
@@ -591,6 +647,8 @@ async def test_each_route_is_open_to_whom_the_tables_say(store_url: str) -> None
             for route in routes:
                 if route.facts["operation"] not in reading:
                     await matrix.writing(caller, route, reset)
+            for route in relating:
+                await matrix.relating(caller, route)
         for route in TABLE:
             if of_trash(route):
                 name = route.facts["resource"]

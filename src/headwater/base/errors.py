@@ -66,6 +66,8 @@ REGISTRY: Final = _registry(
               "Ask for less at once."),
     ErrorCode("REQUEST_TIMEOUT", 2015, 408, "The request's body did not arrive in time.",
               "Send it again, faster or in smaller parts."),
+    ErrorCode("NOT_SUPPORTED", 2016, 403, "The request is understood, and nobody may do this here.",
+              "Do it in the way that the message names."),
     # 3xxx: what is there
     ErrorCode("RESOURCE_NOT_FOUND", 3001, 404, "There is no such thing, or you cannot see it.",
               "Check the path and the id."),
@@ -107,7 +109,8 @@ class Detail:
     """One problem within a request.
 
     `field` is the wire path of a body field; `parameter` a query parameter or header. `facts` are further
-    members of the rendered entry, such as `pattern` or `requiredPermission`.
+    members of the rendered entry, such as `pattern` or `requiredPermission`. Where `field` does not tell the place in
+    the body as it was sent, `pointer` does (RFC 6901); `type` is the URI of a kind of problem that others have named.
     """
 
     code: str
@@ -116,6 +119,8 @@ class Detail:
     parameter: str | None = None
     hint: str | None = None
     facts: Mapping[str, Any] = member(default_factory=dict)
+    pointer: str | None = None
+    type: str | None = None
 
 
 class Fault(Exception):

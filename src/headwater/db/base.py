@@ -112,6 +112,14 @@ class Dialect(Protocol):
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
         """A JSON array of a subquery's column, in order; `[]` where the subquery has no rows."""
 
+    def joined(
+        self, objects: sa.Subquery, column: str, order: Sequence[Element], separator: str
+    ) -> sa.ScalarSelect[Any]:
+        """The texts of a subquery's column, in order, as one text; empty where the subquery has no rows."""
+
+    def json_text(self, item: Element) -> Element:
+        """A text as that of a JSON string; `null` where it is null."""
+
     def member(self, item: Element, values: Element, type: Type) -> Element:
         """`item` is one of `values`, a parameter encoded by `encode_list`."""
 

@@ -20,7 +20,7 @@ from headwater.db.codec import (
     unscale,
     wire_item,
 )
-from headwater.db.elements import Condition, RowObject, Template
+from headwater.db.elements import Condition, RowObject, Template, literal
 from headwater.ir.model import Kind, Type
 
 _BETWEEN_WORDS = BETWEEN_WORDS.replace("[-`", r"\[-`")
@@ -113,6 +113,16 @@ class PostgresDialect:
             .select_from(objects)
             .scalar_subquery()
         )
+
+    def joined(
+        self, objects: sa.Subquery, column: str, order: Sequence[Element], separator: str
+    ) -> sa.ScalarSelect[Any]:
+        items: Any = sa.func.string_agg(objects.c[column], literal(separator))
+        items = items.aggregate_order_by(*order) if order else items
+        return sa.select(sa.func.coalesce(items, literal(""))).select_from(objects).scalar_subquery()
+
+    def json_text(self, item: Element) -> Element:
+        return Template("coalesce(to_json({0})::text, 'null')", item, type=types.Text())
 
     def member(self, item: Element, values: Element, type: Type) -> Element:
         array = types.Array(types.OF_KIND[type.kind])

@@ -119,6 +119,16 @@ class SQLiteDialect:
         listed = Template("('[' || coalesce({0}, '') || ']')", items, type=types.Text())
         return sa.select(listed).select_from(objects).scalar_subquery()
 
+    def joined(
+        self, objects: sa.Subquery, column: str, order: Sequence[Element], separator: str
+    ) -> sa.ScalarSelect[Any]:
+        items: Any = sa.func.group_concat(objects.c[column], literal(separator))
+        items = items.aggregate_order_by(*order) if order else items
+        return sa.select(sa.func.coalesce(items, literal(""))).select_from(objects).scalar_subquery()
+
+    def json_text(self, item: Element) -> Element:
+        return sa.func.json_quote(item)
+
     def member(self, item: Element, values: Element, type: Type) -> Element:
         return Condition("({0} IN (SELECT value FROM json_each({1})))", item, values)
 

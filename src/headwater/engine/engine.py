@@ -24,6 +24,7 @@ from headwater.engine.migrate import Revisions
 from headwater.engine.order import After
 from headwater.engine.page import MANY_KEYS
 from headwater.engine.plan import Plan, Planner
+from headwater.engine.relate import Relating
 from headwater.engine.report import in_time, written
 from headwater.engine.rows import dangling_reference, expect, new_id
 from headwater.engine.schema import Schema
@@ -34,9 +35,11 @@ from headwater.engine.vault import Vault
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
 from headwater.ir.body import settle
-from headwater.ir.command import Act, Command, Create, Delete, Outcome, Purge, Restore, Update
+from headwater.ir.command import Act, Command, Create, Delete, Outcome, Purge, Relate, Restore, Update
 from headwater.ir.model import Model, Report, Resource
+from headwater.ir.names import Namer
 from headwater.ir.query import Answer, Ask, Cursor, Numbered, Query, Select, Summary
+from headwater.ir.selection import Selector
 from headwater.ir.shape import shape, slotted
 from headwater.log.log import Log
 
@@ -60,6 +63,7 @@ class Engine:
         self.log = Log(store)
         self.vault = Vault()
         self.writer = Writer(model, store, self.planner, self.log, self.vault)
+        self.relating = Relating(self.writer)
         writes = store.dialect.features.writing_queries
         self.single = SingleStatement(self.writer, store) if writes else None
         self._plans: dict[Any, Plan] = {}
@@ -106,6 +110,8 @@ class Engine:
         if page.token is not None:
             bound = binding(plan.digest, values)
             place = open_token(self.secret, bound, page.token)
+            if page.before is not None:
+                place = msgspec.structs.replace(place, backward=page.before)
             after = After(place.backward, tuple([k is None for k in place.keys]))
             plan = self._list_plan(key, query, rules, len(values), after, by_keys)
             if plan.uses_now and place.now is not None:
@@ -285,7 +291,8 @@ class Engine:
         if isinstance(command, Act):
             return await self._act(call, command)
         rules = self.guard.rules(call)
-        self._admit(call, rules, command.resource, type(command).__name__.lower())
+        verb = "read" if isinstance(command, Relate) else type(command).__name__.lower()
+        self._admit(call, rules, command.resource, verb)
         if self.single is not None and isinstance(command, Create | Update):
             single = self.single.run(call, rules, command)
             if (outcome := await self._settled(call, single)) is not None:
@@ -307,7 +314,9 @@ class Engine:
         if (rules.trash(declared) if trashed else rules.rows(declared, verb)) == e.FALSE:
             raise denied(call, declared, verb)
 
-    async def _perform(self, unit: Unit, command: Create | Update | Delete | Restore | Purge) -> Outcome:
+    async def _perform(
+        self, unit: Unit, command: Create | Update | Delete | Restore | Purge | Relate
+    ) -> Outcome:
         match command:
             case Create():
                 return await self.writer.create(unit, command)
@@ -319,6 +328,8 @@ class Engine:
                 return await self.writer.restore(unit, command)
             case Purge():
                 return await self.writer.purge(unit, command)
+            case Relate():
+                return await self.relating.relate(unit, command)
 
     async def _settled(self, call: Call, write: Awaitable[T]) -> T:
         """The result of a write that has become durable."""
@@ -492,13 +503,16 @@ class Engine:
             return Outcome(None, value=result, returned=True)
 
         def selected(shown: Resource) -> Select:
-            return select if shown is resource else Select()
+            if shown is resource:
+                return select
+            return Select() if select.relations is None else self._in_pieces(shown)
 
         if isinstance(result, list | tuple) and result and all(self._is_row(item) for item in result):
             declared = self._declared(result[0])
             if all(self._declared(item) is declared for item in result):
                 keys = [str(item.__dict__["_values"]["id"]) for item in result]
-                return Outcome(None, rows=await self.writer.show(unit, declared, keys, selected(declared)))
+                shown_rows = await self.writer.show(unit, declared, keys, selected(declared))
+                return Outcome(None, rows=shown_rows, resource=declared.name)
             raise TypeError(f"An action returned rows of several resources together: {result!r}.")
         if self._is_row(result):
             shown, key = self._declared(result), str(result.__dict__["_values"]["id"])
@@ -510,7 +524,13 @@ class Engine:
             return Outcome(row[0] if row else None, value=value, returned=result is not None)
         if (shown.name, key) in gone:
             return Outcome(key)
-        return await self.writer.read_back(unit, shown, {"id": key}, None, (), selected(shown))
+        outcome = await self.writer.read_back(unit, shown, {"id": key}, None, (), selected(shown))
+        outcome.resource = shown.name
+        return outcome
+
+    def _in_pieces(self, resource: Resource) -> Select:
+        """All of a row, in pieces."""
+        return Selector(self.model, Namer(self.model), resource, pieces=True).select()
 
     def _is_row(self, value: Any) -> bool:
         return type(value).__name__ in self.model.resources and "_values" in getattr(value, "__dict__", {})

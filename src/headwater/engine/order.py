@@ -94,6 +94,8 @@ def fixed_fields(model: Model, resource: Resource, query: Query) -> frozenset[st
         relation = model.resources[query.within.resource].relations[query.within.relation]
         if relation.kind == "many":
             fixed.add(relation.field)
+        elif relation.kind == "one":
+            fixed.add("id")
     return frozenset(fixed)
 
 

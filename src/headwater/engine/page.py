@@ -273,6 +273,13 @@ class Page:
                 )
                 conditions = (near == self._within_key(), far == scope.table.c.id)
                 found.append(sa.exists().where(*conditions, *self.compiler.visible(linked)))
+            elif relation.kind == "one":
+                referring = Scope(owner, self.compiler.alias(owner))
+                reference = sa.select(self.compiler.reference(relation.field, referring)).where(
+                    referring.table.c.id == self._within_key(), *self.compiler.visible(referring)
+                )
+                theirs = reference.correlate_except(referring.table).scalar_subquery()
+                found.append(scope.table.c.id == theirs)
             else:
                 found.append(self.compiler.reference(relation.field, scope) == self._within_key())
         if self.query.where is not None:

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.db.base import Dialect, Element
+from headwater.db.elements import literal
+from headwater.db.types import Text
 from headwater.engine.batches import NEEDS, Place, places
 from headwater.engine.compile import Compiler, Scope, Source
 from headwater.engine.groups import Groups
@@ -19,6 +21,7 @@ from headwater.engine.page import NUMBER, Page, key_sets
 from headwater.engine.schema import Schema, stored_fields
 from headwater.ir import expr as e
 from headwater.ir.model import Batch, Field, Kind, Type
+from headwater.ir.pieces import between_pieces, between_rows, references
 from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Numbered, Query, Select
 
 
@@ -79,7 +82,7 @@ class Planner:
         return self.finish(statement, compiler, batches=places(self.model, resource, query.select))
 
     def object(self, compiler: Compiler, scope: Scope, select: Select, depth: int = 1) -> Element:
-        """A row as JSON: the chosen fields, and related rows within."""
+        """A row as JSON: the chosen fields, and related rows within; or in pieces, where `select` asks for those."""
         resource = scope.resource
         chosen = None if select.fields is None else frozenset(select.fields)
         pairs: list[tuple[str, Element]] = []
@@ -93,9 +96,9 @@ class Planner:
             rule = e.TRUE if compiler.rules is None else compiler.rules.unmasked(resource, name)
             element = sa.null() if rule == e.FALSE else compiler.value(found, scope)[0]
             pairs.append((found.wire, self.dialect.wire(found.type, element) if rule != e.FALSE else element))
+        if select.relations is not None:
+            return self._pieces(compiler, scope, select, depth, pairs)
         for include in select.include:
-            if depth > MAX_INCLUDE_DEPTH:
-                raise Fault("QUERY_TOO_COMPLEX", f"Includes nest at most {MAX_INCLUDE_DEPTH} levels.")
             wire = resource.relations[include.relation].wire
             nested.append((wire, self.include(compiler, scope, include, depth)))
         return self.dialect.json_object(pairs, nested)
@@ -111,7 +114,27 @@ class Planner:
             return needs
         return sa.null() if rule == e.FALSE else sa.case((compiler.rule(rule, scope), needs))
 
+    def _pieces(
+        self, compiler: Compiler, scope: Scope, select: Select, depth: int, pairs: list[tuple[str, Element]]
+    ) -> Element:
+        """A row in pieces, as `ir.pieces` tells."""
+        pieces = [self.dialect.json_text(scope.table.c.id)]
+        pieces.append(self.dialect.json_object(pairs) if pairs else literal("{}"))
+        for name in references(scope.resource, select):
+            found = scope.resource.fields[scope.resource.relations[name].field]
+            masked = (
+                compiler.rules is not None and compiler.rules.unmasked(scope.resource, found.name) == e.FALSE
+            )
+            reference = literal("null") if masked else self.dialect.json_text(compiler.value(found, scope)[0])
+            pieces.append(reference)
+        pieces += [self.include(compiler, scope, include, depth) for include in select.include]
+        return sa.func.concat_ws(literal(between_pieces(depth)), *pieces, type_=Text())
+
     def include(self, compiler: Compiler, scope: Scope, include: Include, depth: int) -> Element:
+        """The rows behind a relation, within the row that it belongs to."""
+        if depth > MAX_INCLUDE_DEPTH:
+            raise Fault("QUERY_TOO_COMPLEX", f"Includes nest at most {MAX_INCLUDE_DEPTH} levels.")
+        in_pieces = include.select.relations is not None
         relation = scope.resource.relations[include.relation]
         target = self.model.resources[relation.target]
         if relation.kind == "one":
@@ -121,7 +144,8 @@ class Planner:
             one = sa.select(self.object(compiler, inner, include.select, depth + 1)).where(
                 table.c.id == reference, *compiler.visible(inner)
             )
-            return one.correlate_except(table).scalar_subquery()
+            found = one.correlate_except(table).scalar_subquery()
+            return sa.func.coalesce(found, literal("")) if in_pieces else found
         query, inner = compiler.rows_behind((include.relation,), None, scope)
         if include.where is not None:
             query = query.where(compiler.predicate(include.where, inner))
@@ -135,6 +159,8 @@ class Planner:
             .subquery(compiler.statement.name("s"))
         )
         order = order_by([rows.c[c.name] for c in columns], keys)
+        if in_pieces:
+            return self.dialect.joined(rows, "row", order, between_rows(depth + 1))
         return self.dialect.json_list(rows, "row", order)
 
     def rows(self, query: Query, rules: Rules | None) -> Plan:
@@ -176,7 +202,8 @@ class Planner:
         fixed = fixed_fields(self.model, resource, query)
         ordered = is_served(resource, fixed, keys, trashed=query.trashed)
         sets = None if query.trashed else key_sets(resource, rules.rows(resource, "read"))
-        held = any(resource.fields[name].target for name in fixed)  # the filter leads to few rows by itself
+        # Whether the filter leads to few rows by itself.
+        held = any(name == "id" or resource.fields[name].target for name in fixed)
         usable = (
             sets is not None
             and not (held and ordered)

@@ -16,10 +16,12 @@ from urllib.parse import quote
 import msgspec
 
 from headwater.base.errors import Detail, Fault
+from headwater.http import json_api
 from headwater.http.decode import decode_json as decode_json
 from headwater.http.decode import decode_query as decode_query
 from headwater.http.exchange import Exchange, Headers, Response
 from headwater.http.routes import ACCEPT_HEADERS
+from headwater.ir.parse import CURSOR_PROFILE
 
 encode_json: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -28,14 +30,28 @@ encode_json: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(enc_hook=str).
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A representation that clients can ask for: its media type, and how values are written in it."""
+    """A representation that clients can ask for: its media type, how values are written in it, and of JSON:API the
+    profile."""
 
     media_type: str
     encode: Callable[[Any], bytes]
+    profile: str | None = None
+
+    @property
+    def content_type(self) -> bytes:
+        """The media type with its parameters."""
+        profile = "" if self.profile is None else f';profile="{self.profile}"'
+        return f"{self.media_type}{profile}".encode()
 
 
 JSON: Final = Format("application/json", encode_json)
 FORMATS: Final = (JSON,)
+
+JSON_API: Final = Format("application/vnd.api+json", encode_json)
+CURSORS: Final = Format(JSON_API.media_type, encode_json, CURSOR_PROFILE)
+"""JSON:API 1.1, and with its profile for paging by cursor."""
+RESOURCES: Final = (JSON, JSON_API)
+"""What the rows of resources are offered in."""
 
 JSON_PATCH: Final = "application/json-patch+json"
 
@@ -43,6 +59,7 @@ JSON_PATCH: Final = "application/json-patch+json"
 DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "application/json": decode_json,
     "application/merge-patch+json": decode_json,
+    JSON_API.media_type: decode_json,
     JSON_PATCH: decode_json,
 }
 
@@ -55,7 +72,14 @@ def negotiate(accept: bytes | None, formats: tuple[Format, ...] = FORMATS) -> Fo
     """
     if accept is None or not accept.strip():
         return formats[0]
-    ranges = [_media_range(part) for part in accept.decode("latin-1").split(",") if part.strip()]
+    ranges = _media_ranges(accept)
+    if JSON_API in formats:
+        # Those that ask for more than is known are to be ignored, and if there are no others, all is refused.
+        named = [range for range in ranges if range.name == JSON_API.media_type]
+        ranges = [range for range in ranges if range not in named or _is_known(range.parameters)]
+        if named and not any(range in ranges for range in named):
+            message = f"{JSON_API.media_type} has no extensions here, and no parameters but `profile`."
+            raise Fault("NOT_ACCEPTABLE", message, [Detail("NOT_ACCEPTABLE", message, parameter="Accept")])
     best, best_quality = None, 0.0
     for offered in formats:
         quality = _quality(offered.media_type, ranges)
@@ -75,25 +99,59 @@ def negotiate(accept: bytes | None, formats: tuple[Format, ...] = FORMATS) -> Fo
                 )
             ],
         )
+    if best is JSON_API and any(
+        range.name == best.media_type
+        and range.quality == best_quality
+        and CURSOR_PROFILE in range.parameters.get("profile", "").replace("http:", "https:").split()
+        for range in ranges
+    ):
+        return CURSORS
     return best
 
 
-def _media_range(part: str) -> tuple[str, float]:
-    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    for parameter in parameters:
-        key, _, value = parameter.partition("=")
-        if key.strip() == "q":
-            try:
-                return name, min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                return name, 0.0
-    return name, 1.0
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """One of the media ranges that an `Accept` header lists."""
+
+    name: str
+    quality: float
+    parameters: Mapping[str, str]
 
 
-def _quality(media_type: str, ranges: Iterable[tuple[str, float]]) -> float:
+_LISTED: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+_PARAMETER: Final = re.compile(r';\s*([^\s=;]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^;]*))?')
+
+
+def _media_ranges(accept: bytes) -> list[_Range]:
+    return [_media_range(part) for part in _LISTED.findall(accept.decode("latin-1")) if part.strip()]
+
+
+def _media_range(part: str) -> _Range:
+    name, parameters = _media_type(part)
+    try:
+        quality = min(max(float(parameters.pop("q", "1")), 0.0), 1.0)
+    except ValueError:
+        quality = 0.0
+    return _Range(name, quality, parameters)
+
+
+def _media_type(text: str) -> tuple[str, dict[str, str]]:
+    """The name of a media type, and its parameters."""
+    name, semicolon, rest = text.partition(";")
+    pairs = _PARAMETER.findall(semicolon + rest)
+    return name.strip().lower(), {key.lower(): value.strip().strip('"') for key, value in pairs}
+
+
+def _is_known(parameters: Mapping[str, str]) -> bool:
+    """Whether JSON:API's media type asks for nothing that is not offered; profiles that are unknown do not matter."""
+    return parameters.keys() <= {"ext", "profile"} and not parameters.get("ext", "").split()
+
+
+def _quality(media_type: str, ranges: Iterable[_Range]) -> float:
     """What the most specific matching range gives to a media type."""
     quality, precision = 0.0, -1
-    for name, given in ranges:
+    for range in ranges:
+        name, given = range.name, range.quality
         if name == media_type:
             matched = 2
         elif name.endswith("/*") and media_type.startswith(name[:-1]):
@@ -115,9 +173,12 @@ def body_type(content_type: bytes | None, accepts: tuple[str, ...], header: str 
     """
     if content_type is None:
         return accepts[0]
-    name, *parameters = (piece.strip().lower() for piece in content_type.decode("latin-1").split(";"))
-    charset = next((p.partition("=")[2].strip('" ') for p in parameters if p.startswith("charset")), "utf-8")
-    if name in accepts and charset in ("utf-8", "utf8"):
+    name, parameters = _media_type(content_type.decode("latin-1"))
+    if name == JSON_API.media_type:
+        understood = _is_known(parameters)
+    else:
+        understood = parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
+    if name in accepts and understood:
         return name
     names = ", ".join(accepts)
     raise Fault(
@@ -158,6 +219,28 @@ async def read_body(exchange: Exchange, accepts: tuple[str, ...] = ()) -> Any:
         raise Fault("UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
     return DECODERS[media_type](await exchange.body())
 
+
+def accepted(exchange: Exchange) -> Format:
+    """The format in which the rows of resources are answered. Where the client does not care, it is that of the body.
+
+    Raises: Fault NOT_ACCEPTABLE.
+    """
+    formats = _DOCUMENTS_FIRST if sends_document(exchange) else RESOURCES
+    return negotiate(exchange.headers.get(b"accept"), formats)
+
+
+def sends_document(exchange: Exchange) -> bool:
+    """Whether the body of a request is a document of JSON:API."""
+    content_type = exchange.headers.get(b"content-type")
+    return content_type is not None and _is_document(content_type)
+
+
+@lru_cache(1024)
+def _is_document(content_type: bytes) -> bool:
+    return _media_type(content_type.decode("latin-1"))[0] == JSON_API.media_type
+
+
+_DOCUMENTS_FIRST: Final = RESOURCES[::-1]
 
 # --- envelopes ---
 
@@ -258,17 +341,20 @@ def _facts(fault: Fault, request_id: str) -> dict[str, Any]:
 
 
 @lru_cache(1024)
-def prefers_problems(accept: bytes | None) -> bool:
-    """Whether an `Accept` header names `application/problem+json` and gives it no less than `application/json`.
+def error_type(accept: bytes | None) -> str:
+    """The media type of refusals: another than JSON where an `Accept` header names it and gives it no less.
 
-    Ranges such as `*/*` do not ask for it: who sends them gets the envelope of all answers.
+    Ranges such as `*/*` do not ask for another: who sends them gets the envelope of all answers.
     """
-    if accept is None or b"problem+json" not in accept.lower():
-        return False
-    ranges = [_media_range(part) for part in accept.decode("latin-1").split(",") if part.strip()]
-    wanted = max((quality for name, quality in ranges if name == PROBLEM_TYPE), default=0.0)
-    plain = max((quality for name, quality in ranges if name == JSON.media_type), default=0.0)
-    return wanted > 0 and wanted >= plain
+    if accept is None:
+        return JSON.media_type
+    given = {range.name: range.quality for range in sorted(_media_ranges(accept), key=lambda r: r.quality)}
+    best = max((PROBLEM_TYPE, JSON_API.media_type), key=lambda name: given.get(name, 0.0))
+    return (
+        best
+        if given.get(best, 0.0) > 0 and given[best] >= given.get(JSON.media_type, 0.0)
+        else JSON.media_type
+    )
 
 
 def _detail(detail: Detail) -> dict[str, Any]:
@@ -296,18 +382,24 @@ def error_response(
     elif fault.status in (429, 503):
         fault.headers.setdefault("Retry-After", str(fault.facts.get("retryAfter", 1)))
         headers.setdefault("Retry-After", fault.headers["Retry-After"])
-    if prefers_problems(accept):
-        media_type, body = PROBLEM_TYPE.encode(), problem_body(fault, request_id, path)
+    status, media_type = fault.status, error_type(accept)
+    if media_type == PROBLEM_TYPE:
+        body = problem_body(fault, request_id, path)
+    elif media_type == JSON_API.media_type:
+        status, body = json_api.status(fault), encode_json(json_api.errors(fault, _facts(fault, request_id)))
     else:
-        media_type, body = JSON_TYPE[1], error_body(fault, request_id)
-    encoded = [(b"content-type", media_type), (b"cache-control", b"no-store"), (b"vary", b"Accept")]
+        body = error_body(fault, request_id)
+    encoded = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), (b"vary", b"Accept")]
     encoded += [(name.lower().encode(), _header_value(value)) for name, value in headers.items()]
-    return Response(fault.status, encoded, body)
+    return Response(status, encoded, body)
 
 
 def refusal(fault: Fault, exchange: Exchange) -> Response:
     """The response that refuses a request."""
-    return error_response(fault, exchange.request_id, exchange.headers.get(b"accept"), exchange.path)
+    accept = exchange.headers.get(b"accept")
+    if accept in (None, b"*/*") and sends_document(exchange):
+        accept = JSON_API.media_type.encode()
+    return error_response(fault, exchange.request_id, accept, exchange.path)
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

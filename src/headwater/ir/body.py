@@ -75,19 +75,19 @@ class BodyParser:
         settle(problems)
         return values
 
-    def update(self, body: Any) -> tuple[dict[str, Any], Expected | None]:
+    def update(self, body: Any, *, merge: bool = True) -> tuple[dict[str, Any], Expected | None]:
         """The changes that a merge patch (RFC 7396) makes, and the version that they are meant for, if it has one: a
-        null clears a field, and the members of a JSON object are merged into the old one.
+        null clears a field, and the members of a JSON object are merged into the old one, unless `merge` is false.
 
         Raises: Fault.
         """
         problems: list[Detail] = []
         body = dict(_object(body))
         expected = self._expected(body, problems)
-        values = self.values(body, problems, patch=True)
+        values = self.values(body, problems, patch=merge)
         for name, value in values.items():
             field = self.resource.fields[name]
-            if value is not None and field.type.kind is Kind.JSON:
+            if merge and value is not None and field.type.kind is Kind.JSON:
                 values[name] = Merge(value, self._whole(field) if field.type.parts else None)
         settle(problems)
         return values, expected

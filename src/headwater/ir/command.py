@@ -6,7 +6,7 @@ against its own field (`ir/parse`). What needs the row or other rows is checked 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from headwater.ir.query import Select
 
@@ -113,6 +113,21 @@ class Purge:
 
 
 @dataclass(frozen=True, slots=True)
+class Relate:
+    """Adds rows to those behind a to-many relation of a row, removes them from there, or leaves these alone there.
+
+    Each change is one of a row at the other side: of its reference, or of a row of the link between the two.
+    """
+
+    resource: str
+    key: str
+    relation: str
+    how: Literal["add", "remove", "replace"]
+    keys: frozenset[str]
+    expected: Expected | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """Calls an action; `key` is None for actions of the collection."""
 
@@ -124,7 +139,7 @@ class Act:
     select: Select = Select()
 
 
-Command = Create | Update | Delete | Restore | Purge | Act
+Command = Create | Update | Delete | Restore | Purge | Relate | Act
 
 
 @dataclass(slots=True)
@@ -133,7 +148,8 @@ class Outcome:
 
     `row` is the JSON text of the row as the caller may see it: None after a delete, and where the caller may not
     read what they wrote. `rows` are those that an action returned as a list, as far as the caller may see them;
-    `value` is an action's own result where it returned something else. `position` is the last log position of the
+    `value` is an action's own result where it returned something else. `resource` is that of the row or rows where an
+    action returned them. `position` is the last log position of the
     write; None if nothing changed.
     """
 
@@ -143,4 +159,5 @@ class Outcome:
     version: int | None = None
     value: Any = None
     returned: bool = False
+    resource: str | None = None
     position: int | None = None

@@ -20,7 +20,7 @@ from headwater.ir.parse import Parser, paging, sentence
 from headwater.ir.query import MAX_GROUPS, MAX_LIMIT, Query, Search, Sort, Summary, Within
 from headwater.ir.scalars import BadValue, json_name
 from headwater.ir.search import search_in
-from headwater.ir.selection import Node, Options, Selector, apply, conjunction
+from headwater.ir.selection import Node, Options, apply, conjunction
 from headwater.ir.where import where
 
 MEMBERS: Final = ("filter", "sort", "fields", "include", "limit", "cursor", "page", "perPage", "q", "aggregate",
@@ -52,7 +52,7 @@ def query_of(parser: Parser, resource: Resource, sent: Any, *, within: Within | 
     page = paging({k: v for k, v in sent.items() if v is not None}, reading.count, reading.problem)
     search = reading.search(resource, sent)
     settle(reading.problems)
-    select, _ = apply(reading.selector.root.freeze(), reading.options)
+    select, _ = apply(reading.selector.select(), reading.options)
     return Query(resource.name, None, select, conjunction(conditions), sort, page, within, search=search)
 
 
@@ -63,7 +63,7 @@ class _Reading:
 
     def __init__(self, parser: Parser, resource: Resource) -> None:
         self.parser = parser
-        self.selector = Selector(parser.model, parser.namer, resource)
+        self.selector = parser.selector(resource)
         self.options: dict[tuple[str, ...], Options] = {}
         self.problems: list[Detail] = []
 

@@ -16,16 +16,29 @@ LIST_PARAMETERS: Final = (
     "q",
 )  # fmt: skip
 ROW_PARAMETERS: Final = ("fields", "include")
+PAGES: Final = ("page[number]", "page[size]", "page[after]", "page[before]")
+"""How JSON:API spells paging; the last two are of its profile for cursors."""
+
 MAX_NAME: Final = 300
 
 _SPELLINGS: Final = {**{name: name for name in LIST_PARAMETERS}, "per_page": "perPage", "group_by": "groupBy"}
 _OPTIONS: Final = ("limit", "sort", "filter")
+_ELSEWHERE: Final = {
+    "limit": "`page[size]`",
+    "cursor": "`page[after]` or `page[before]`",
+    "page": "`page[number]`",
+    "perPage": "`page[size]`",
+    "fields": "`fields[{path}]`",
+    "aggregate": "`Accept: application/json`, as there are no resources in its answer",
+    "groupBy": "`Accept: application/json`, as there are no resources in its answer",
+}
+"""What stands for our parameters in JSON:API."""
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]+\]){0,3})")
 
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """A parameter of the request itself, which can be given once: one of `LIST_PARAMETERS`."""
+    """A parameter of the request itself, which can be given once: one of `LIST_PARAMETERS`, or of `PAGES`."""
 
     name: str
 
@@ -65,10 +78,10 @@ Meaning = Single | Filter | FieldsOf | Option | Unknown
 
 
 class Glossary:
-    """The meanings of parameters, for each resource of a model."""
+    """The meanings of parameters, for each resource of a model; with `json_api` as that specification spells them."""
 
-    def __init__(self, model: Model, namer: Namer) -> None:
-        self.model, self.namer = model, namer
+    def __init__(self, model: Model, namer: Namer, *, json_api: bool = False) -> None:
+        self.model, self.namer, self.json_api = model, namer, json_api
         self._paths = {r.path: r for r in model.resources.values() if r.exposed}
         self._kept = lru_cache(8192)(self._find)
 
@@ -94,6 +107,12 @@ class Glossary:
             return self._filter(resource, brackets[0], brackets[1:])
         if base == "fields" and len(brackets) == 1:
             return FieldsOf(self._named(brackets[0]))
+        if self.json_api:
+            if parameter in PAGES:
+                return Single(parameter)
+            if _SPELLINGS.get(base) in _ELSEWHERE:
+                mend = _ELSEWHERE[_SPELLINGS[base]].format(path=resource.path)
+                raise UnknownName(f"`{parameter}` means nothing in JSON:API; use {mend}.")
         if base in _SPELLINGS:
             if not brackets:
                 return Single(_SPELLINGS[base])

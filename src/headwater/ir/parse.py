@@ -8,14 +8,14 @@ a request are told together. What the caller may see is the engine's concern.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from headwater.base.errors import Detail, Fault
 from headwater.ir.expr import Predicate
 from headwater.ir.filters import UNSORTED
 from headwater.ir.model import Model, Resource
 from headwater.ir.names import Namer, UnknownName
-from headwater.ir.parameters import ROW_PARAMETERS, FieldsOf, Filter, Glossary, Option, Single, Unknown
+from headwater.ir.parameters import PAGES, ROW_PARAMETERS, FieldsOf, Filter, Glossary, Option, Single, Unknown
 from headwater.ir.query import (
     DEFAULT_LIMIT,
     MAX_GROUPS,
@@ -36,22 +36,29 @@ from headwater.ir.summaries import Problem, Summarizer
 
 Parameters = Sequence[tuple[str, str]]
 Typed = tuple[tuple[str, str], ...]
+Form = Literal["json", "json_api", "json_api_cursors"]
+"""How parameters are spelt, and what answers look like. The last pages by cursor where nothing is said."""
 
 DEFAULT_SIZE: Final = 25
 MAX_PAGE: Final = 1_000_000_000
 MAX_SORT_KEYS: Final = 8
+CURSOR_PROFILE: Final = "https://jsonapi.org/profiles/ethanresnick/cursor-pagination/"
 
-_ALL: Final = Select()
 _START: Final = Cursor()
 
 
 class Parser:
     """Parses the query strings of one model."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, form: Form = "json") -> None:
+        self.model, self.form = model, form
         self.namer = Namer(model)
-        self.glossary = Glossary(model, self.namer)
+        self.glossary = Glossary(model, self.namer, json_api=form != "json")
+        # What is shown where nothing is said, and the first page.
+        self.whole = {
+            resource.name: self.selector(resource).select() for resource in model.resources.values()
+        }
+        self.start: Cursor | Numbered = Numbered(1, DEFAULT_SIZE) if form == "json_api" else _START
         self.sorts = lru_cache(2048)(self._sorts)
         self.selects = lru_cache(2048)(self._selects)
         self.summaries = lru_cache(2048)(self._summaries)
@@ -59,7 +66,7 @@ class Parser:
     def list(self, resource: Resource, parameters: Parameters, *, within: Within | None = None) -> Query:
         """A question about many rows. Raises: Fault."""
         if not parameters:
-            return Query(resource.name, within=within)
+            return Query(resource.name, select=self.whole[resource.name], page=self.start, within=within)
         reading = _Reading(self, resource)
         reading.take(parameters)
         if "aggregate" in reading.singles or "groupBy" in reading.singles:
@@ -79,12 +86,16 @@ class Parser:
     def select(self, resource: Resource, parameters: Parameters) -> Select:
         """What one row shows, where it is read or written. Raises: Fault."""
         if not parameters:
-            return _ALL
+            return self.whole[resource.name]
         reading = _Reading(self, resource, one=True)
         reading.take(parameters)
         select = reading.select()
         reading.finish()
         return select
+
+    def selector(self, resource: Resource) -> Selector:
+        """Collects what the rows of one answer show."""
+        return Selector(self.model, self.namer, resource, pieces=self.form != "json")
 
     def nothing(self, parameters: Parameters) -> None:
         """For what takes no parameters. Raises: Fault, if there are some."""
@@ -124,7 +135,7 @@ class Parser:
         self, name: str, fields: str | None, include: str | None, typed: Typed
     ) -> tuple[Select, tuple[Detail, ...]]:
         """The selection, and what is wrong with it."""
-        selector = Selector(self.model, self.namer, self.model.resources[name])
+        selector = self.selector(self.model.resources[name])
         problems: list[Detail] = []
         wanted = [("fields", part) for part in fields.split(",")] if fields is not None else []
         wanted += [("include", part) for part in include.split(",")] if include else []
@@ -141,7 +152,7 @@ class Parser:
                 target = self.model.resources.get(parameter)
                 spelt = f"fields[{target.path}]" if target else parameter
                 problems.append(Detail(unknown.code, unknown.message, parameter=spelt))
-        return selector.root.freeze(), tuple(problems)
+        return selector.select(), tuple(problems)
 
     def _summaries(
         self, name: str, aggregate: str, group_by: str | None, sort: str | None, order: str | None
@@ -165,8 +176,8 @@ class _Reading:
         self.options: dict[tuple[str, ...], Options] = {}
         self.problems: list[Detail] = []
 
-    def problem(self, parameter: str, message: str, code: str = "INVALID_PARAMETER") -> None:
-        self.problems.append(Detail(code, message, parameter=parameter))
+    def problem(self, parameter: str, message: str, code: str = "INVALID_PARAMETER", **more: Any) -> None:
+        self.problems.append(Detail(code, message, parameter=parameter, **more))
 
     def bad(self, parameter: str, bad: BadValue) -> None:
         message = sentence(parameter, bad.message)
@@ -231,7 +242,34 @@ class _Reading:
 
     def page(self) -> Cursor | Numbered:
         """Paging by cursor, or by number where `page` or `perPage` says so."""
-        return paging(self.singles, self.number, self.problem)
+        if self.parser.form == "json":
+            return paging(self.singles, self.number, self.problem)
+        return self._page(*map(self.singles.get, PAGES))
+
+    def _page(
+        self, number: str | None, size: str | None, after: str | None, before: str | None
+    ) -> Cursor | Numbered:
+        """The page that JSON:API's parameters ask for. By number, unless cursors are wanted."""
+        if after is not None and before is not None:
+            message = "`page[after]` and `page[before]` do not go together here; leave one of them out."
+            self.problem("page[before]", message, type=f"{CURSOR_PROFILE}range-pagination-not-supported")
+        token = before if after is None else after
+        by_cursor = token is not None or (self.parser.form == "json_api_cursors" and number is None)
+        if token is not None and number is not None:
+            message = "`page[number]` cannot go with `page[after]` and `page[before]`, which page by cursor."
+            self.problem("page[number]", message)
+        if token == "":
+            self.problem("page[before]" if after is None else "page[after]", "A cursor must not be empty.")
+        count = DEFAULT_LIMIT if by_cursor else DEFAULT_SIZE
+        if size is not None and size.isascii() and size.isdecimal() and int(size[-12:]) > MAX_LIMIT:
+            message = f"`page[size]` must be an integer from 1 to {MAX_LIMIT}."
+            self.problem("page[size]", message, type=f"{CURSOR_PROFILE}max-size-exceeded",
+                         facts={"page": {"maxSize": MAX_LIMIT}})  # fmt: skip
+        elif size is not None:
+            count = self.number("page[size]", size, MAX_LIMIT)
+        if by_cursor:
+            return Cursor(count, token, None if token is None else after is None)
+        return Numbered(1 if number is None else self.number("page[number]", number, MAX_PAGE), count)
 
     def sort(self) -> tuple[Sort, ...]:
         """The order that `sort` and `order` ask for; empty if none."""
@@ -299,7 +337,7 @@ class _Reading:
         """What each row shows."""
         fields, include = self.singles.get("fields"), self.singles.get("include")
         if fields is None and include is None and not self.typed:
-            select = _ALL
+            select = self.parser.whole[self.resource.name]
         else:
             typed = tuple(self.typed.items())
             select, problems = self.parser.selects(self.resource.name, fields, include, typed)

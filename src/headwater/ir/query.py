@@ -26,10 +26,14 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """What each row shows: field names (None: all), and related rows."""
+    """What each row shows: field names (None: all), and related rows.
+
+    With names of `relations`, a row does not come as an object but in pieces (see `ir.pieces`).
+    """
 
     fields: tuple[str, ...] | None = None
     include: tuple["Include", ...] = ()
+    relations: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,12 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Keyset paging: up to `limit` rows after (or before) the place that `token` marks; None: from the start."""
+    """Keyset paging: up to `limit` rows after (or before) the place that `token` marks; None: from the start.
+    `before` says on which side of the place they are; None: as the token itself does."""
 
     limit: int = DEFAULT_LIMIT
     token: str | None = None
+    before: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

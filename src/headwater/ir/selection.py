@@ -26,31 +26,64 @@ class Options:
 @dataclass(slots=True)
 class Node:
     """A resource shown somewhere in the answer. `named` are the fields asked for, None if none was; `path` are the
-    relations that lead there."""
+    relations that lead there. `linked` are the to-many relations asked for without their rows."""
 
     resource: Resource
     path: tuple[str, ...] = ()
     named: set[str] | None = None
     whole: bool = False
     children: dict[str, "Node"] = field(default_factory=dict)
+    linked: set[str] = field(default_factory=set)
 
-    def freeze(self) -> Select:
-        """In the order of the declaration, so that requests that mean the same share a plan."""
+    def freeze(self, namer: Namer | None = None) -> Select:
+        """In the order of the declaration, so that requests that mean the same share a plan. With a namer: in pieces,
+        of which the relations that it knows are some."""
         include = tuple(
-            Include(relation, child.freeze()) for relation, child in sorted(self.children.items())
+            Include(relation, child.freeze(namer)) for relation, child in sorted(self.children.items())
         )
+        if namer is not None:
+            return self._pieces(namer, include)
         if self.named is None or (self.whole and not self.named):
             return Select(None, include)
         return Select(tuple(name for name in self.resource.fields if name in self.named), include)
 
+    def _pieces(self, namer: Namer, include: tuple[Include, ...]) -> Select:
+        resource, named = self.resource, self.named
+        known = dict.fromkeys(relation.name for relation in namer.names(resource).relations.values())
+        relations = {name: resource.relations[name] for name in known}
+        references = {relation.field for relation in relations.values() if relation.kind == "one"}
+        fields = [
+            f.name
+            for f in resource.fields.values()
+            if not (f.internal or f.batch or f.name == "id" or f.name in references)
+            and (named is None or f.name in named)
+        ]
+        shown = [
+            name
+            for name, relation in relations.items()
+            if named is None or (relation.field in named if relation.kind == "one" else name in self.linked)
+        ]
+        return Select(tuple(fields), include, tuple(shown))
+
 
 class Selector:
-    """Collects the names of one request into a tree."""
+    """Collects the names of one request into a tree. `pieces`: the answer's rows come in pieces, so that the name of a
+    to-many relation among the fields asks for the relation and not for its rows."""
 
-    def __init__(self, model: Model, namer: Namer, resource: Resource) -> None:
-        self.model, self.namer = model, namer
+    def __init__(self, model: Model, namer: Namer, resource: Resource, *, pieces: bool = False) -> None:
+        self.model, self.namer, self.pieces = model, namer, pieces
         self.root = Node(resource)
         self._nodes = [self.root]
+
+    def select(self) -> Select:
+        """What has been collected. In pieces all rows of a resource show the same, wherever they are."""
+        if self.pieces:
+            for node in self._nodes:
+                alike = [other for other in self._nodes if other.resource is node.resource]
+                named = [other.named for other in alike if other.named is not None]
+                node.named = set().union(*named) if len(named) == len(alike) else None
+                node.linked = set().union(*(other.linked for other in alike))
+        return self.root.freeze(self.namer if self.pieces else None)
 
     def field(self, text: str, within: Node | None = None) -> None:
         """One name of `fields=id,title,artist.name`. Raises: UnknownName."""
@@ -77,16 +110,23 @@ class Selector:
             raise UnknownName(f"No {target.path} are shown here; `include` a relation to them.")
         for node in places:
             node.named = node.named or set()
-            self._name(node, text)
+            if text or not self.pieces:  # `fields[people]=` asks for none of them
+                self._name(node, text)
 
     def _name(self, node: Node, text: str) -> None:
         """One of a node's fields; the name of a to-many relation includes it."""
         names = self.namer.names(node.resource)
-        if text not in names.fields and text in names.relations:
-            self._child(node, text).whole = True
-            return
         assert node.named is not None
-        node.named.add(self.namer.field(node.resource, text).name)
+        if text not in names.fields and text in names.relations:
+            if self.pieces:
+                node.linked.add(names.relations[text].name)
+            else:
+                self._child(node, text).whole = True
+            return
+        found = self.namer.field(node.resource, text)
+        if self.pieces and found.batch is not None:
+            raise UnknownName(f"`{found.wire}` has no form in JSON:API; accept `application/json`.")
+        node.named.add(found.name)
 
     def _child(self, node: Node, text: str) -> Node:
         relation = self.namer.relation(node.resource, text)

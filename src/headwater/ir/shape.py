@@ -87,6 +87,8 @@ def _measure(measure: Measure, values: list[Any]) -> tuple[Any, ...]:
 
 
 def _select(select: Select, values: list[Any]) -> tuple[Any, ...] | None:
+    if select.relations is not None:
+        return (select.fields, select.relations, tuple([_include(i, values) for i in select.include]))
     if not select.include:
         return select.fields
     return (select.fields, tuple([_include(i, values) for i in select.include]))
@@ -173,7 +175,7 @@ def _slot_select(select: Select, counter: Iterator[int]) -> Select:
     for i in select.include:
         where = None if i.where is None else slot_expr(i.where, counter)
         includes.append(Include(i.relation, _slot_select(i.select, counter), where, i.sort, i.limit))
-    return Select(select.fields, tuple(includes))
+    return Select(select.fields, tuple(includes), select.relations)
 
 
 def slot_expr(node: Any, counter: Iterator[int]) -> Any:

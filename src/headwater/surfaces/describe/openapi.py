@@ -8,7 +8,7 @@ from typing import Any, Final
 from headwater.base.errors import REGISTRY, ErrorCode
 from headwater.engine.guard import covers
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON_PATCH, PROBLEM_TYPE
+from headwater.http.wire import JSON_API, JSON_PATCH, PROBLEM_TYPE
 from headwater.ir.model import REPORTS, TRASH_VERBS, Grant, Model, Resource
 from headwater.surfaces.describe.parameters import SHARED, Parameters
 from headwater.surfaces.describe.reports import ASKING, parameters, summary
@@ -227,6 +227,8 @@ class _Document:
         self._used.update(names)
         if resource is not None:
             body, answers = self._exchanged(kind, resource, route)
+            if "trashed" in route.facts:  # what is in the trash has no form in JSON:API
+                answers["200"]["content"].pop(JSON_API.media_type)
             codes = _codes(self.model, kind, resource, route)
         else:
             form = route.form or Form({})
@@ -278,7 +280,13 @@ class _Document:
             return route.doc
         one, many = resource.singular.replace("_", " "), resource.plural.replace("_", " ")
         if kind == "related":
-            return f"List the {route.facts['relation'].replace('_', ' ')} of one of the {many}"
+            listed = "Read" if self._leads_to_one(resource, route) else "List"
+            return f"{listed} the {route.facts['relation'].replace('_', ' ')} of one of the {many}"
+        if kind == "relationship":
+            ids = "id" if self._leads_to_one(resource, route) else "ids"
+            how = {"set": "Set", "add": "Add", "replace": "Replace", "remove": "Remove"}
+            said = f"{how.get(route.facts.get('how', ''), 'Read')} the {ids} of the"
+            return f"{said} {route.facts['relation'].replace('_', ' ')} of one of the {many}"
         if kind == "action":
             what = route.facts["action"].replace("_", " ").capitalize()
             return f"{what}: {many if '{id}' not in route.template else one}"
@@ -322,6 +330,8 @@ class _Document:
         verb = {"replace": "update", "list": "read", "search": "read"}.get(kind, kind)
         if kind == "related":
             resource, verb = self._target(resource, route), "read"
+        if kind == "relationship":
+            resource, verb = self._linked(resource, route)
         if kind == "action":
             verb = route.facts["action"]
         if "trashed" in route.facts and not any(_open(self.model, resource, v) for v in TRASH_VERBS):
@@ -331,12 +341,34 @@ class _Document:
     def _target(self, resource: Resource, route: Route) -> Resource:
         return self.model.resources[resource.relations[route.facts["relation"]].target]
 
+    def _leads_to_one(self, resource: Resource, route: Route) -> bool:
+        return resource.relations[route.facts["relation"]].kind == "one"
+
+    def _linked(self, resource: Resource, route: Route) -> tuple[Resource, str]:
+        """The resource whose rows are read or changed where a relationship is, and how."""
+        relation, how = resource.relations[route.facts["relation"]], route.facts.get("how")
+        if relation.kind == "one":
+            return resource, "read" if how is None else "update"
+        if how is None or relation.kind == "many":
+            return self._target(resource, route), "read" if how is None else "update"
+        return self.model.resources[str(relation.through)], "delete" if how == "remove" else "create"
+
     def _parameters(self, kind: str, resource: Resource, route: Route) -> list[str]:
         match kind:
+            case "list" if "trashed" in route.facts:
+                return [name for name in self.parameters.list(resource) if not name.startswith("page-")]
             case "list":
                 return self.parameters.list(resource)
+            case "related" if self._leads_to_one(resource, route):
+                return ["If-None-Match", *self.parameters.row(self._target(resource, route))]
             case "related":
                 return self.parameters.list(self._target(resource, route))
+            case "relationship" if "how" in route.facts:
+                return ["If-Match", "Prefer"] if route.facts["how"] == "set" else ["If-Match"]
+            case "relationship" if self._leads_to_one(resource, route):
+                return ["If-None-Match"]
+            case "relationship":
+                return [*self.parameters.ids(self._target(resource, route))]
             case "search":
                 return []
             case "delete" | "purge":
@@ -357,15 +389,35 @@ class _Document:
     def _pages(self, resource: Resource) -> dict[str, Any]:
         """A page of rows, or what `aggregate` asks for in its place."""
         shapes = [self.schemas.form(resource, "Many"), ref(self.schemas.groups), ref(self.schemas.summary)]
-        return _answer(
-            200, "A page; with `aggregate` groups, or one object.", {"anyOf": shapes}, _PAGE_HEADERS
-        )
+        document = self.schemas.documents.form(resource, "Documents")
+        said = "A page; with `aggregate` groups, or one object."
+        return _answer(200, said, {"anyOf": shapes}, _PAGE_HEADERS, document)
+
+    def _relationship(self, resource: Resource, route: Route) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """Where a relation leads: read, or changed."""
+        target, one = self._target(resource, route), self._leads_to_one(resource, route)
+        form = self.schemas.documents.form
+        headers: Sequence[str] = ("ETag", "Preference-Applied")
+        if one:
+            said, schema, document = "The id, or null.", self.schemas.id(target), form(target, "IdDocument")
+        else:
+            said, schema, document = "A page of ids.", self.schemas.ids(target), form(target, "IdDocuments")
+            headers = [name for name in _PAGE_HEADERS if name != "Accept-Query"]
+        shown = _answer(200, said, schema, headers, document)
+        if "how" not in route.facts:
+            return None, shown | (_UNCHANGED if one else {})
+        done = {"204": {"description": "Done.", "headers": _headers("Preference-Applied")}}
+        sent = form(target, "Linkage" if one else "Linkages")
+        if one and not resource.fields[resource.relations[route.facts["relation"]].field].nullable:
+            sent = envelope({"data": self.schemas.documents.identifier(target)})
+        body = _body(route.accepts, sent)
+        return body, done | (shown if one else {})
 
     def _exchanged(
         self, kind: str, resource: Resource, route: Route
     ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """The request's body, and the answers that are no refusals."""
-        form = self.schemas.form
+        form, document = self.schemas.form, self.schemas.documents.form
         headers = ("ETag", "Preference-Applied")
         unshown = {
             "204": {"description": "Done; as preferred, nothing is shown.", "headers": _headers(*headers)}
@@ -373,8 +425,14 @@ class _Document:
         match kind:
             case "list":
                 return None, self._pages(resource)
+            case "related" if self._leads_to_one(resource, route):
+                target = self._target(resource, route)
+                shown = (self.schemas.one_or_none(target), ("ETag",), document(target, "DocumentOrNone"))
+                return None, _answer(200, "The row, or null.", *shown) | _UNCHANGED
             case "related":
                 return None, self._pages(self._target(resource, route))
+            case "relationship":
+                return self._relationship(resource, route)
             case "search":
                 shapes = (ref(self.schemas.found_groups), ref(self.schemas.found_summary))
                 answer = _answer(
@@ -382,19 +440,24 @@ class _Document:
                     "A page; with `aggregate` groups, or one object.",
                     {"anyOf": [form(resource, "Found"), *shapes]},
                     _FOUND_HEADERS,
+                    document(resource, "Documents"),
                 )
                 return _body(route.accepts, form(resource, "Query")), answer
             case "read":
-                return None, _answer(200, "The row.", form(resource, "One"), ("ETag",)) | _UNCHANGED
+                shown = (form(resource, "One"), ("ETag",), document(resource, "Document"))
+                return None, _answer(200, "The row.", *shown) | _UNCHANGED
             case "create":
-                answer = _answer(201, _NEW, form(resource, "One"), ("Location", *headers))
-                return _body(route.accepts, form(resource, "Create")), answer
+                new = (form(resource, "One"), ("Location", *headers), document(resource, "Document"))
+                return _body(
+                    route.accepts, form(resource, "Create"), document=document(resource, "NewDocument")
+                ), _answer(201, _NEW, *new)
             case "replace":
-                answer = _answer(200, "The row as it is now.", form(resource, "One"), headers)
+                answer = _answer(200, _NOW, form(resource, "One"), headers, document(resource, "Document"))
                 return _body(route.accepts, form(resource, "Replace")), answer | unshown
             case "update":
-                answer = _answer(200, "The row as it is now.", form(resource, "One"), headers)
-                body = _body(route.accepts, form(resource, "Patch"))
+                answer = _answer(200, _NOW, form(resource, "One"), headers, document(resource, "Document"))
+                changed = document(resource, "ChangeDocument")
+                body = _body(route.accepts, form(resource, "Patch"), document=changed)
                 if JSON_PATCH in body["content"]:
                     body["content"][JSON_PATCH] = {"schema": ref(self.schemas.patch)}
                 return body, answer | unshown
@@ -403,7 +466,8 @@ class _Document:
             case "restore":
                 placed = (*headers, "Content-Location")
                 unshown["204"]["headers"] = _headers(*placed)
-                return None, _answer(200, "The row as it is now.", form(resource, "One"), placed) | unshown
+                answer = _answer(200, _NOW, form(resource, "One"), placed, document(resource, "Document"))
+                return None, answer | unshown
         action = resource.actions[route.facts["action"]]
         arguments = form(resource, f"{action.name}.Arguments")
         required = bool(self.schemas.found[arguments["$ref"].rpartition("/")[2]].get("required"))
@@ -411,13 +475,13 @@ class _Document:
         result = self.schemas.result(resource, action)
         if result is not None:
             located = (*headers, "Content-Location") if action.on == "row" else headers
-            answers = _answer(200, "Done.", result, located)
+            answers = _answer(200, "Done.", result, located, self.schemas.document(resource, action))
             if self._answers_itself(resource, route):
                 unshown["204"]["headers"] = _headers(*located)
                 answers |= unshown
         else:
             answers["204"] = {"description": "Done.", "headers": _headers()}
-        return _body(route.accepts, arguments, required), answers
+        return _body(route.accepts, arguments, required, envelope({"meta": arguments})), answers
 
     # -- refusals -------------------------------------------------------------------------------------------
 
@@ -448,6 +512,7 @@ class _Document:
             "content": {
                 "application/json": {"schema": body, "example": _example(entries[0])},
                 PROBLEM_TYPE: {"schema": problem},
+                JSON_API.media_type: {"schema": self.schemas.documents.errors},
             },
         }
 
@@ -466,6 +531,7 @@ _TRASH_NOTES: Final[Mapping[tuple[str, bool], tuple[str, ...]]] = {
 
 _FOUND_HEADERS: Final = ("Accept-Query", "X-Total-Count", "X-Pagination-Pages")
 _PAGE_HEADERS: Final = ("Link", *_FOUND_HEADERS)
+_NOW: Final = "The row as it is now."
 _NEW: Final = "The new row; no body where `Prefer: return=minimal` asks for none."
 
 
@@ -478,9 +544,11 @@ def _codes(model: Model, kind: str, resource: Resource, route: Route) -> tuple[s
     removes = kind in ("delete", "purge")
     if not removes:
         codes.append("NOT_ACCEPTABLE")
-    if kind in _READS:
+    if kind in _READS or (kind == "relationship" and "how" not in route.facts):
         return (*codes, *_BODY) if kind == "search" else tuple(codes)
     codes.append("RESOURCE_CONFLICT")
+    if kind == "create":
+        codes.append("RESOURCE_NOT_FOUND")  # JSON:API: of what is referred to
     if not removes:
         codes += [*(() if kind == "restore" else _BODY), "RULE_VIOLATION"]
     elif any(field.on_delete == "set_null" for _, field in model.referrers(resource.name)):
@@ -514,12 +582,22 @@ def _plain(form: Form, route: Route) -> tuple[dict[str, Any] | None, dict[str, A
     return body, answer | (_UNCHANGED if form.tagged else {})
 
 
-def _body(accepts: Sequence[str], schema: Schema, required: bool = True) -> dict[str, Any]:
-    return {"required": required, "content": {media_type: {"schema": schema} for media_type in accepts}}
+def _body(
+    accepts: Sequence[str], schema: Schema, required: bool = True, document: Schema | None = None
+) -> dict[str, Any]:
+    """A request's body, and its form in JSON:API where that differs."""
+    content = {media_type: {"schema": schema} for media_type in accepts}
+    if document is not None and JSON_API.media_type in content:
+        content[JSON_API.media_type] = {"schema": document}
+    return {"required": required, "content": content}
 
 
-def _answer(status: int, description: str, schema: Schema, headers: Iterable[str]) -> dict[str, Any]:
+def _answer(
+    status: int, description: str, schema: Schema, headers: Iterable[str], document: Schema | None = None
+) -> dict[str, Any]:
     content = {"application/json": {"schema": schema}}
+    if document is not None:
+        content[JSON_API.media_type] = {"schema": document}
     return {str(status): {"description": description, "headers": _headers(*headers), "content": content}}
 
 

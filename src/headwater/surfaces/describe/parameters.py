@@ -7,7 +7,7 @@ from headwater.ir.filters import OPERATORS, UNSORTED
 from headwater.ir.model import Field, Kind, Model, Relation, Resource
 from headwater.ir.names import Namer
 from headwater.ir.parameters import LIST_PARAMETERS
-from headwater.ir.parse import DEFAULT_SIZE, MAX_PAGE, MAX_SORT_KEYS
+from headwater.ir.parse import CURSOR_PROFILE, DEFAULT_SIZE, MAX_PAGE, MAX_SORT_KEYS
 from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_GROUPS, MAX_INCLUDE_DEPTH, MAX_LIMIT
 from headwater.ir.search import MAX_SEARCH, MAX_TERMS, searchable
 from headwater.ir.summaries import FITTING, MAX_GROUP_KEYS, MAX_MEASURES
@@ -63,6 +63,30 @@ SHARED: Final[dict[str, Parameter]] = {
         "description": f"Rows of a numbered page; {DEFAULT_SIZE} if `page` is given without it.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
     },
+    "page-number": {
+        "name": "page[number]",
+        "in": "query",
+        "description": "In JSON:API: the number of a page, from 1.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+    },
+    "page-size": {
+        "name": "page[size]",
+        "in": "query",
+        "description": f"In JSON:API: how many on a page; {DEFAULT_SIZE} on a numbered one, else {DEFAULT_LIMIT}.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    },
+    "page-after": {
+        "name": "page[after]",
+        "in": "query",
+        "description": f"In JSON:API: the cursor behind which the page begins ({CURSOR_PROFILE}).",
+        "schema": {"type": "string", "minLength": 1},
+    },
+    "page-before": {
+        "name": "page[before]",
+        "in": "query",
+        "description": f"In JSON:API: the cursor before which the page ends ({CURSOR_PROFILE}).",
+        "schema": {"type": "string", "minLength": 1},
+    },
     "order": {
         "name": "order",
         "in": "query",
@@ -100,6 +124,13 @@ SHARED: Final[dict[str, Parameter]] = {
 }  # fmt: skip
 
 
+PAGING: Final = (
+    *(name for name in LIST_PARAMETERS if name in SHARED),
+    *(n for n in SHARED if n.startswith("page-")),
+)
+"""The parameters that lists share, those of plain JSON first."""
+
+
 class Parameters:
     """What can be asked of each resource of a model, by the names of the components."""
 
@@ -113,14 +144,21 @@ class Parameters:
 
     def row(self, resource: Resource) -> list[str]:
         """The names of the components that speak of one row."""
-        names = ["fields", *(["include"] if self.relations(resource) else [])]
+        names = ["fields", "fields-own", *(["include"] if self.relations(resource) else [])]
         options = [name for name, _ in self._options(resource)]
         return [f"{resource.name}.{name}" for name in (*names, *options)]
 
     def list(self, resource: Resource) -> list[str]:
         """The names of the components that speak of many rows."""
-        paging = [name for name in LIST_PARAMETERS if name in SHARED]
-        return [*paging, *self.of(resource)]
+        return [*PAGING, *self.of(resource)]
+
+    def ids(self, resource: Resource) -> Sequence[str]:
+        """The names of the components that speak of many rows of which the ids alone are shown."""
+        specific = {
+            f"{resource.name}.{name}" for name in ("fields", "fields-own", "include", "aggregate", "groupBy")
+        }
+        options = {f"{resource.name}.{name}" for name, _ in self._options(resource)}
+        return [name for name in self.list(resource) if name not in specific | options]
 
     def relations(self, resource: Resource) -> dict[str, Relation]:
         """The relations that clients know, by their preferred names."""
@@ -136,6 +174,14 @@ class Parameters:
                 f"Paths of up to {MAX_INCLUDE_DEPTH} relations are understood; `fields[PATH]` (such as "
                 f"`fields[{resource.path}]`) names those of all rows of one resource that are shown.",
                 fields,
+            ),
+        )
+        yield (
+            "fields-own",
+            _listed(
+                f"fields[{resource.path}]",
+                f"What all {resource.path.replace('-', ' ')} show that are in the answer.",
+                [*(field.wire for field in _visible(resource)), *self.relations(resource)],
             ),
         )
         if self.relations(resource):

@@ -18,6 +18,7 @@ from headwater.ir.search import searchable
 from headwater.ir.summaries import MAX_GROUP_KEYS, MAX_MEASURES
 from headwater.ir.values import MAX_ELEMENTS
 from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
+from headwater.surfaces.describe.documents import DocumentSchemas
 from headwater.surfaces.describe.parameters import CALL, SHARED, Parameters, search
 from headwater.surfaces.describe.reports import answered, sample
 from headwater.surfaces.describe.values import (
@@ -67,6 +68,12 @@ class Schemas:
         for resource in model.resources.values():
             if resource.exposed:
                 self._resource(resource)
+        self.documents = DocumentSchemas(
+            model,
+            parameters,
+            lambda name, schema: ref(self._add(name, schema)),
+            lambda r, form: self.plain(r, form),
+        )
         self._actions([(r, a) for r in model.resources.values() if r.exposed for a in r.actions.values()])
         self._reports = self._answers([*model.reports.values(), *_reports(model)])
         self.found = dict(sorted(self.found.items()))
@@ -75,6 +82,31 @@ class Schemas:
         """A reference to one form of a resource: Create, Replace, Patch, One, Many, Rows, Query, Found, or
         `ACTION.Arguments`."""
         return ref(self._forms[resource.name, form])
+
+    def one_or_none(self, resource: Resource) -> Schema:
+        """A row behind a relation, in plain JSON."""
+        return envelope(
+            {
+                "data": {"anyOf": [ref(resource.name), {"type": "null"}]},
+                "meta": ref(self.meta),
+                "links": _SELF,
+            }
+        )
+
+    def id(self, resource: Resource) -> Schema:
+        """Where a to-one relation leads, in plain JSON."""
+        data = {"anyOf": [self.documents.identifier(resource), {"type": "null"}]}
+        return envelope({"data": data, "meta": ref(self.meta), "links": _RELATED})
+
+    def ids(self, resource: Resource) -> Schema:
+        """A page of where a to-many relation leads, in plain JSON."""
+        data = {"type": "array", "items": self.documents.identifier(resource), "maxItems": MAX_LIMIT}
+        links = {"allOf": [ref(self.links), _RELATED]}
+        return envelope({"data": data, "meta": ref(self.page_meta), "links": links})
+
+    def plain(self, resource: Resource, form: str) -> Schema:
+        """One form of a resource; the resource itself for none."""
+        return self.found[self._forms[resource.name, form] if form else resource.name]
 
     def result(self, resource: Resource, action: Action) -> Schema | None:
         """The body of an action's 200; None where it answers nothing."""
@@ -341,6 +373,17 @@ class Schemas:
             found[id(report)] = {**shown, "examples": [{"data": sample(data, self.found), "meta": sent}]}
         return found
 
+    def document(self, resource: Resource, action: Action) -> Schema:
+        """The document of an action's 200."""
+        result, documents = action.result, self.documents
+        if result is None and action.on == "row":
+            return documents.form(resource, "Document")
+        if result is not None and (shown := self._shown(result)):
+            return documents.form(shown, "Document")
+        if result is not None and (shown := self._shown_many(result)):
+            return documents.form(shown, "Documents")
+        return documents.result
+
     def _answer(self, resource: Resource, action: Action, value: Callable[[], Schema]) -> Schema | None:
         """An action's answer: a row or rows as the caller may see them, its row, or another value."""
         result = action.result
@@ -509,6 +552,12 @@ _LINKS: Final[Schema] = {
 
 
 _SELF: Final[Schema] = envelope({"self": {"type": "string", "format": "uri-reference"}})
+_RELATED: Final[Schema] = envelope(
+    {
+        "self": {"type": "string", "format": "uri-reference"},
+        "related": {"type": "string", "format": "uri-reference"},
+    }
+)
 _NUMBERS: Final[Schema] = {
     "type": "object",
     "description": "What `aggregate` asked for. Values have the form that they have in rows.",

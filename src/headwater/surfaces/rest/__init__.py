@@ -3,21 +3,27 @@
 A request is translated to a `Query` or a `Command`, handed to the engine, and its answer put into an envelope.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Awaitable, Iterator, Sequence
+from typing import Any, Final, Literal
 
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Response
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON_PATCH, encode_json, negotiate, one
+from headwater.http.wire import JSON, JSON_API, JSON_PATCH, accepted, encode_json, negotiate, one
 from headwater.ir.model import TRASH, Action, Model, Resource
 from headwater.ir.parse import Parser
+from headwater.surfaces.rest.documents import DocumentHandler, Documents
+from headwater.surfaces.rest.forms import Forms
+from headwater.surfaces.rest.incoming import Incoming
+from headwater.surfaces.rest.objects import segment
 from headwater.surfaces.rest.reads import QUERIES, Reads
+from headwater.surfaces.rest.relationships import Relationships
 from headwater.surfaces.rest.reports import report_routes
 from headwater.surfaces.rest.writes import Writes
 
-JSON = ("application/json",)
-PATCHES = ("application/merge-patch+json", "application/json", JSON_PATCH)
+PLAIN: Final = (JSON.media_type,)
+BODIES: Final = (JSON.media_type, JSON_API.media_type)
+PATCHES: Final = ("application/merge-patch+json", JSON.media_type, JSON_PATCH, JSON_API.media_type)
 
 
 def routes(
@@ -26,12 +32,18 @@ def routes(
     """The routes below `/api/VERSION`, and `/`."""
     base = f"/api/{version}"
     parser = Parser(model)
+    documents = Documents(model, engine, base)
+    forms = Forms(parser, documents)
     exposed = [resource for resource in model.resources.values() if resource.exposed]
     found = list(_index(exposed, title, description, base))
     for resource in exposed:
         path = f"{base}/{resource.path}"
-        found += _reading(model, resource, Reads(engine, parser, resource), path)
-        found += _writing(resource, Writes(engine, parser, resource, path), path)
+        incoming = Incoming(parser.namer, resource)
+        found += _reading(resource, Reads(engine, parser, resource), documents, path)
+        for relation in incoming.relations.values():
+            kept = Relationships(engine, parser, documents, incoming, relation, path)
+            found += _relating(kept, Reads(engine, parser, resource), path)
+        found += _writing(resource, Writes(engine, forms, incoming, path), path)
     return [*found, *report_routes(engine, exposed, base)]
 
 
@@ -89,42 +101,101 @@ class _Page:
         return Response(200, [(b"content-type", b"application/json")], one(self.json, exchange.request_id))
 
 
-def _collection(resource: Resource, reads: Reads, path: str) -> Iterator[Route]:
-    """A collection and its rows: those of the resource, or those in its trash."""
-    group, facts = resource.path, {"resource": resource.name}
-    permission = resource.permission("restore" if reads.trashed else "read")
-    if reads.trashed:
-        path, group, facts["trashed"] = f"{path}/{TRASH}", f"{group}.{TRASH}", "yes"
-    search = reads.search()
-    yield Route("GET", path, reads.many(), f"{group}.list", resource.doc, permission,
+def _either(plain: Handler, document: DocumentHandler) -> Handler:
+    """The handler of what is answered in plain JSON, or as a document where the client accepts that."""
+
+    def handle(exchange: Exchange) -> Awaitable[Response]:
+        format = accepted(exchange)
+        return plain(exchange) if format is JSON else document(exchange, format)
+
+    return handle
+
+
+def _in_json(plain: Handler) -> Handler:
+    """The handler of what is answered in plain JSON alone."""
+
+    def handle(exchange: Exchange) -> Awaitable[Response]:
+        negotiate(exchange.header(b"accept"))
+        return plain(exchange)
+
+    return handle
+
+
+def _reading(resource: Resource, reads: Reads, documents: Documents, path: str) -> Iterator[Route]:
+    """A collection and its rows: those of the resource, and those in its trash, whose rows have no relationships."""
+    name = resource.path
+    many = _either(reads.many(), documents.page(resource))
+    search = _either(reads.search(), documents.search(resource))
+    one, facts = _either(reads.one(), documents.read(resource)), {"resource": resource.name}
+    yield from _collection(resource, many, search, one, path, name, resource.permission("read"), facts)
+    if resource.trash:
+        trash = Reads(reads.engine, reads.parser, resource, trashed=True)
+        handlers = (_in_json(trash.many()), _in_json(trash.search()), _in_json(trash.one()))
+        path, name, facts = f"{path}/{TRASH}", f"{name}.{TRASH}", {**facts, "trashed": "yes"}
+        yield from _collection(resource, *handlers, path, name, resource.permission("restore"), facts)
+
+
+def _collection(
+    resource: Resource,
+    many: Handler,
+    search: Handler,
+    one: Handler,
+    path: str,
+    name: str,
+    permission: str,
+    facts: dict[str, str],
+) -> Iterator[Route]:
+    yield Route("GET", path, many, f"{name}.list", resource.doc, permission,
                 facts={**facts, "operation": "list"})  # fmt: skip
     for method, where in (
         ("QUERY", path),
         ("POST", path + "/search"),
     ):  # the latter for tools that know no QUERY
-        yield Route(method, where, search, f"{group}.search", resource.doc, permission, QUERIES,
+        yield Route(method, where, search, f"{name}.search", resource.doc, permission, QUERIES,
                     facts={**facts, "operation": "search"})  # fmt: skip
-    yield Route("GET", path + "/{id}", reads.one(), f"{group}.read", resource.doc, permission,
+    yield Route("GET", path + "/{id}", one, f"{name}.read", resource.doc, permission,
                 facts={**facts, "operation": "read"})  # fmt: skip
 
 
-def _reading(model: Model, resource: Resource, reads: Reads, path: str) -> Iterator[Route]:
-    facts = {"resource": resource.name}
-    yield from _collection(resource, reads, path)
-    if resource.trash:
-        yield from _collection(resource, Reads(reads.engine, reads.parser, resource, trashed=True), path)
-    for relation in resource.relations.values():
-        target = model.resources[relation.target]
-        if relation.kind == "one" or not target.exposed:
-            continue
-        segment = relation.name.replace("_", "-")
-        for method, handler, accepts in (
-            ("GET", reads.related(relation, target), ()),
-            ("QUERY", reads.related_search(relation, target), QUERIES),
-        ):
-            yield Route(method, f"{path}/{{id}}/{segment}", handler, f"{resource.path}.{segment}",
-                        relation.doc or target.doc, target.permission("read"), accepts,
-                        facts={**facts, "operation": "related", "relation": relation.name})  # fmt: skip
+def _relating(kept: Relationships, reads: Reads, path: str) -> Iterator[Route]:
+    """What is behind a relation, and where it leads."""
+    resource, relation, target = kept.resource, kept.relation, kept.target
+    name, doc = f"{resource.path}.{segment(relation)}", relation.doc or target.doc
+    facts = {"resource": resource.name, "relation": relation.name}
+    where, there = f"{path}/{{id}}/{segment(relation)}", {**facts, "operation": "related"}
+    reading = target.permission("read")
+    if relation.kind == "one":
+        yield Route("GET", where, kept.related, name, doc, reading, facts=there)
+    else:
+        documents = kept.documents
+        page = _either(reads.related(relation, target), documents.page(target, kept.within))
+        yield Route("GET", where, page, name, doc, reading, facts=there)
+        search = _either(reads.related_search(relation, target), documents.search(target, kept.within))
+        yield Route("QUERY", where, search, name, doc, reading, QUERIES, facts=there)
+    ids, facts = f"{path}/{{id}}/relationships/{segment(relation)}", {**facts, "operation": "relationship"}
+    permission = resource.permission("read") if relation.kind == "one" else reading
+    yield Route("GET", ids, kept.read(), f"{name}.ids", doc, permission, facts=facts)
+    if relation.kind == "one":
+        writing = resource.permission("update")
+        yield Route(
+            "PATCH", ids, kept.set, f"{name}.set", doc, writing, BODIES, facts={**facts, "how": "set"}
+        )
+        return
+    through = relation.kind == "through"
+    changed = kept.engine.model.resources[str(relation.through)] if through else target
+    for method, how, verb in _CHANGES:
+        writing = changed.permission(verb if through else "update")
+        yield Route(
+            method, ids, kept.relate(how), f"{name}.{how}", doc, writing, BODIES, facts={**facts, "how": how}
+        )
+
+
+_CHANGES: Final[Sequence[tuple[str, Literal["add", "remove", "replace"], str]]] = (
+    ("POST", "add", "create"),
+    ("PATCH", "replace", "create"),
+    ("DELETE", "remove", "delete"),
+)
+"""How what is behind a to-many relation is changed, and what this does to a link between the two sides."""
 
 
 def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
@@ -146,8 +217,8 @@ def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
         )
 
     item = path + "/{id}"
-    yield route("create", "POST", path, writes.create, JSON)
-    yield route("replace", "PUT", item, writes.replace, JSON)
+    yield route("create", "POST", path, writes.create, BODIES)
+    yield route("replace", "PUT", item, writes.replace, PLAIN)
     yield route("update", "PATCH", item, writes.update, PATCHES)
     yield route("delete", "DELETE", item, writes.delete, ())
     if resource.trash:
@@ -155,4 +226,4 @@ def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
         yield route("purge", "DELETE", f"{path}/{TRASH}/{{id}}", writes.purge, ())
     for action in resource.actions.values():
         where = item if action.on == "row" else path
-        yield route(action.name, "POST", f"{where}/{action.path}", writes.act(action), JSON, action)
+        yield route(action.name, "POST", f"{where}/{action.path}", writes.act(action), BODIES, action)

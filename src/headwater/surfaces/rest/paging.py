@@ -1,6 +1,7 @@
 """Where a page stands among the others: `meta.pagination` and the links."""
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -11,8 +12,6 @@ Links = dict[str, str | None]
 # What a URI may hold (RFC 3986) and JSON and a Link header need not escape.
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]]*")
 _SAFE: Final = "-._~!$&'()*+,;=:@/?%[]"
-_PAGES: Final = (b"page",)
-_CURSORS: Final = (b"cursor",)
 
 
 def pagination(page: Cursor | Numbered, answer: Answer) -> dict[str, Any]:
@@ -28,7 +27,29 @@ def pagination(page: Cursor | Numbered, answer: Answer) -> dict[str, Any]:
     }
 
 
-def links(path: str, query: bytes, page: Cursor | Numbered, answer: Answer) -> Links:
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """The parameters that lead to other pages, as they are written into links; `names` are the same as clients may
+    write them."""
+
+    page: str
+    after: str
+    before: str
+    names: tuple[bytes, ...]
+
+
+PLAIN: Final = Spelling("page", "cursor", "cursor", (b"page", b"cursor"))
+JSON_API: Final = Spelling(
+    "page%5Bnumber%5D",
+    "page%5Bafter%5D",
+    "page%5Bbefore%5D",
+    (b"page[number]", b"page[after]", b"page[before]"),
+)
+
+
+def links(
+    path: str, query: bytes, page: Cursor | Numbered, answer: Answer, spelling: Spelling = PLAIN
+) -> Links:
     """The page itself, the first, the one before and the one after; where pages are numbered, the last as well.
 
     They are relative to the host, and keep the parameters as they were sent.
@@ -40,21 +61,21 @@ def links(path: str, query: bytes, page: Cursor | Numbered, answer: Answer) -> L
         return f"{base}{rest}&{name}={value}" if rest else f"{base}{name}={value}"
 
     if isinstance(page, Numbered):
-        rest = _without(here, _PAGES)
+        rest = _without(here, spelling.names)
         last = max(_pages(page, answer.total or 0), 1)
         return {
-            "self": base + here,
-            "first": to("page", 1),
-            "prev": to("page", min(page.number - 1, last)) if page.number > 1 else None,
-            "next": to("page", page.number + 1) if page.number < last else None,
-            "last": to("page", last),
+            "self": base + here if here else path,
+            "first": to(spelling.page, 1),
+            "prev": to(spelling.page, min(page.number - 1, last)) if page.number > 1 else None,
+            "next": to(spelling.page, page.number + 1) if page.number < last else None,
+            "last": to(spelling.page, last),
         }
-    rest = _without(here, _CURSORS) if page.token is not None else here
+    rest = _without(here, spelling.names) if page.token is not None else here
     return {
         "self": base + here if here else path,
         "first": base + rest if rest else path,
-        "prev": None if answer.prev is None else to("cursor", answer.prev),
-        "next": None if answer.next is None else to("cursor", answer.next),
+        "prev": None if answer.prev is None else to(spelling.before, answer.prev),
+        "next": None if answer.next is None else to(spelling.after, answer.next),
     }
 
 

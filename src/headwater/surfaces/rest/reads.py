@@ -7,7 +7,7 @@ from typing import Final
 from headwater.base.errors import Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
-from headwater.http.wire import decode_query, etag, link_header, many, negotiate, one, read_body, tagged
+from headwater.http.wire import decode_query, etag, link_header, many, one, read_body, tagged
 from headwater.ir.document import query_of
 from headwater.ir.model import Relation, Resource
 from headwater.ir.parse import Parser
@@ -18,6 +18,7 @@ from headwater.surfaces.rest.paging import Links, alone, links, pagination
 HEADERS: Final[Headers] = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Accept"),
 ]
 # Collections can be asked in a body too (RFC 10008), in these media types.
 QUERIES: Final = ("application/json",)
@@ -41,7 +42,6 @@ class Reads:
         kept = lru_cache(1024)(parse)
 
         async def read(exchange: Exchange) -> Response:
-            negotiate(exchange.header(b"accept"))
             query = exchange.query
             select = kept(query) if len(query) < _KEPT else parse(query)
             key = exchange.path_parameters["id"]
@@ -77,7 +77,6 @@ class Reads:
         kept = lru_cache(1024)(parse)
 
         async def page(exchange: Exchange) -> Response:
-            negotiate(exchange.header(b"accept"))
             raw = exchange.query
             if relation is not None:
                 query = parse(raw, self._within(exchange, relation))
@@ -96,7 +95,6 @@ class Reads:
         engine, parser = self.engine, self.parser
 
         async def search(exchange: Exchange) -> Response:
-            negotiate(exchange.header(b"accept"))
             parser.nothing(decode_query(exchange.query))
             within = None if relation is None else self._within(exchange, relation)
             query = self._of_trash(query_of(parser, resource, await read_body(exchange), within=within))

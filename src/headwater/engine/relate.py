@@ -1,0 +1,134 @@
+"""Writes to the rows behind a to-many relation, as changes of the rows at its other side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from headwater.base.errors import Detail, Fault
+from headwater.engine.compile import Compiler, Scope
+from headwater.engine.plan import Plan
+from headwater.engine.rows import expect
+from headwater.engine.statements import Unit
+from headwater.engine.write import Writer
+from headwater.ir import expr as e
+from headwater.ir.command import Create, Delete, Outcome, Relate, Update
+from headwater.ir.model import Kind, Relation, Resource, Type
+from headwater.ir.shape import Slot
+
+MOST = 1000
+"""Rows behind a relation up to which it can be replaced."""
+
+
+class Relating:
+    """Performs `Relate`, by a writer's own commands: so each row at the other side is judged, checked and logged."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer, self.model = writer, writer.model
+
+    async def relate(self, unit: Unit, command: Relate) -> Outcome:
+        """Raises Fault NOT_SUPPORTED where nobody may do this, and what the writes of the other side raise."""
+        owner = self.model.resources[command.resource]
+        relation = owner.relations[command.relation]
+        old = await self.writer.load(unit, owner, command.key, "read")
+        if command.expected is not None:
+            expect(owner, old, command.expected)
+        self._admit(relation, command)
+        known = await self._behind(unit, owner, relation, command)
+        if command.how == "replace" and len(known) > MOST:
+            message = f"{relation.wire} leads to more than {MOST} rows; add and remove some of them."
+            raise Fault("QUERY_TOO_COMPLEX", message)
+        added = () if command.how == "remove" else sorted(command.keys - known.keys())
+        removed = {"add": (), "remove": known.keys(), "replace": known.keys() - command.keys}[command.how]
+        for key in sorted(removed):
+            await self._remove(unit, relation, known[key])
+        for key in added:
+            await self._add(unit, relation, command.key, key)
+        return Outcome(command.key)
+
+    def _admit(self, relation: Relation, command: Relate) -> None:
+        """Refuse what nobody may do, whatever the rows are."""
+        target = self.model.resources[relation.target]
+        if relation.kind == "through":
+            link = self.model.resources[str(relation.through)]
+            ends = (relation.field, relation.far)
+            others = [f.wire for f in link.fields.values() if f.required and f.name not in ends]
+            if others and command.how != "remove":
+                what = link.singular.replace("_", " ")
+                raise _unsupported(
+                    f"A {what} needs {' and '.join(others)} too: create one of {link.path} instead."
+                )
+            return
+        field = target.fields[relation.field]
+        if field.immutable or field.read_only:
+            raise _unsupported(
+                f"{field.wire} of {target.path} is set when they are created and never changes."
+            )
+        if command.how == "remove" and not field.nullable:
+            raise _irremovable(target, field.wire)
+
+    async def _behind(
+        self, unit: Unit, owner: Resource, relation: Relation, command: Relate
+    ) -> dict[str, str]:
+        """The rows behind the relation that the caller may see there (unless all are replaced, those that are named),
+        each with the id of what is changed to remove it: its own, or that of a row of the link."""
+        whole = command.how == "replace"
+
+        def make() -> Plan:
+            compiler = Compiler(self.writer.schema, unit.rules)
+            target = self.model.resources[relation.target]
+            table = compiler.alias(target)
+            scope = Scope(target, table)
+            owner_key = compiler.bind(lambda call, values: values[0], Type(Kind.ID), "key")
+            conditions: Sequence[Any]
+            if relation.kind == "through":
+                link = self.model.resources[str(relation.through)]
+                linked = compiler.alias(link)
+                there = Scope(link, linked)
+                near, far = (compiler.reference(name, there) for name in (relation.field, str(relation.far)))
+                conditions = (near == owner_key, far == table.c.id, *compiler.visible(there))
+                changed = linked.c.id
+            else:
+                conditions = (compiler.reference(relation.field, scope) == owner_key,)
+                changed = table.c.id
+            if not whole:
+                conditions = (*conditions, compiler.predicate(_NAMED, scope))
+            found = sa.select(table.c.id, changed.label("changed")).where(
+                *conditions, *compiler.visible(scope)
+            )
+            limited = found.order_by(table.c.id).limit(sa.literal_column(str(MOST + 1)))
+            return self.writer.planner.finish(limited, compiler)
+
+        plan = self.writer.statements.plan(
+            ("behind", owner.name, relation.name, whole, unit.rules.number), make
+        )
+        values = [command.key, sorted(command.keys)]
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, values))
+        return {row[0]: row[1] for row in rows}
+
+    async def _add(self, unit: Unit, relation: Relation, owner: str, key: str) -> None:
+        if relation.kind == "through":
+            values = {relation.field: owner, str(relation.far): key}
+            await self.writer.create(unit, Create(str(relation.through), values))
+        else:
+            await self.writer.update(unit, Update(relation.target, key, {relation.field: owner}))
+
+    async def _remove(self, unit: Unit, relation: Relation, key: str) -> None:
+        target = self.model.resources[relation.target]
+        if relation.kind == "through":
+            await self.writer.delete(unit, Delete(str(relation.through), key))
+        elif not target.fields[relation.field].nullable:
+            raise _irremovable(target, target.fields[relation.field].wire)
+        else:
+            await self.writer.update(unit, Update(relation.target, key, {relation.field: None}))
+
+
+_NAMED = e.OneOf(e.Column(("id",)), (Slot(1, many=True),))
+
+
+def _irremovable(target: Resource, wire: str) -> Fault:
+    return _unsupported(f"{target.path} always have a {wire}: give them another, or delete them.")
+
+
+def _unsupported(message: str) -> Fault:
+    return Fault("NOT_SUPPORTED", message, [Detail("NOT_SUPPORTED", message)])

@@ -1,0 +1,106 @@
+"""Documents of JSON:API 1.1: what stands around resource objects, and refusals.
+
+Resource objects are taken as the JSON texts that they are, as rows are in the envelopes of plain JSON.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from headwater.base.errors import REGISTRY, Detail, Fault
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+_HEADERS: Final = frozenset(
+    {"Accept", "Authorization", "Content-Type", "If-Match", "If-None-Match", "Prefer"}
+)
+"""What a detail calls a parameter, and is a header."""
+
+_STATUSES: Final = {"DANGLING_REFERENCE": 404}
+"""Where the specification demands another status than the registry has."""
+
+
+def document(
+    data: str | None,
+    request_id: str,
+    *,
+    included: Sequence[str] | None = None,
+    meta: Mapping[str, Any] | None = None,
+    links: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+) -> bytes:
+    """A document of primary data (None: of meta alone) and, where it was asked for, of what is included."""
+    first = "" if data is None else f',"data":{data}'
+    applied = "" if profile is None else f',"profile":["{profile}"]'
+    beside = "" if included is None else f',"included":[{",".join(included)}]'
+    rest = "," + _encode(meta)[1:-1].decode() if meta else ""
+    related = "" if links is None else f',"links":{_encode(links).decode()}'
+    return (
+        f'{{"jsonapi":{{"version":"1.1"{applied}}}{first}{beside}'
+        f',"meta":{{"requestId":"{request_id}"{rest}}}{related}}}'
+    ).encode()
+
+
+# --- errors ---
+
+
+def status(fault: Fault) -> int:
+    """The status of a refusal."""
+    return _STATUSES.get(fault.code, fault.status)
+
+
+def errors(fault: Fault, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A refusal as a document, one error object for each problem. `facts` is what all forms of a refusal tell."""
+    shared = {
+        name: value for name, value in facts.items() if name not in ("code", "number", "details", "hint")
+    }
+    details = fault.details or (Detail(fault.code, fault.message, hint=fault.hint),)
+    return {
+        "jsonapi": {"version": "1.1"},
+        "errors": [_error(fault, detail) for detail in details],
+        "meta": shared,
+    }
+
+
+def _error(fault: Fault, detail: Detail) -> dict[str, Any]:
+    entry = REGISTRY.get(detail.code, fault.entry)
+    meta = {
+        "number": entry.number,
+        **({"hint": detail.hint} if detail.hint else {}),
+        **fault.facts,
+        **detail.facts,
+    }
+    found: dict[str, Any] = {
+        "status": str(_STATUSES.get(entry.name, entry.status)),
+        "code": detail.code.lower(),
+        "title": entry.meaning,
+        "detail": detail.message,
+    }
+    if source := _source(detail):
+        found["source"] = source
+    if detail.type is not None:
+        found["links"] = {"type": detail.type}
+    return {**found, "meta": meta}
+
+
+def _source(detail: Detail) -> dict[str, str] | None:
+    if detail.pointer is not None or detail.field is not None:
+        return {"pointer": pointer(detail.field or "") if detail.pointer is None else detail.pointer}
+    if detail.parameter is None:
+        return None
+    return {"header" if detail.parameter in _HEADERS else "parameter": detail.parameter}
+
+
+_STEP: Final = re.compile(r"\[(\d+)\]|([^.\[]+|\[)")
+
+
+def steps(field: str) -> Iterator[str]:
+    """The members that a detail's `field` leads through: `driveMapping.tags[2]`."""
+    return (index or name for index, name in _STEP.findall(field))
+
+
+def pointer(field: str) -> str:
+    """A detail's `field` as a JSON Pointer (RFC 6901)."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps(field))

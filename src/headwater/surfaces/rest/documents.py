@@ -1,0 +1,158 @@
+"""Reads that are answered as documents of JSON:API 1.1."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Final
+
+from headwater.base.errors import Detail, Fault
+from headwater.engine.engine import Engine
+from headwater.http.exchange import Exchange, Headers, Response
+from headwater.http.json_api import document
+from headwater.http.wire import CURSORS, JSON_API, Format, decode_query, etag, link_header, read_body, tagged
+from headwater.ir.document import query_of
+from headwater.ir.model import Model, Resource
+from headwater.ir.parse import Parser
+from headwater.ir.query import Answer, Numbered, Query, Select, Within
+from headwater.surfaces.rest.objects import Layout, compose
+from headwater.surfaces.rest.paging import JSON_API as SPELLING
+from headwater.surfaces.rest.paging import Links, links, pagination
+
+DocumentHandler = Callable[[Exchange, Format], Awaitable[Response]]
+
+_KEPT: Final = 512  # bytes of a query string up to which its translation is worth keeping
+_TYPE: Final = (b"content-type", JSON_API.content_type)
+_CURSORS_TYPE: Final = (b"content-type", CURSORS.content_type)
+_READ: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept")]
+
+
+class Documents:
+    """Makes documents of rows, and reads what they hold. `base` is the path of the API."""
+
+    def __init__(self, model: Model, engine: Engine, base: str) -> None:
+        self.model, self.engine, self.base = model, engine, base
+        self.parser = Parser(model, "json_api")
+        self.cursors = Parser(model, "json_api_cursors")
+        self.layout = lru_cache(2048)(self._layout)
+        self.row = lru_cache(4096)(self._row)
+        self._lists = lru_cache(4096)(self._list)
+
+    def _layout(self, resource: str, select: Select) -> Layout:
+        return Layout(self.model, self.base, self.model.resources[resource], select)
+
+    def _row(self, resource: str, query: bytes) -> tuple[Select, Layout]:
+        """What is shown of a row, and how."""
+        select = self.parser.select(self.model.resources[resource], decode_query(query))
+        return select, self.layout(resource, select)
+
+    def _list(self, resource: str, query: bytes, cursors: bool) -> tuple[Query, Layout]:
+        """A question about many rows, and how they are shown."""
+        parser = self.cursors if cursors else self.parser
+        found = parser.list(self.model.resources[resource], decode_query(query))
+        return found, self.layout(resource, found.select)
+
+    # -- documents ------------------------------------------------------------------------------------------
+
+    def one(self, exchange: Exchange, layout: Layout, row: str | None, links: Links | None = None) -> bytes:
+        """The document of one row, or of none."""
+        objects, included = compose(layout, () if row is None else (row,))
+        return document(
+            objects[0] if objects else "null",
+            exchange.request_id,
+            included=included if layout.includes else None,
+            links=links,
+        )
+
+    def many(
+        self,
+        exchange: Exchange,
+        layout: Layout,
+        rows: list[str],
+        *,
+        meta: dict[str, Any] | None = None,
+        links: Links | None = None,
+        profile: str | None = None,
+    ) -> bytes:
+        """The document of some rows."""
+        objects, included = compose(layout, rows)
+        return document(
+            f"[{','.join(objects)}]",
+            exchange.request_id,
+            included=included if layout.includes else None,
+            meta=meta,
+            links=links,
+            profile=profile,
+        )
+
+    # -- handlers -------------------------------------------------------------------------------------------
+
+    def read(self, resource: Resource) -> DocumentHandler:
+        """One row, with its entity tag."""
+        engine, name = self.engine, resource.name
+
+        async def read(exchange: Exchange, format: Format) -> Response:
+            select, layout = (self.row if len(exchange.query) < _KEPT else self._row)(name, exchange.query)
+            answer = await engine.read(exchange.call, Query(name, exchange.path_parameters["id"], select))
+            row = answer.rows[0]
+            response = Response(200, [_TYPE, *_READ], self.one(exchange, layout, row))
+            return tagged(exchange, etag(row.encode(), answer.version), response)
+
+        return read
+
+    def page(self, resource: Resource, within: Callable[[Exchange], Within] | None = None) -> DocumentHandler:
+        """A page of rows. `within` tells behind which relation of which row they are."""
+        engine, name = self.engine, resource.name
+
+        async def page(exchange: Exchange, format: Format) -> Response:
+            raw = exchange.query
+            query, layout = (self._lists if len(raw) < _KEPT else self._list)(name, raw, format is CURSORS)
+            if within is not None:
+                query = replace(query, within=within(exchange))
+            answer = await read_page(engine, exchange, query)
+            related = links(exchange.path, raw, query.page, answer, SPELLING)
+            facts, kind, profile = paged(query, answer)
+            headers = [kind, *_READ, (b"link", link_header(related))]
+            body = self.many(exchange, layout, answer.rows, meta=facts, links=related, profile=profile)
+            return Response(200, headers, body)
+
+        return page
+
+    def search(
+        self, resource: Resource, within: Callable[[Exchange], Within] | None = None
+    ) -> DocumentHandler:
+        """A page of rows that a body asks for."""
+
+        async def search(exchange: Exchange, format: Format) -> Response:
+            self.parser.nothing(decode_query(exchange.query))
+            around = None if within is None else within(exchange)
+            query = query_of(self.parser, resource, await read_body(exchange), within=around)
+            if query.summary is not None:
+                message = "Summaries have no form in JSON:API; accept `application/json`."
+                raise Fault("INVALID_PARAMETER", message, [Detail("INVALID_PARAMETER", message, "aggregate")])
+            answer = await self.engine.read(exchange.call, query)
+            # The page was not asked for in the words of the profile, and cannot be led on from in those.
+            facts = {"pagination": pagination(query.page, answer)}
+            body = self.many(exchange, self.layout(resource.name, query.select), answer.rows, meta=facts)
+            return Response(200, [_TYPE, *_READ], body)
+
+        return search
+
+
+async def read_page(engine: Engine, exchange: Exchange, query: Query) -> Answer:
+    """A page that JSON:API's parameters ask for. Raises as `Engine.read` does."""
+    try:
+        return await engine.read(exchange.call, query)
+    except Fault as fault:
+        if fault.code != "INVALID_CURSOR" or isinstance(query.page, Numbered):
+            raise
+        spelt = "page[before]" if query.page.before else "page[after]"
+        details = [Detail(d.code, d.message, parameter=spelt) for d in fault.details]
+        hint = "Start again without it, and keep all other parameters the same while paging."
+        raise Fault("INVALID_CURSOR", fault.message, details, hint=hint) from None
+
+
+def paged(query: Query, answer: Answer) -> tuple[dict[str, Any] | None, tuple[bytes, bytes], str | None]:
+    """What a document's meta tells of a page, the media type, and the profile that was applied."""
+    if isinstance(query.page, Numbered):
+        return pagination(query.page, answer), _TYPE, None
+    return None, _CURSORS_TYPE, CURSORS.profile
