@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from headwater import App, Computed, Field, Many, Ref, Resource, allow, computed, field, many, ref
+from headwater import App, Computed, Field, Many, Ref, Resource, allow, check, computed, field, many, ref
 from headwater.base.observe import Observation, StatementRun
 from headwater.testing import Client, client
 from tests.driver import watched_drivers
@@ -40,6 +40,8 @@ allow(Boat, "update", when=lambda actor: Boat.knots < 10)
 allow(Seat, "read", to="user")
 allow(Seat, "create", "update", when=lambda actor: Seat.boat.seats.count() <= SEATS)
 
+check(Seat, lambda: Seat.boat.knots < 8, message="Nobody boards a boat that is under way.")
+
 app = App(title="Boats", resources=[Boat, Seat])
 
 
@@ -69,6 +71,17 @@ async def test_what_is_answered_counts_the_new_row(ada: Client) -> None:
     made = await ada.post("/api/v1/seats?include=boat", {"boatId": await boat(ada), "name": "a"})
     assert made.data["boat"]["crew"] == 1
     assert (await ada.get(f"/api/v1/seats/{made.data['id']}?include=boat")).data == made.data
+
+
+async def test_a_check_that_asks_other_rows_is_asked_when_a_field_that_it_reads_changes(ada: Client) -> None:
+    swan, fast = await boat(ada), await boat(ada)
+    made = await ada.post("/api/v1/seats", {"boatId": swan, "name": "a"})
+    seat = f"/api/v1/seats/{made.data['id']}"
+    for id in (swan, fast):
+        assert (await ada.patch(f"/api/v1/boats/{id}", {"knots": 9})).status == 200
+    assert (await ada.post("/api/v1/seats", {"boatId": swan, "name": "b"})).status == 422
+    assert (await ada.patch(seat, {"boatId": fast})).status == 422
+    assert (await ada.patch(seat, {"name": "b"})).data["name"] == "b"
 
 
 async def test_what_is_refused_is_not_written_nor_logged(ada: Client) -> None:

@@ -33,8 +33,8 @@ from headwater.engine.statements import Statements, Unit
 from headwater.engine.vault import Vault
 from headwater.ir import expr as e
 from headwater.ir.command import Create, Delete, Merge, Outcome, Purge, Restore, Update
-from headwater.ir.evaluate import compile_python, is_local
-from headwater.ir.model import Kind, Model, Resource, Type
+from headwater.ir.evaluate import compile_python, is_local, reads
+from headwater.ir.model import Check, Kind, Model, Resource, Type
 from headwater.ir.query import Query, Select
 from headwater.ir.shape import Slot, shape, slotted
 from headwater.log.log import Log
@@ -44,11 +44,13 @@ _ALL = Slot(0, many=True)
 
 
 class Trial(NamedTuple):
-    """What a written row must pass: each reference written leads to a row that the caller may see; the rule of the verb
-    and the checks that ask other rows, unless `verb` is None; the locks of the fields written."""
+    """What a written row must pass: each reference written leads to a row that the caller may see; the rule of the
+    verb, unless it is None; the checks that ask other rows and that the write could break; the locks of the fields
+    written."""
 
     references: tuple[str, ...]
     verb: str | None
+    checks: tuple[int, ...]
     locked: tuple[str, ...]
 
 
@@ -62,12 +64,28 @@ class Writer:
         self.cycles = Cycles(self.statements)
         self.cascade = Cascade(self.statements, self._check_row, self.cycles)
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}
+        self._asking = {r.name: self._asking_of(r) for r in model.resources.values()}
         self._stamps = {r.name: stamps(r) for r in model.resources.values()}
 
     def _checks_of(self, resource: Resource) -> list[Any]:
         return [
             (c, compile_python(c.holds, resource)) for c in resource.checks if is_local(c.holds, resource)
         ]
+
+    def _asking_of(self, resource: Resource) -> list[tuple[Check, frozenset[str]]]:
+        """The checks that ask other rows, each with the fields whose change could break it; those that the engine sets
+        by itself stand for any."""
+        found = []
+        mine = {f.name for f in resource.fields.values() if f.column is not None}
+        set_here = {f.name for f in resource.fields.values() if f.stamp is not None} | {
+            "version",
+            "updated_at",
+        }
+        for check in resource.checks:
+            if not is_local(check.holds, resource):
+                read = {name for of, name in reads(check.holds, resource, self.model) if of == resource.name}
+                found.append((check, frozenset(mine if read & set_here else read)))
+        return found
 
     def stage(self, name: str) -> None:
         if WriteStage in self.store.observers.wanted:
@@ -317,7 +335,14 @@ class Writer:
         """What a new row is to be asked when these fields of it were written."""
         locked = tuple(n for n in written if rules.unlocked(resource, n) not in (e.TRUE, e.FALSE))
         references = tuple(n for n in written if resource.fields[n].target and values[n] is not None)
-        return Trial(references, verb, locked)
+        asking = self._asking[resource.name]
+        if verb is None:
+            checks: tuple[int, ...] = ()
+        elif verb == "update":
+            checks = tuple(i for i, (_, read) in enumerate(asking) if not read.isdisjoint(written))
+        else:
+            checks = tuple(range(len(asking)))
+        return Trial(references, verb, checks, locked)
 
     def judged(self, compiler: Compiler, scope: Scope, trial: "Trial", select: Select) -> list[Any]:
         """The row as the caller may see it, its version, whether they may, and whether it passes its trial: columns
@@ -338,7 +363,8 @@ class Writer:
             flags.append(sa.case((found, sa.literal_column("1")), else_=sa.literal_column("0")))
         if trial.verb is not None:
             flags.append(self._flag(compiler, rules.rows(resource, trial.verb), scope))
-            flags += [self._flag(compiler, c.holds, scope) for c in self._asking_checks(resource)]
+        for place in trial.checks:
+            flags.append(self._flag(compiler, self._asking[resource.name][place][0].holds, scope))
         flags += [self._flag(compiler, rules.unlocked(resource, n), scope) for n in trial.locked]
         row = self.planner.object(compiler, scope, select)
         return [
@@ -360,10 +386,11 @@ class Writer:
             allowed, *flags = flags
             if not allowed:
                 raise denied(call, resource, trial.verb)
-            for check in self._asking_checks(resource):
-                holds, *flags = flags
-                if not holds:
-                    raise violation([(check.message, check.fields)], resource)
+        for place in trial.checks:
+            holds, *flags = flags
+            if not holds:
+                check = self._asking[resource.name][place][0]
+                raise violation([(check.message, check.fields)], resource)
         for name, writable in zip(trial.locked, flags, strict=True):
             if not writable:
                 raise denied(call, resource, trial.verb or "update", (resource.fields[name].wire,))
@@ -389,9 +416,6 @@ class Writer:
         found = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound))
         rows = {row[0]: row[1] for row in found}
         return [rows[key] for key in keys if key in rows]
-
-    def _asking_checks(self, resource: Resource) -> list[Any]:
-        return [c for c in resource.checks if not is_local(c.holds, resource)]
 
     # -- checks ---------------------------------------------------------------------------------------------
 
