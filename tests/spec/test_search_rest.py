@@ -114,7 +114,7 @@ async def test_what_is_in_the_trash_is_found_there_alone(store_url: str) -> None
         for id in ids[:2]:
             assert (await world.ask("DELETE", f"/api/v1/letters/{id}")).status == 204
         for q in ("smith", "mi", "dear+smith"):
-            for where, wanted in (("letters", ids[2:]), ("letters/trash", ids[:2])):
+            for where, wanted in (("letters", ids[2:]), ("trash/letters", ids[:2])):
                 found = await world.get(f"/api/v1/{where}?q={q}&page=1")
                 assert [row["id"] for row in found.data] == wanted
                 assert found.headers["x-total-count"] == "2"

@@ -101,7 +101,7 @@ async def test_what_is_deleted_is_gone_from_everywhere_but_the_trash(world: Worl
     assert (project["tasks"], project["taskCount"], project["bids"]) == ([], 0, "0.00")
     new = {"title": "new", "projectId": "SWA", "parentId": rows["task"]}
     assert (await world.post("/api/v1/tasks", new)).error["code"] == "DANGLING_REFERENCE"
-    found = (await world.get("/api/v1/tasks/trash?sort=title")).data
+    found = (await world.get("/api/v1/trash/tasks?sort=title")).data
     assert [row["title"] for row in found] == ["Comp", "Roto"]
     assert all(row["deletedAt"] is not None and row["version"] == 2 for row in found)
     assert await types(world) == [*["person.created"] * 2, "project.created", *["membership.created"] * 2,
@@ -115,26 +115,26 @@ async def test_the_trash_is_a_list_as_any(world: World) -> None:
         await made(world, "tasks", title=f"T{number}", projectId="SWA", number=10 + number)
     for id in await ids(world, "tasks?title[startsWith]=T&sort=title"):
         await world.ask("DELETE", f"/api/v1/tasks/{id}")
-    first = (await world.get("/api/v1/tasks/trash?sort=-deletedAt&limit=2&fields=title")).json
+    first = (await world.get("/api/v1/trash/tasks?sort=-deletedAt&limit=2&fields=title")).json
     assert [row["title"] for row in first["data"]] == ["T4", "T3"]
     second = (await world.get(first["links"]["next"])).json
     assert [row["title"] for row in second["data"]] == ["T2", "T1"]
     assert [r["title"] for r in (await world.get(second["links"]["prev"])).data] == ["T4", "T3"]
-    numbered = await world.get("/api/v1/tasks/trash?title[contains]=3&perPage=10")
+    numbered = await world.get("/api/v1/trash/tasks?title[contains]=3&perPage=10")
     assert (numbered.json["meta"]["pagination"]["total"], numbered.data[0]["title"]) == (1, "T3")
-    assert (await world.get("/api/v1/tasks/trash?aggregate=count,sum(bid)")).data["count"] == 5
+    assert (await world.get("/api/v1/trash/tasks?aggregate=count,sum(bid)")).data["count"] == 5
     question = {"filter": {"title": {"in": ["T1", "T2", "Comp"]}}, "sort": ["title"], "fields": ["title"]}
     for method, path in (("POST", "/search"), ("QUERY", "")):
-        reply = await world.ask(method, f"/api/v1/tasks/trash{path}", question)
+        reply = await world.ask(method, f"/api/v1/trash/tasks{path}", question)
         assert [row["title"] for row in reply.data] == ["T1", "T2"]
     id = numbered.data[0]["id"]
-    one = await world.get(f"/api/v1/tasks/trash/{id}?include=project")
+    one = await world.get(f"/api/v1/trash/tasks/{id}?include=project")
     assert (one.data["title"], one.data["project"]["code"]) == ("T3", "SWA")
     tag = one.headers["etag"]
-    assert (await world.get(f"/api/v1/tasks/trash/{id}?include=project", if_none_match=tag)).status == 304
-    assert (await world.get("/api/v1/tasks/trash?nonsense=1")).status == 400
+    assert (await world.get(f"/api/v1/trash/tasks/{id}?include=project", if_none_match=tag)).status == 304
+    assert (await world.get("/api/v1/trash/tasks?nonsense=1")).status == 400
     living = (await ids(world, "tasks?limit=1"))[0]
-    assert (await world.get(f"/api/v1/tasks/trash/{living}")).status == 404
+    assert (await world.get(f"/api/v1/trash/tasks/{living}")).status == 404
     cursor = first["meta"]["pagination"]["nextCursor"]
     wrong = await world.get(f"/api/v1/tasks?sort=-deletedAt&limit=2&fields=title&cursor={cursor}")
     assert wrong.error["code"] == "INVALID_CURSOR"
@@ -231,13 +231,13 @@ async def test_what_went_together_comes_back_together(world: World) -> None:
     await world.ask("DELETE", f"/api/v1/tasks/{rows['child']}")
     assert (await world.ask("DELETE", "/api/v1/projects/SWA")).status == 204
     assert await ids(world, "projects") == []
-    trashed = (await world.get("/api/v1/projects/trash/SWA?include=tasks,members")).data
+    trashed = (await world.get("/api/v1/trash/projects/SWA?include=tasks,members")).data
     assert ([t["id"] for t in trashed["tasks"]], len(trashed["members"])) == ([rows["task"]], 2)
     assert trashed["taskCount"] == 1, "what went with it is what it has there"
     restored = await world.post("/api/v1/projects/SWA/restore?include=tasks")
     assert (restored.status, restored.data["taskCount"], restored.data["deletedAt"]) == (200, 1, None)
     assert restored.headers["content-location"] == "/api/v1/projects/SWA"
-    assert await ids(world, "tasks/trash") == [rows["child"]], "it had gone before, by itself"
+    assert await ids(world, "trash/tasks") == [rows["child"]], "it had gone before, by itself"
     assert (await world.post(f"/api/v1/tasks/{rows['child']}/restore", prefer="return=minimal")).status == 204
     after = await living(world.engine)
     lost = {("Hours", rows["hours"])}
@@ -296,8 +296,8 @@ async def test_versions_guard_the_trash_too(world: World) -> None:
     await world.ask("DELETE", f"/api/v1/tasks/{task}")
     stale = {"If-Match": '"1.0"'}
     assert (await world.ask("POST", f"/api/v1/tasks/{task}/restore", headers=stale)).status == 412
-    assert (await world.ask("DELETE", f"/api/v1/tasks/trash/{task}", headers=stale)).status == 412
-    tag = (await world.get(f"/api/v1/tasks/trash/{task}")).headers["etag"]
+    assert (await world.ask("DELETE", f"/api/v1/trash/tasks/{task}", headers=stale)).status == 412
+    tag = (await world.get(f"/api/v1/trash/tasks/{task}")).headers["etag"]
     several = {"If-Match": f'"9.0", {tag}'}
     assert (await world.ask("POST", f"/api/v1/tasks/{task}/restore", headers=several)).status == 200
     assert (await world.post(f"/api/v1/tasks/{task}/restore")).status == 404, "it is not in the trash"
@@ -349,10 +349,10 @@ async def test_who_is_removed_for_good_leaves_the_trash_too(world: World) -> Non
         await world.ask("DELETE", f"/api/v1/{path}")
     refused = await world.ask("DELETE", f"/api/v1/persons/{cat}")
     assert refused.error["message"] == "There are tasks in the trash that still refer to it by reviewerId."
-    assert (await world.ask("DELETE", f"/api/v1/tasks/trash/{judged}")).status == 204
+    assert (await world.ask("DELETE", f"/api/v1/trash/tasks/{judged}")).status == 204
     assert (await world.ask("DELETE", f"/api/v1/persons/{cat}")).status == 204
-    assert (await world.get(f"/api/v1/tasks/trash/{drawn}")).data["artistId"] is None
-    assert (await world.get(f"/api/v1/memberships/trash/{member}")).status == 404
+    assert (await world.get(f"/api/v1/trash/tasks/{drawn}")).data["artistId"] is None
+    assert (await world.get(f"/api/v1/trash/memberships/{member}")).status == 404
     assert (await types(world))[-4:] == ["task.purged", "task.updated", "membership.purged", "person.deleted"]
     await assert_whole(world.engine)
 
@@ -361,9 +361,9 @@ async def test_what_is_purged_takes_along_what_hangs_on_it(world: World) -> None
     rows = await furnished(world)
     await world.ask("DELETE", f"/api/v1/tasks/{rows['child']}")
     await world.ask("DELETE", f"/api/v1/tasks/{rows['task']}")
-    assert (await world.ask("DELETE", f"/api/v1/tasks/trash/{rows['task']}")).status == 204
-    assert await ids(world, "tasks/trash") == []
-    assert (await world.ask("DELETE", f"/api/v1/tasks/trash/{rows['task']}")).status == 404
+    assert (await world.ask("DELETE", f"/api/v1/trash/tasks/{rows['task']}")).status == 204
+    assert await ids(world, "trash/tasks") == []
+    assert (await world.ask("DELETE", f"/api/v1/trash/tasks/{rows['task']}")).status == 404
     assert (await types(world))[-2:] == ["task.purged", "task.purged"]
 
 
@@ -372,7 +372,7 @@ async def test_a_task_in_the_trash_forgets_what_is_lost(world: World) -> None:
     rows = await furnished(world)
     await world.ask("PATCH", f"/api/v1/tasks/{rows['task']}", {"sampleId": rows["hours"]})
     await world.ask("DELETE", "/api/v1/projects/SWA")
-    assert (await world.get(f"/api/v1/tasks/trash/{rows['task']}")).data["sampleId"] is None
+    assert (await world.get(f"/api/v1/trash/tasks/{rows['task']}")).data["sampleId"] is None
     entry = next(
         e
         for e in await world.engine.log.reader().read(100)
@@ -391,14 +391,14 @@ async def test_the_trash_shows_what_one_may_read_and_restore(world: World) -> No
     ann, bob = world.acting_as(ANN), world.acting_as(BOB)
     assert (await bob.ask("DELETE", "/api/v1/projects/SWA")).status == 403
     assert (await ann.ask("DELETE", "/api/v1/projects/SWA")).status == 204
-    assert await ids(ann, "projects/trash") == ["SWA"], "by the membership that went along"
-    assert sorted(await ids(ann, "tasks/trash")) == sorted([rows["task"], rows["child"]])
-    assert await ids(bob, "projects/trash") == []
-    for path in ("projects/trash/SWA", f"tasks/trash/{rows['task']}"):
+    assert await ids(ann, "trash/projects") == ["SWA"], "by the membership that went along"
+    assert sorted(await ids(ann, "trash/tasks")) == sorted([rows["task"], rows["child"]])
+    assert await ids(bob, "trash/projects") == []
+    for path in ("trash/projects/SWA", f"trash/tasks/{rows['task']}"):
         assert (await bob.get(f"/api/v1/{path}")).status == 404
         assert (await bob.ask("DELETE", f"/api/v1/{path}")).status == 404
     assert (await bob.post("/api/v1/projects/SWA/restore")).status == 404
-    assert (await world.as_nobody().get("/api/v1/projects/trash")).status == 401
+    assert (await world.as_nobody().get("/api/v1/trash/projects")).status == 401
     assert (await world.as_nobody().post("/api/v1/projects/SWA/restore")).status == 401
     assert (await ann.post("/api/v1/projects/SWA/restore")).status == 200
     assert await ids(bob, "projects") == ["SWA"]
@@ -424,8 +424,8 @@ async def test_restore_can_have_a_rule_of_its_own(world: World) -> None:
     for id in (mine, theirs):
         await world.ask("DELETE", f"/api/v1/reels/{id}")
     ann = world.acting_as(ANN)
-    assert await ids(ann, "reels/trash") == [mine]
-    assert (await ann.ask("DELETE", f"/api/v1/reels/trash/{mine}")).status == 403, "purge is delete's still"
+    assert await ids(ann, "trash/reels") == [mine]
+    assert (await ann.ask("DELETE", f"/api/v1/trash/reels/{mine}")).status == 403, "purge is delete's still"
     assert (await ann.post(f"/api/v1/reels/{theirs}/restore")).status == 404
     assert (await ann.post(f"/api/v1/reels/{mine}/restore")).status == 200
     refused = await world.post(f"/api/v1/reels/{theirs}/restore")
@@ -644,7 +644,7 @@ async def test_lists_are_read_from_indexes_of_what_they_show(tmp_path: Path) -> 
         world.engine.store.observers.add(
             lambda o: seen.append(o.sql) if isinstance(o, StatementRun) else None
         )
-        paths = ("tasks?sort=title", "tasks/trash?sort=-deletedAt", "tasks?projectId=SWA")
+        paths = ("tasks?sort=title", "trash/tasks?sort=-deletedAt", "tasks?projectId=SWA")
         await world.post("/api/v1/projects", {"code": "SWA", "name": "Swan"})
         plans = []
         for path in paths:

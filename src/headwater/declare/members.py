@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from headwater.declare.annotations import BadAnnotation, Spelt, type_of
@@ -122,8 +121,6 @@ def field_of(
         searchable = False
     folded = type.kind is Kind.TEXT and ("format" not in given or searchable) and not internal
     limits = _limits(type, given, key, complain)
-    if key and declaration.trash and re.fullmatch(str(limits.pattern), m.TRASH):
-        limits = replace(limits, pattern=f"(?!{m.TRASH}$)(?:{limits.pattern})")
     return m.Field(
         name=name,
         wire=camel(name),

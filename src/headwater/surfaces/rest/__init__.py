@@ -131,8 +131,14 @@ def _reading(resource: Resource, reads: Reads, documents: Documents, path: str) 
     if resource.trash:
         trash = Reads(reads.engine, reads.parser, resource, trashed=True)
         handlers = (_in_json(trash.many()), _in_json(trash.search()), _in_json(trash.one()))
-        path, name, facts = f"{path}/{TRASH}", f"{name}.{TRASH}", {**facts, "trashed": "yes"}
+        path, name, facts = _trash(path), f"{name}.{TRASH}", {**facts, "trashed": "yes"}
         yield from _collection(resource, *handlers, path, name, resource.permission("restore"), facts)
+
+
+def _trash(path: str) -> str:
+    """The path of a resource's trash: beside all resources, as below its own it could be taken for a row."""
+    start, _, name = path.rpartition("/")
+    return f"{start}/{TRASH}/{name}"
 
 
 def _collection(
@@ -223,7 +229,7 @@ def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
     yield route("delete", "DELETE", item, writes.delete, ())
     if resource.trash:
         yield route("restore", "POST", f"{item}/restore", writes.restore, ())
-        yield route("purge", "DELETE", f"{path}/{TRASH}/{{id}}", writes.purge, ())
+        yield route("purge", "DELETE", f"{_trash(path)}/{{id}}", writes.purge, ())
     for action in resource.actions.values():
         where = item if action.on == "row" else path
         yield route(action.name, "POST", f"{where}/{action.path}", writes.act(action), BODIES, action)
