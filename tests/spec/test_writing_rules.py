@@ -32,6 +32,14 @@ class Note(Resource):
         self.stars += 1
 
 
+class Door(Resource):
+    """What leads from one room to another."""
+
+    inside: Ref[Room] = ref(on_delete="cascade")
+    outside: Ref[Room] = ref(on_delete="cascade")
+
+
+allow(Door, "create", to="user")
 allow(Room, "read", when=lambda actor: Room.keeper == actor.id)
 allow(Room, "read", "create", "update", "delete", to="warden")
 allow(Note, "read", to="user")
@@ -44,7 +52,7 @@ lock(Note.stars, unless="warden")
 @pytest.fixture
 async def people(store_url: str) -> AsyncIterator[tuple[Client, Client, Client]]:
     """A warden, and Ada and Bob, each of whom keeps a room."""
-    app = App(title="Notes", resources=[Room, Note], roles=[Role("warden")])
+    app = App(title="Notes", resources=[Room, Note, Door], roles=[Role("warden")])
     async with client(app, database_url=store_url) as nobody:
         yield (
             await nobody.sign_up("warden", "warden"),
@@ -94,6 +102,25 @@ async def test_a_reference_must_lead_to_what_one_sees(people: tuple[Client, Clie
         assert (reply.status, reply.json()["error"]["code"]) == (422, "DANGLING_REFERENCE")
     details = [reply.json()["error"]["details"] for reply in (made, nowhere)]
     assert details[0] == details[1]  # what is hidden answers like what is not there
+
+
+async def test_one_of_several_references_tells_nothing_of_the_others(
+    people: tuple[Client, Client, Client],
+) -> None:
+    warden, ada, bob = people
+    hidden, own = await room(warden, bob), await room(warden, ada)
+    unknown = hidden[:-4] + "0000"
+    for inside, outside, named in (
+        (hidden, unknown, {"insideId", "outsideId"}),
+        (unknown, hidden, {"insideId", "outsideId"}),
+        (unknown, unknown, {"insideId", "outsideId"}),
+        (hidden, hidden, {"insideId", "outsideId"}),
+        (own, unknown, {"outsideId"}),
+        (own, hidden, {"outsideId"}),
+    ):
+        reply = await ada.post("/api/v1/doors", {"insideId": inside, "outsideId": outside})
+        assert reply.status == 422
+        assert {detail["field"] for detail in reply.json()["error"]["details"]} == named
 
 
 async def test_a_locked_field_is_not_written(people: tuple[Client, Client, Client]) -> None:
