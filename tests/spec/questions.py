@@ -44,13 +44,14 @@ class Asker:
     def request(self) -> Request:
         draw = self.draw
         resource = draw.choice(self.exposed)
-        path = f"/api/v1/{resource.path}"
+        trash = resource.trash and draw.random() < 0.3
+        path = f"/api/v1/{'trash/' if trash else ''}{resource.path}"
         kind = draw.random()
         if kind < 0.12:
             return Request("GET", f"{path}/{self._key(resource)}{self._query(self._shown(resource))}")
         many = [r for r in resource.relations.values() if r.kind != "one"]
         asked = resource
-        if many and kind < 0.35:
+        if many and kind < 0.35 and not trash:
             relation = draw.choice(many)
             path = f"{path}/{self._key(resource)}/{relation.name.replace('_', '-')}"
             asked = self.model.resources[relation.target]

@@ -107,6 +107,8 @@ def commands(draw: random.Random, rows: Rows, ruled: Ruled, actor: str) -> list[
                     Request("PATCH", at, {**change, "version": draw.choice([1, 2])}),
                     *[Request("PATCH", at, patch, patched)] * 3,
                     Request("DELETE", at),
+                    Request("POST", f"{at}/restore"),
+                    Request("DELETE", f"/api/v1/trash/{path}/{row['id']}"),
                     Request("POST", f"/api/v1/{path}", new if name == "Task" else note),
                     Request("POST", f"/api/v1/tasks/{draw.choice(tasks)}/praise"),
                 ]
@@ -125,7 +127,7 @@ def without_new_ids(found: list[Any], known: set[str]) -> str:
 
 async def test_hidden_rows_change_no_answer(store_url: str) -> None:
     """1,000 requests that read and 200 that write (ten times as many in the long run)."""
-    proper, statuses = 0, Counter[int]()
+    proper, thrown, statuses = 0, 0, Counter[int]()
     seed = random.randrange(1 << 30) if LONG else 0
     async with open_store(store_url, fresh=True) as store:
         schema = Schema(MODEL, store.dialect)
@@ -153,6 +155,9 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
                 await become(store, schema, kept)
                 for name, resource in ruled.model.resources.items():
                     listed = await world.get(f"/api/v1/{resource.path}?page=1&perPage=100")
+                    if resource.trash:
+                        trash = await world.get(f"/api/v1/trash/{resource.path}?page=1&perPage=100")
+                        thrown += len(trash.data)
                     shown = {row["id"] for row in listed.data}
                     assert shown == ruled.seen(kept, actor, name), f"seed {seed + number}: {name}"
                     assert listed.json["meta"]["pagination"]["total"] == len(shown)
@@ -163,4 +168,5 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
                 assert first == second, f"seed {seed + number}: {request}"
             statuses.update(reply[0] for read in reads for reply in read)
     assert proper * 3 >= WORLDS, "too few worlds in which some rows are visible and some are not"
+    assert thrown > WORLDS, "too little in the trash"
     assert statuses[200] * 2 > statuses.total(), statuses

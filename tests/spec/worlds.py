@@ -64,7 +64,7 @@ class Membership(Resource):
     role: Field[str] = field(max_length=20)
 
 
-class Task(Resource):
+class Task(Resource, trash=True):
     """A piece of work."""
 
     title: Field[str] = field(max_length=50, search=True)
@@ -82,7 +82,7 @@ class Task(Resource):
         self.title = "Good"
 
 
-class Note(Resource):
+class Note(Resource, trash=True):
     """What somebody says of a task."""
 
     task: Ref[Task] = ref(on_delete="cascade")
@@ -177,7 +177,7 @@ class Ruled:
         self.rules = {
             name: {
                 verb: e.any_of(*draw.sample(pool, draw.choice([1, 1, 2])))
-                for verb in ("read", "create", "update", "delete", "praise")
+                for verb in ("read", "create", "update", "delete", "praise", "restore", "purge")
             }
             for name, pool in RULES.items()
         }
@@ -203,14 +203,15 @@ class Ruled:
             for name, rules in self.rules.items()
         }
 
-    def allows(self, world: Rows, actor: str, name: str, row: Row, verb: str) -> bool:
-        return holds(world, actor, self.rules[name][verb], [(name, row)])
-
     def visible(self, world: Rows, actor: str, name: str, row: Row) -> bool:
-        return self.allows(world, actor, name, row, "read")
+        """Whether the actor may see a row, here or in the trash. No rule says `not`: so what nobody may see as long as
+        nothing is thrown away, nobody may see then."""
+        return holds(world, actor, self.rules[name]["read"], [(name, row)])
 
     def seen(self, world: Rows, actor: str, name: str) -> set[str]:
-        return {id for id, row in world[name].items() if self.visible(world, actor, name, row)}
+        """The rows that the actor sees outside of the trash."""
+        here = living(world)
+        return {id for id, row in here[name].items() if self.visible(here, actor, name, row)}
 
     def shown(self, world: Rows, actor: str, name: str, row: Row) -> Row:
         """A row as the actor sees it."""
@@ -220,6 +221,14 @@ class Ruled:
             if owner == name and not holds(world, actor, rule, [(name, row)])
         }
         return {field: None if field in hidden else value for field, value in row.items()}
+
+
+def living(world: Rows) -> Rows:
+    """What is not in the trash."""
+    return {
+        name: {id: row for id, row in rows.items() if not row.get("deleted_at")}
+        for name, rows in world.items()
+    }
 
 
 Scopes = list[tuple[str, Row]]
@@ -280,7 +289,14 @@ class Maker:
         resource = MODEL.resources[name]
         created = NOW + timedelta(minutes=self.draw.randrange(5))
         self.made += 1
-        row = {"created_at": created, "updated_at": created, "version": 1, **values}
+        row = {
+            "created_at": created,
+            "updated_at": created,
+            "version": 1,
+            "deleted_at": None,
+            "trash_id": None,
+        }
+        row |= values
         row["id"] = row[resource.key] if resource.natural else f"{resource.prefix}_{self.made:026d}"
         world[name][row["id"]] = {name: row[name] for name, f in resource.fields.items() if f.column}
         return str(row["id"])
@@ -323,9 +339,16 @@ class Maker:
                     self.membership(world, code, person)
         for _ in range(draw.randrange(8, 25)):
             task = self.task(world, draw.choice(PROJECTS), draw.choice([None, *people]))
-            for _ in range(draw.choice([0, 0, 1, 2])):
-                self.note(world, task, draw.choice(people))
+            notes = [self.note(world, task, draw.choice(people)) for _ in range(draw.choice([0, 0, 1, 2]))]
+            if draw.random() < 0.2:
+                self.throw_away(world["Task"][task], *(world["Note"][note] for note in notes))
+            elif notes and draw.random() < 0.3:
+                self.throw_away(world["Note"][notes[0]])
         return world
+
+    def throw_away(self, *together: Row) -> None:
+        for row in together:
+            row |= {"deleted_at": NOW, "trash_id": together[0]["id"], "version": 2}
 
     def disturbed(self, world: Rows, ruled: Ruled, actor: str) -> tuple[Rows, int]:
         """The world with other rows, and other values of masked fields, where the actor cannot see, and how many
@@ -366,6 +389,8 @@ class Maker:
                 del other["Task"][row["id"]]
             else:
                 changed = {**row, **self.work(), "artist": draw.choice([None, *others])}
+                if not held and draw.random() < 0.3:
+                    self.throw_away(changed)
                 if not ruled.visible(other, actor, "Task", changed):
                     other["Task"][row["id"]] = changed
         touched += self._added(other, ruled, actor, others)
@@ -386,7 +411,9 @@ class Maker:
             free = [p for p in others if p not in _people(world, project)]
             makers = {
                 "Task": lambda project=project: self.task(world, project, draw.choice([None, *others])),
-                "Note": lambda: self.note(world, draw.choice(list(world["Task"])), draw.choice(others)),
+                "Note": lambda: self.note(
+                    world, draw.choice(list(living(world)["Task"])), draw.choice(others)
+                ),
                 "Project": lambda: self.project(
                     world, f"X{'ABCDEFGHIJ'[self.made % 10]}{'XYZ'[draw.randrange(3)]}"
                 ),
