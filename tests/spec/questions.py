@@ -13,6 +13,7 @@ from headwater.ir.filters import OPERATORS, UNSORTED
 from headwater.ir.model import Field, Kind, Model, Relation, Resource
 from headwater.ir.summaries import FITTING
 
+JSON_API = "application/vnd.api+json"
 Values = Callable[[Resource, Field], Any]
 """Draws a JSON value that a field might have."""
 
@@ -42,6 +43,12 @@ class Asker:
         self.exposed = [resource for resource in model.resources.values() if resource.exposed]
 
     def request(self) -> Request:
+        found = self._request()
+        if found.method == "GET" and self.draw.random() < 0.25:
+            return Request("GET", found.target, headers={"accept": JSON_API})
+        return found
+
+    def _request(self) -> Request:
         draw = self.draw
         resource = draw.choice(self.exposed)
         trash = resource.trash and draw.random() < 0.3
@@ -53,6 +60,9 @@ class Asker:
         asked = resource
         if many and kind < 0.35 and not trash:
             relation = draw.choice(many)
+            if draw.random() < 0.2:
+                of = relation.name.replace("_", "-")
+                return Request("GET", f"{path}/{self._key(resource)}/relationships/{of}")
             path = f"{path}/{self._key(resource)}/{relation.name.replace('_', '-')}"
             asked = self.model.resources[relation.target]
         if draw.random() < 0.25:
