@@ -79,8 +79,6 @@ class Features:
 
     name: str
     lateral: bool
-    listen: bool
-    concurrent_index: bool
     row_locks: bool
     writing_queries: bool
     nulls_smallest: bool = False

@@ -45,8 +45,6 @@ class PostgresDialect:
     features = Features(
         name="postgresql",
         lateral=True,
-        listen=True,
-        concurrent_index=True,
         row_locks=True,
         writing_queries=True,
     )

@@ -33,8 +33,6 @@ class SQLiteDialect:
     features = Features(
         name="sqlite",
         lateral=False,
-        listen=False,
-        concurrent_index=False,
         row_locks=False,
         writing_queries=False,
         nulls_smallest=True,

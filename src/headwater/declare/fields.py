@@ -69,10 +69,6 @@ class Options:
     default_factory: Callable[[], Any] | None = None
     given: Mapping[str, Any] = attribute(default_factory=dict)
 
-    @property
-    def has_default(self) -> bool:
-        return self.default is not MISSING or self.default_factory is not None
-
 
 class Member:
     """What all members share."""

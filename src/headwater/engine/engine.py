@@ -1,11 +1,10 @@
-"""The engine: the only way to the data. Two verbs, each told from top to bottom.
+"""The engine: the only way to the data. Three verbs, each told from top to bottom.
 
 `read` answers a Query: find the rules for the caller, find the plan for the shape, run one statement, render.
+`ask` answers a report: judge its subject, and run the author's function with a reader that has the caller's rights.
 `run` performs a Command: in one transaction, lock, judge, check, write, read back, log.
 """
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from headwater.base.call import Call
-from headwater.base.errors import Detail, Fault
+from headwater.base.errors import Fault
 from headwater.base.observe import UnexpectedFailure, WriteStage
 from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
 from headwater.declare.reader import Reader
@@ -26,29 +25,24 @@ from headwater.engine.page import MANY_KEYS
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.relate import Relating
 from headwater.engine.report import in_time, written
-from headwater.engine.rows import dangling_reference, expect, new_id
+from headwater.engine.rows import dangling_reference, new_id
 from headwater.engine.schema import Schema
 from headwater.engine.single import SingleStatement
 from headwater.engine.statements import Dangling, Unit
-from headwater.engine.tx import Tx, changes
+from headwater.engine.tx import Tx
+from headwater.engine.units import Units
 from headwater.engine.vault import Vault
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
-from headwater.ir.body import settle
 from headwater.ir.command import Act, Command, Create, Delete, Outcome, Purge, Relate, Restore, Update
 from headwater.ir.model import Model, Report, Resource
-from headwater.ir.names import Namer
 from headwater.ir.query import Answer, Ask, Cursor, Numbered, Query, Select, Summary
-from headwater.ir.selection import Selector
 from headwater.ir.shape import shape, slotted
 from headwater.log.log import Log
 
 T = TypeVar("T")
 PLANS = 2000
-_ALL = Select()
-TRIES = 6
-UNSEEN = Select(("id",))
-"""Of rows that are written and not shown."""
+WHOLE = Select()
 
 
 class Engine:
@@ -66,6 +60,7 @@ class Engine:
         self.relating = Relating(self.writer)
         writes = store.dialect.features.writing_queries
         self.single = SingleStatement(self.writer, store) if writes else None
+        self.units = Units(self)
         self._plans: dict[Any, Plan] = {}
         self._many_keys: dict[tuple[str | None, str, int], None] = {}
 
@@ -79,12 +74,11 @@ class Engine:
         INVALID_CURSOR, QUERY_TOO_COMPLEX, DEADLINE_EXCEEDED, DATABASE_ERROR.
         """
         rules = self.guard.rules(call)
-        self._admit(call, rules, query.resource, "read", query.trashed)
+        self.admit(call, rules, query.resource, "read", query.trashed)
         values: list[Any] = []
         key = (rules.number, shape(query, values))
         if query.key is not None:
-            plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
-            rows = await self._fetch(call, plan, values)
+            plan, rows = await self._one(call, query, rules, key, values)
             if not rows:
                 raise self.missing(query.resource, query.key)
             answer = Answer([rows[0][0]], version=rows[0][1])
@@ -95,9 +89,11 @@ class Engine:
             return await self._numbered(call, query, query.page, rules, key, values)
         return await self._page(call, query, query.page, rules, key, values)
 
-    async def _one(self, call: Call, query: Query, rules: Rules, key: Any, values: list[Any]) -> list[Any]:
+    async def _one(
+        self, call: Call, query: Query, rules: Rules, key: Any, values: list[Any]
+    ) -> tuple[Plan, list[Any]]:
         plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
-        return await self._fetch(call, plan, values)
+        return plan, await self.fetch(call, plan, values)
 
     async def _page(
         self, call: Call, query: Query, page: Cursor, rules: Rules, key: Any, values: list[Any]
@@ -119,9 +115,9 @@ class Engine:
             marks = [
                 native(v, k.type, self.store.dialect) for v, k in zip(place.keys, plan.keys, strict=True)
             ]
-            rows = await self._fetch(call, plan, [*values, *marks])
+            rows = await self.fetch(call, plan, [*values, *marks])
         else:
-            rows = await self._fetch(call, plan, values)
+            rows = await self.fetch(call, plan, values)
         rows = self._heads(call, query, plan, rows, many)[0]
         more = len(rows) > page.limit
         rows = rows[: page.limit]
@@ -145,7 +141,7 @@ class Engine:
         self, call: Call, query: Query, page: Numbered, rules: Rules, key: Any, values: list[Any]
     ) -> Answer:
         plan = self._list_plan(key, query, rules, len(values), None, False)
-        rows = await self._fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
+        rows = await self.fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
         rows, total = self._heads(call, query, plan, rows, None)
         answer = Answer([row[0] for row in rows], total=total)
         return answer if not plan.batches else await self._filled(call, plan, answer)
@@ -159,7 +155,7 @@ class Engine:
     ) -> Answer:
         plan = self._plan(key, lambda: self.planner.summary(slotted(query), rules, len(values)))
         assert plan.write is not None
-        rows = await self._fetch(call, plan, values)
+        rows = await self.fetch(call, plan, values)
         if query.within is not None and not rows[0][-1]:
             raise self.missing(query.within.resource, query.within.key)
         groups = [plan.write(row) for row in rows if row[0] is not None]
@@ -197,7 +193,8 @@ class Engine:
             self._many_keys[many] = None
         return [row for row in rows if row[0] is not None], facts.get("total")
 
-    async def _fetch(self, call: Call, plan: Plan, values: list[Any]) -> list[Any]:
+    async def fetch(self, call: Call, plan: Plan, values: list[Any]) -> list[Any]:
+        """The rows of a plan, read. Raises Fault DEADLINE_EXCEEDED, DATABASE_ERROR."""
         try:
             return await self.store.read(plan.sql, plan.parameters(call, values), deadline=call.deadline)
         except (Unavailable, Contended, Interrupted) as error:
@@ -236,11 +233,11 @@ class Engine:
         else:
             resource = self.model.resources[ask.resource]
             report = resource.reports[ask.report]
-            self._admit(call, rules, ask.resource, ask.report)
+            self.admit(call, rules, ask.resource, ask.report)
             reader = self._reader(call, rules, report)
             if report.on == "row":
                 key = str(ask.key)
-                rows = await self._fetch(call, self.writer.load_plan(resource, rules, ask.report), [key])
+                rows = await self.fetch(call, self.writer.load_plan(resource, rules, ask.report), [key])
                 self.writer.judge(call, resource, key, ask.report, (), rows)
                 subject = [await reader.get(resource.cls, key)]
             elif rules.rows(resource, ask.report) == e.FALSE:
@@ -260,7 +257,7 @@ class Engine:
         PRECONDITION_REQUIRED, DATABASE_ERROR.
         """
         outcome = await self._run(call, command)
-        select = getattr(command, "select", _ALL)
+        select = getattr(command, "select", WHOLE)
         if select.fields is None and not select.include:
             return outcome
         return await self._completed(call, command.resource, select, outcome)
@@ -289,24 +286,24 @@ class Engine:
 
     async def _run(self, call: Call, command: Command) -> Outcome:
         if isinstance(command, Act):
-            return await self._act(call, command)
+            return await self.units.act(call, command)
         rules = self.guard.rules(call)
         verb = "read" if isinstance(command, Relate) else type(command).__name__.lower()
-        self._admit(call, rules, command.resource, verb)
+        self.admit(call, rules, command.resource, verb)
         if self.single is not None and isinstance(command, Create | Update):
             single = self.single.run(call, rules, command)
-            if (outcome := await self._settled(call, single)) is not None:
+            if (outcome := await self.settled(call, single)) is not None:
                 return outcome
 
         async def work(connection: Connection) -> Outcome:
             unit = Unit(connection, call, rules)
-            outcome = await self._perform(unit, command)
+            outcome = await self.perform(unit, command)
             outcome.position = await self.writer.finish(unit)
             return outcome
 
-        return await self._settled(call, self.store.write(work, deadline=call.deadline))
+        return await self.settled(call, self.store.write(work, deadline=call.deadline))
 
-    def _admit(self, call: Call, rules: Rules, resource: str, verb: str, trashed: bool = False) -> None:
+    def admit(self, call: Call, rules: Rules, resource: str, verb: str, trashed: bool = False) -> None:
         """Ask those to sign in who have not, where no rule lets them do this to any row: it tells of no row."""
         if rules.signed_in:
             return
@@ -314,9 +311,10 @@ class Engine:
         if (rules.trash(declared) if trashed else rules.rows(declared, verb)) == e.FALSE:
             raise denied(call, declared, verb)
 
-    async def _perform(
+    async def perform(
         self, unit: Unit, command: Create | Update | Delete | Restore | Purge | Relate
     ) -> Outcome:
+        """Perform a command within a transaction. Raises Fault as `run` does."""
         match command:
             case Create():
                 return await self.writer.create(unit, command)
@@ -331,7 +329,7 @@ class Engine:
             case Relate():
                 return await self.relating.relate(unit, command)
 
-    async def _settled(self, call: Call, write: Awaitable[T]) -> T:
+    async def settled(self, call: Call, write: Awaitable[T]) -> T:
         """The result of a write that has become durable."""
         try:
             result = await write
@@ -350,200 +348,26 @@ class Engine:
             query = Query(str(error.resource.fields[name].target), key, Select(("id",)))
             values: list[Any] = []
             kind = (error.rules.number, shape(query, values))
-            if not await self._one(call, query, error.rules, kind, values):
+            if not (await self._one(call, query, error.rules, kind, values))[1]:
                 unseen.append(name)
         return dangling_reference(error.resource, unseen or list(error.references))
-
-    # -- actions and other work of authors ------------------------------------------------------------------
-
-    async def _act(self, call: Call, command: Act) -> Outcome:
-        resource = self.model.resources[command.resource]
-        action = resource.actions[command.action]
-        rules = self.guard.rules(call)
-        self._admit(call, rules, command.resource, command.action)
-        arguments = dict(command.arguments)
-        if action.on == "collection":
-            if rules.rows(resource, action.name) == e.FALSE:
-                raise denied(call, resource, action.name)
-
-            async def on_collection(tx: Tx) -> Any:
-                return await action.function(resource.cls, tx, **arguments)
-
-            return await self._transact(call, on_collection, resource, None, command.select)
-        key = str(command.key)
-        plan = self.writer.load_plan(resource, rules, action.name)
-
-        async def on_row(tx: Tx) -> Any:
-            rows = await self._fetch(call, plan, [key])
-            old = self.writer.judge(call, resource, key, action.name, (), rows)
-            expect(resource, old, command.expected)
-            row = await tx.get(resource.cls, key)
-            return await action.function(row, tx, **arguments)
-
-        return await self._transact(call, on_row, resource, (key, action.name), command.select)
 
     async def transact(self, call: Call, work: Callable[[Tx], Awaitable[T]], rules: Rules | None = None) -> T:
         """Run work of the product's own and perform its writes in one transaction: by a caller's rules, or else with
         the rights of the product."""
-        outcome = await self._transact(call, work, None, None, Select(), rules)
-        return outcome.value  # type: ignore[no-any-return]
+        return await self.units.transact(call, work, rules)
 
-    async def _transact(
-        self,
-        call: Call,
-        body: Callable[[Tx], Awaitable[Any]],
-        resource: Resource | None,
-        row: tuple[str, str] | None,
-        select: Select,
-        rules: Rules | None = None,
-    ) -> Outcome:
-        for attempt in range(TRIES):
-            tx = Tx(self, call, rules)
-            result = await body(tx)
-
-            async def work(connection: Connection, tx: Tx = tx, result: Any = result) -> Outcome:
-                return await self._flush(connection, tx, result, resource, row, select)
-
-            try:
-                return await self._settled(call, self.store.write(work, deadline=call.deadline))
-            except _Stale:
-                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
-        raise Fault("RESOURCE_CONFLICT", "Others keep changing the rows that this depends on.")
-
-    async def _flush(
-        self,
-        connection: Connection,
-        tx: Tx,
-        result: Any,
-        resource: Resource | None,
-        row: tuple[str, str] | None,
-        select: Select,
-    ) -> Outcome:
-        """Perform what a unit of work has collected, if nothing that it read has changed."""
-        unit = Unit(connection, tx.call, tx.rules or self.guard.product)
-        mine = Unit(connection, tx.call, self.guard.rules(tx.call))
-        await self._unchanged(unit, tx)
-        if row is not None and resource is not None:
-            await self.writer.load(mine, resource, row[0], row[1])
-        gone = {id(r) for r in (*tx.deleted, *tx.purged)}
-        fresh = {id(r) for r in tx.created}
-        problems: list[Detail] = []
-        created = [
-            (
-                new,
-                Create(
-                    declared.name, _chosen(unit.rules, declared, changes(declared, new, problems)), UNSEEN
-                ),
-            )
-            for new in tx.created
-            if id(new) not in gone and (declared := self._declared(new))
-        ]
-        updated = [
-            Update(declared.name, known.__dict__["_values"]["id"], changed, select=UNSEEN)
-            for known in tx.drafts.values()
-            if id(known) not in gone and id(known) not in fresh and (declared := self._declared(known))
-            if (changed := changes(declared, known, problems))
-        ]
-        settle(problems)
-        for new, create in created:
-            outcome = await self._perform(unit, create)
-            new.__dict__["_values"]["version"] = outcome.version
-        for back in tx.restored:
-            name, key = self._declared(back).name, back.__dict__["_values"]["id"]
-            if unit.last(name, key) is None:  # else it came back with another
-                await self._perform(unit, Restore(name, key))
-        for update in updated:
-            await self._perform(unit, update)
-        for old in tx.deleted:
-            name, key = self._declared(old).name, old.__dict__["_values"]["id"]
-            if id(old) not in fresh and not unit.has_deleted(name, key):
-                await self._perform(unit, Delete(name, key))
-        for old in tx.purged:
-            name, key = self._declared(old).name, old.__dict__["_values"]["id"]
-            if id(old) not in fresh and ((last := unit.last(name, key)) is None or last.after is not None):
-                await self._perform(unit, Purge(name, key))
-        went = {
-            key for key, known in tx.drafts.items() if id(known) in gone or self._is_gone(unit, *key, known)
-        }
-        outcome = await self._result(mine, result, resource, row, select, went)
-        outcome.position = await self.writer.finish(unit)
-        return outcome
-
-    def _is_gone(self, unit: Unit, resource: str, key: str, row: Any) -> bool:
-        """Whether a row that was read is not to be seen any more, or was found in the trash and left there."""
-        if unit.last(resource, key) is None:
-            return row.__dict__["_values"].get("deleted_at") is not None
-        return unit.has_deleted(resource, key)
-
-    async def _unchanged(self, unit: Unit, tx: Tx) -> None:
-        """Lock every row that was read, in one order for all, and compare versions."""
-        read: dict[str, dict[str, int]] = {}
-        for (name, key), known in tx.drafts.items():
-            if known.__dict__["_loaded"] is not None:
-                read.setdefault(name, {})[key] = known.__dict__["_loaded"]["version"]
-        for name in sorted(read):
-            if (
-                await self.writer.statements.versions(unit, self.model.resources[name], sorted(read[name]))
-                != read[name]
-            ):
-                raise _Stale
-
-    async def _result(
-        self,
-        unit: Unit,
-        result: Any,
-        resource: Resource | None,
-        row: tuple[str, str] | None,
-        select: Select,
-        gone: set[tuple[str, str]],
-    ) -> Outcome:
-        """What an action answers: what it returned or, if that is nothing, its row. Rows are shown as the caller may
-        see them, with what was asked for where they are of the action's own resource; those that are gone, not."""
-        if resource is None:
-            return Outcome(None, value=result, returned=True)
-
-        def selected(shown: Resource) -> Select:
-            if shown is resource:
-                return select
-            return Select() if select.relations is None else self._in_pieces(shown)
-
-        if isinstance(result, list | tuple) and result and all(self._is_row(item) for item in result):
-            declared = self._declared(result[0])
-            if all(self._declared(item) is declared for item in result):
-                keys = [str(item.__dict__["_values"]["id"]) for item in result]
-                shown_rows = await self.writer.show(unit, declared, keys, selected(declared))
-                return Outcome(None, rows=shown_rows, resource=declared.name)
-            raise TypeError(f"An action returned rows of several resources together: {result!r}.")
-        if self._is_row(result):
-            shown, key = self._declared(result), str(result.__dict__["_values"]["id"])
-        elif result is None and row is not None:
-            shown, key = resource, row[0]
-        else:
-            # Put into JSON's forms here, so that what cannot be sent is found before anything is kept.
-            value = msgspec.to_builtins(result, str_keys=True, enc_hook=_cannot_send)
-            return Outcome(row[0] if row else None, value=value, returned=result is not None)
-        if (shown.name, key) in gone:
-            return Outcome(key)
-        outcome = await self.writer.read_back(unit, shown, {"id": key}, None, (), selected(shown))
-        outcome.resource = shown.name
-        return outcome
-
-    def _in_pieces(self, resource: Resource) -> Select:
-        """All of a row, in pieces."""
-        return Selector(self.model, Namer(self.model), resource, pieces=True).select()
-
-    def _is_row(self, value: Any) -> bool:
-        return type(value).__name__ in self.model.resources and "_values" in getattr(value, "__dict__", {})
+    # -- rows in their Python form, for authors' work ---------------------------------------------------------
 
     async def rows(self, call: Call, query: Query, rules: Rules | None = None) -> list[dict[str, Any]]:
         """Rows in their Python form, internal and computed fields included: by a caller's rules, or else with the
         rights of the product. Raises Fault as `read` does."""
         values: list[Any] = []
         if rules is not None:
-            self._admit(call, rules, query.resource, "read", query.trashed)
+            self.admit(call, rules, query.resource, "read", query.trashed)
         key = ("rows", None if rules is None else rules.number, shape(query, values))
         plan = self._plan(key, lambda: self.planner.rows(slotted(query), rules))
-        return self.writer.statements.decode_rows(query.resource, await self._fetch(call, plan, values))
+        return self.writer.statements.decode_rows(query.resource, await self.fetch(call, plan, values))
 
     async def table(self, call: Call, query: Query, rules: Rules | None = None) -> list[tuple[Any, ...]]:
         """The groups of a summary in their Python form, their keys, then their measures: by a caller's rules, or else
@@ -552,40 +376,17 @@ class Engine:
         if rules is None:
             rules = self.guard.product
         else:
-            self._admit(call, rules, query.resource, "read")
+            self.admit(call, rules, query.resource, "read")
         values: list[Any] = []
         key = (rules.number, shape(query, values))
         plan = self._plan(key, lambda: self.planner.summary(slotted(query), rules, len(values)))
         assert plan.read is not None
-        rows = await self._fetch(call, plan, values)
+        rows = await self.fetch(call, plan, values)
         return [plan.read(row) for row in rows[: query.summary.limit]]
 
     def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
         """The id of a new row: its natural key, or a new TypeID."""
         return str(values[resource.key]) if resource.natural else new_id(resource.prefix)
-
-    def _declared(self, row: Any) -> Resource:
-        return self.model.resources[type(row).__name__]
-
-
-def _chosen(rules: Rules, declared: Resource, values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a new row without the defaults of fields that may not be set: nobody has set those."""
-
-    def left(name: str, value: Any) -> bool:
-        default = declared.fields[name].default
-        return default is not None and value == default() and rules.unlocked(declared, name) != e.TRUE
-
-    return {name: value for name, value in values.items() if not left(name, value)}
-
-
-def _cannot_send(value: Any) -> Any:
-    raise TypeError(
-        f"An action returned {value!r} inside of something else; return rows by themselves, or their ids."
-    )
-
-
-class _Stale(Exception):
-    """A row that a unit of work has read has changed since."""
 
 
 def store_fault(error: Unavailable | Contended | Interrupted) -> Fault:

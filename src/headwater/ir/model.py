@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 
 from headwater.ir.expr import Expr, Predicate
 
-Verb = Literal["read", "create", "update", "delete"] | str
 OnDelete = Literal["restrict", "cascade", "set_null"]
 REPORTS = "reports"  # what permissions of reports speak of that belong to no resource
 VERBS: Final = ("read", "create", "update", "delete")
@@ -171,14 +170,6 @@ class Grant:
     verbs: frozenset[str]
     when: Predicate
     roles: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRule:
-    """Who may read (or write) a field: on the rows where `unless` holds."""
-
-    field: str
-    unless: Predicate
 
 
 @dataclass(frozen=True, slots=True)
