@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from headwater.base.call import Call
 from headwater.testing import Client, client
 from headwater_products.demo import app
-from headwater_products.production import Task, TaskStatus, TimeLog, seed
+from headwater_products.production import Task, TaskStatus, TimeLog, schedule, seed
 from tests.described import Described
 
 HOURS = Decimal(8)
@@ -117,9 +118,32 @@ async def test_a_part_of_the_schedule_is_that_of_the_whole(demo: Any) -> None:
     shot = next(bar["shotId"] for bar in whole.values() if bar["shotId"])
     of_shot = (await told(admin, f"schedule?shotId={shot}"))["tasks"]
     assert of_shot == [bar for bar in whole.values() if bar["shotId"] == shot]
+    artist = next(bar["artistId"] for bar in whole.values() if bar["artistId"])
+    of_artist = (await told(admin, f"schedule?artistId={artist}"))["tasks"]
+    assert of_artist == [bar for bar in whole.values() if bar["artistId"] == artist]
     refused = await admin.get("/api/v1/projects/SWA/schedule?departement=lighting")
     assert refused.status == 400
     assert "`department`" in refused.json()["error"]["message"]
+
+
+async def test_a_schedule_keeps_nobody_waiting(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long of many tasks is done beside the loop, by three reads that name what they need."""
+    admin, _ = demo
+    threads, read = [], []
+    store, worked_out = admin.running.engine.store, schedule.scheduled
+    monkeypatch.setattr(
+        schedule, "scheduled", lambda *a: threads.append(threading.current_thread()) or worked_out(*a)
+    )
+    inner = store.read
+    monkeypatch.setattr(store, "read", lambda sql, *a, **k: read.append(sql) or inner(sql, *a, **k))
+    await told(admin, "schedule")
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
+    of_tasks = [sql for sql in read if "FROM tasks" in sql.split("WHERE")[0] and "count(" not in sql]
+    assert len(of_tasks) == 1
+    assert "time_logs" not in of_tasks[0]
+    (of_links,) = [sql for sql in read if "FROM dependencies" in sql]
+    assert "IN (SELECT" in of_links, "the links are found from the project's tasks"
 
 
 async def test_an_empty_project_has_an_empty_schedule(demo: Any) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -425,6 +426,50 @@ async def test_groups_come_typed_and_in_order(world: World) -> None:
     assert await reading.group(Voyage.left, Voyage.count(), where=Voyage.left.is_null()) == [(None, 1)]
 
 
+async def test_values_are_those_of_the_rows(world: World) -> None:
+    """The same rows as `select` finds, in the same order, with what their references lead to, by one statement."""
+    reading = reader(world)
+    rows = await reading.select(Voyage, Voyage.miles > 0, sort=[desc(Voyage.miles)])
+    assert len(rows) > 2
+    fetched = []
+    fetch = world.engine.fetch
+    with patch.object(world.engine, "fetch", lambda *asked: fetched.append(asked) or fetch(*asked)):
+        found = await reading.values(
+            Voyage.id,
+            Voyage.mood,
+            Voyage.cost,
+            Voyage.left,
+            Voyage.secret,
+            Voyage.ship.id,
+            Voyage.captain.name,
+            where=Voyage.miles > 0,
+            sort=[desc(Voyage.miles)],
+        )
+    assert len(fetched) == 1
+    names = {ship.code: ship.name for ship in await reading.select(Ship)}
+    assert found == [
+        (v.id, v.mood, v.cost, v.left, v.secret, v.ship, names.get(v.captain or "")) for v in rows
+    ]
+    assert all(isinstance(row[1], Mood) for row in found)
+    assert await reading.values(Voyage.id, where=Voyage.miles < 0) == []
+    assert await reading.values(Voyage.id, limit=2) == [
+        (v.id,) for v in await reading.select(Voyage, limit=2)
+    ]
+
+
+async def test_values_are_found_from_what_the_rows_refer_to(world: World) -> None:
+    """The voyages of a ship are not looked for among those of all ships."""
+    (plan,) = await planned(world, Voyage.id, where=Voyage.ship.name == "Argo")
+    assert "IN (SELECT" in plan.sql
+
+
+async def planned(world: World, *columns: Any, where: Any) -> list[Any]:
+    """The plans that a question of a reader's has made."""
+    before = dict(world.engine._plans)
+    await reader(world).values(*columns, where=where)
+    return [plan for key, plan in world.engine._plans.items() if key not in before]
+
+
 async def test_the_rights_of_the_caller_hold_in_all_that_is_read(world: World) -> None:
     mine, all_of = reader(world, USER), reader(world)
     assert [ship.code for ship in await mine.select(Ship)] == ["AA", "BB"]
@@ -434,7 +479,13 @@ async def test_the_rights_of_the_caller_hold_in_all_that_is_read(world: World) -
         await mine.get(Ship, "CC")
     assert [v.cost for v in await mine.select(Voyage, sort=[Voyage.miles])] == [None, 1, None, None, None]
     assert [v.toll for v in await mine.select(Voyage, Voyage.miles == 1)] == [None]
+    assert await mine.values(Voyage.cost, sort=[Voyage.miles]) == [(None,), (1,), (None,), (None,), (None,)]
+    assert await mine.values(Ship.id, where=Ship.name == "Hidden") == []
+    with pytest.raises(Fault, match="You may not read toll"):
+        await mine.values(Voyage.toll)
     # What leads to a hidden row leads nowhere.
+    ships = await mine.values(Voyage.ship.name)
+    assert sorted(name or "" for (name,) in ships) == ["", "Argo", "Argo", "Argo", "Argo"]
     assert await mine.group(Voyage.ship.name, Voyage.count()) == [(None, 1), ("Argo", 4)]
     assert await mine.aggregate(Voyage.count(), where=Voyage.ship.name == "Hidden") == (0,)
     with pytest.raises(Fault, match="You may not read toll"):
@@ -463,6 +514,11 @@ async def test_what_cannot_be_asked_is_the_authors_mistake(world: World) -> None
         await reading.group(Voyage.count(), Voyage.mood)
     with pytest.raises(TypeError, match="not among the columns"):
         await reading.group(Voyage.mood, Voyage.count(), sort=[Voyage.miles])
+    with pytest.raises(TypeError, match="of one resource"):
+        await reading.values(Voyage.id, Ship.id)
+    for column in (Voyage.count(), Voyage.ship, 7):
+        with pytest.raises(TypeError, match="no field of a row"):
+            await reading.values(column)
     row = (await reading.select(Ship, limit=1))[0]
     with pytest.raises(AttributeError, match="read by a Tx"):
         row.name = "Other"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.declare.expressions import Descending, Expression, Shown, node_of, predicate, sort_key
-from headwater.ir.expr import Aggregate, Column, Compare, Predicate, Value
+from headwater.ir.expr import Aggregate, Column, Compare, Predicate, Scalar, Value
 from headwater.ir.model import Model
 from headwater.ir.model import Resource as Declared
 from headwater.ir.parts import instance
@@ -30,6 +30,10 @@ E = TypeVar("E")
 F = TypeVar("F")
 G = TypeVar("G")
 H = TypeVar("H")
+J = TypeVar("J")
+K = TypeVar("K")
+M = TypeVar("M")
+N = TypeVar("N")
 Where = Expression[bool] | None
 Sorting = Sequence[Expression[Any] | Descending]
 LIMIT = 1000
@@ -41,6 +45,10 @@ class Source(Protocol):
     model: Model
 
     async def rows(self, call: Call, query: Query, rules: Any) -> list[dict[str, Any]]: ...
+
+    async def columns(
+        self, call: Call, query: Query, columns: Sequence[Scalar], rules: Any
+    ) -> list[tuple[Any, ...]]: ...
 
     async def table(self, call: Call, query: Query, rules: Any) -> list[tuple[Any, ...]]: ...
 
@@ -124,6 +132,93 @@ class Reader:
         declared = self._declared(cls)
         found = await self._values(declared, where, sort, limit, trashed)
         return [shown(declared, values) for values in found]
+
+    # -- values ---------------------------------------------------------------------------------------------
+
+    @overload
+    async def values(
+        self, a: Shown[A], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], f: Shown[F], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E, F]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], f: Shown[F], g: Shown[G], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E, F, G]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], f: Shown[F], g: Shown[G],
+        h: Shown[H], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E, F, G, H]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], f: Shown[F], g: Shown[G],
+        h: Shown[H], j: Shown[J], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E, F, G, H, J]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], f: Shown[F], g: Shown[G],
+        h: Shown[H], j: Shown[J], k: Shown[K], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E, F, G, H, J, K]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], f: Shown[F], g: Shown[G],
+        h: Shown[H], j: Shown[J], k: Shown[K], m: Shown[M], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E, F, G, H, J, K, M]]: ...  # fmt: skip
+    @overload
+    async def values(
+        self, a: Shown[A], b: Shown[B], c: Shown[C], d: Shown[D], e: Shown[E], f: Shown[F], g: Shown[G],
+        h: Shown[H], j: Shown[J], k: Shown[K], m: Shown[M], n: Shown[N], /,
+        *, where: Where = None, sort: Sorting = (), limit: int = LIMIT,
+    ) -> list[tuple[A, B, C, D, E, F, G, H, J, K, M, N]]: ...  # fmt: skip
+
+    async def values(
+        self, *columns: Any, where: Where = None, sort: Sorting = (), limit: int = LIMIT
+    ) -> list[tuple[Any, ...]]:
+        """Some fields of the rows of a resource for which `where` holds, by one statement that reads no others:
+        `await reader.values(Task.id, Task.title, Task.artist.name, where=Task.project == "SWA")`.
+
+        The same rows as `select` finds, in the same order, as plain tuples, which cost far less where there are
+        many. What refers to a row is named by its key: `Task.artist.id`. Raises TypeError for columns of several
+        resources, and for aggregates over many rows.
+        """
+        asked = [_field(column) for column in columns]
+        resources = {resource for resource, _ in asked}
+        if len(resources) != 1:
+            raise _not_one(resources)
+        keys = tuple(Sort(*sort_key(s)) for s in sort)
+        condition = None if where is None else predicate(where)
+        query = Query(str(resources.pop()), where=condition, sort=keys, page=Cursor(limit))
+        return await self._source.columns(self.call, query, [node for _, node in asked], self.rules)
 
     # -- numbers about rows ---------------------------------------------------------------------------------
 
@@ -248,8 +343,7 @@ def _asked(columns: Sequence[Any]) -> tuple[str, tuple[Column, ...], tuple[Measu
     found = [_column(column) for column in columns]
     resources = {resource for resource, _ in found}
     if len(resources) != 1:
-        named = ", ".join(sorted(map(str, resources)))
-        raise TypeError(f"The columns are of {named or 'nothing'}; name those of one resource.")
+        raise _not_one(resources)
     groups = tuple(by for _, by in found if isinstance(by, Column))
     measures = tuple(by for _, by in found if isinstance(by, Measure))
     if len({*groups, *measures}) != len(found):
@@ -257,6 +351,19 @@ def _asked(columns: Sequence[Any]) -> tuple[str, tuple[Column, ...], tuple[Measu
     if [by for _, by in found] != [*groups, *measures]:
         raise TypeError("Fields come first, then aggregates.")
     return str(resources.pop()), groups, measures
+
+
+def _not_one(resources: set[str | None]) -> TypeError:
+    named = ", ".join(sorted(map(str, resources)))
+    return TypeError(f"The columns are of {named or 'nothing'}; name those of one resource.")
+
+
+def _field(column: Any) -> tuple[str | None, Column]:
+    """The resource of a field, and how it is reached. Raises: TypeError."""
+    node = getattr(column, "node", None)
+    if not isinstance(node, Column) or node.root is None:
+        raise TypeError(f"{column!r} is no field of a row, such as `Task.title` or `Task.artist.id`.")
+    return node.root, node
 
 
 def _column(column: Any) -> tuple[str | None, Column | Measure]:

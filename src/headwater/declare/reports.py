@@ -20,7 +20,7 @@ from headwater.declare.fields import Place, caller
 from headwater.declare.names import camel, kebab
 from headwater.declare.reader import Reader
 from headwater.declare.resource import Names, Resource
-from headwater.declare.results import result_form
+from headwater.declare.results import holds_moments, result_form
 from headwater.ir import model as m
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Kind, Limits, Type
@@ -164,7 +164,8 @@ def read(mark: Mark, known: Mapping[str, Any]) -> m.Report:
         on="row" if row else "collection" if mark.owner else "nothing",
         function=function,
         parameters={found.name: found for found in parameters},
-        result=result_form(hints["return"]),
+        result=(form := result_form(hints["return"])),
+        holds_moments=holds_moments(form),
         as_product=mark.rights == "product",
         max_age=int(mark.max_age.total_seconds()),
         doc=inspect.getdoc(function) or "",

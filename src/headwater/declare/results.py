@@ -39,6 +39,24 @@ def result_form(annotation: Any) -> Any:
     return form
 
 
+def holds_moments(form: Any) -> bool:
+    """Whether there may be a moment or a duration in what is written from a type."""
+
+    def held(found: Any) -> bool:
+        if isinstance(found, tuple):
+            return any(map(held, found))
+        if isinstance(
+            found, msgspec.inspect.DateTimeType | msgspec.inspect.TimeDeltaType | msgspec.inspect.AnyType
+        ):
+            return True
+        below = (msgspec.inspect.Type, msgspec.inspect.Field)
+        return isinstance(found, below) and any(
+            held(getattr(found, name)) for name in found.__struct_fields__
+        )
+
+    return held(msgspec.inspect.type_info(form))
+
+
 class _Twins:
     """Makes the twins of one result."""
 

@@ -15,7 +15,7 @@ from headwater.db.codec import duration, json_encode, unscale
 from headwater.db.elements import Template
 from headwater.engine.compile import FLOAT, INTEGER, Scope
 from headwater.engine.page import Page
-from headwater.engine.schema import ordered
+from headwater.engine.schema import from_stored, ordered
 from headwater.ir import expr as e
 from headwater.ir.model import Kind, Type
 from headwater.ir.query import Function, Measure, Summary
@@ -182,13 +182,8 @@ class Groups:
 
     def _plainly(self, type: Type) -> Read:
         """A field's own value, as authors have it."""
-        decode, enum = self.page.compiler.schema.dialect.decoder(type), type.enum
-
-        def read(raw: Any) -> Any:
-            value = raw if raw is None or decode is None else decode(raw)
-            return value if value is None or enum is None else enum(value)
-
-        return read
+        read = from_stored(self.page.compiler.schema.dialect, type)
+        return lambda raw: raw if raw is None or read is None else read(raw)
 
     def _plain(self, type: Type) -> Write:
         """A field's own value."""

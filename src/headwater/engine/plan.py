@@ -18,7 +18,7 @@ from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
 from headwater.engine.order import After, Key, fixed_fields, is_served, key_columns, order_by, total_order
 from headwater.engine.page import NUMBER, Page, key_sets
-from headwater.engine.schema import Schema, stored_fields
+from headwater.engine.schema import Schema, from_stored, stored_fields
 from headwater.ir import expr as e
 from headwater.ir.model import Batch, Field, Kind, Type
 from headwater.ir.pieces import between_pieces, between_rows, references
@@ -31,7 +31,7 @@ class Plan:
 
     Columns of a list: the row's JSON, its sort values, then `heads`. `alternative`: there is also a plan that scans
     without the actor's keys, for actors with many. `write` makes the JSON of a group from its row, `read` its values.
-    `batches` are the fields of the rows that functions work out.
+    `batches` are the fields of the rows that functions work out. `columns` make Python values of whole columns.
     """
 
     sql: str
@@ -44,6 +44,7 @@ class Plan:
     write: Callable[[Sequence[Any]], str] | None = None
     read: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
     batches: tuple[Place, ...] = ()
+    columns: tuple[Callable[[Sequence[Any]], Sequence[Any]] | None, ...] = ()
 
     def parameters(self, call: Call, values: list[Any]) -> list[Any]:
         return [source(call, values) for source in self.sources]
@@ -170,14 +171,32 @@ class Planner:
         scope = compiler.start(resource, query.trashed)
         shown = [*stored_fields(resource), *(f for f in resource.fields.values() if f.computed is not None)]
         columns = [self._shown(compiler, f, scope).label(f"c{i}") for i, f in enumerate(shown)]
-        statement = sa.select(*columns).where(*compiler.shown(scope))
+        return self.finish(self._listed(sa.select(*columns), compiler, scope, query), compiler)
+
+    def columns(self, query: Query, columns: Sequence[e.Scalar], rules: Rules | None) -> Plan:
+        """Some values of each row, for Python."""
+        resource = self.model.resources[query.resource]
+        compiler = Compiler(self.schema, rules)
+        compiler.statement.gathers = True
+        scope = compiler.start(resource, query.trashed)
+        found = [compiler.scalar(column, scope) for column in columns]
+        labelled = [element.label(f"c{i}") for i, (element, _) in enumerate(found)]
+        statement = self._listed(sa.select(*labelled), compiler, scope, query)
+        return self.finish(
+            statement, compiler, columns=tuple(_reader(self.dialect, type) for _, type in found)
+        )
+
+    def _listed(
+        self, statement: sa.Select[Any], compiler: Compiler, scope: Scope, query: Query
+    ) -> sa.Select[Any]:
+        """The rows that a query asks for, in its order, as many as it takes."""
+        statement = statement.where(*compiler.shown(scope))
         if query.where is not None:
             statement = statement.where(compiler.predicate(query.where, scope))
-        keys = total_order(compiler, resource, query.sort)
+        keys = total_order(compiler, scope.resource, query.sort)
         order = [column.element for column in key_columns(compiler, scope, keys)]
         assert isinstance(query.page, Cursor)
-        statement = statement.order_by(*order_by(order, keys)).limit(sa.literal_column(str(query.page.limit)))
-        return self.finish(statement, compiler)
+        return statement.order_by(*order_by(order, keys)).limit(sa.literal_column(str(query.page.limit)))
 
     def _shown(self, compiler: Compiler, found: Field, scope: Scope) -> Element:
         """A field as the caller sees it: null where it is masked."""
@@ -274,6 +293,14 @@ class Planner:
                 element = sa.cast(element, sa.Text())
             marks.append(element.label(f"m{number}"))
         return marks
+
+
+def _reader(dialect: Dialect, type: Type) -> Callable[[Sequence[Any]], list[Any]] | None:
+    """What makes an author's values of those that a column holds; None where they are the same."""
+    read = from_stored(dialect, type)
+    if read is None:
+        return None
+    return lambda raw: [value if value is None else read(value) for value in raw]
 
 
 def _literal(value: Any) -> Source:

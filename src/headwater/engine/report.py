@@ -35,6 +35,8 @@ def written(report: Report, result: Any) -> str:
         raise TypeError(
             f"The report {report.name} returned something else than it declares: {error}"
         ) from None
+    if not report.holds_moments:
+        return json_encode(checked)
     return json_encode(
         _wire(msgspec.to_builtins(checked, builtin_types=(datetime, timedelta), str_keys=True))
     )

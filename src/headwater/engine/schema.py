@@ -1,6 +1,6 @@
 """The tables behind a Model, as SQLAlchemy metadata: what migrations compare and statements are compiled from."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from headwater.db.base import Dialect
 from headwater.ir.expr import ActorValue, And, Column, Compare, Or, Predicate, Related
 from headwater.ir.model import Field, Index, Kind, Model, Resource, Rows, Type
+from headwater.ir.parts import instance
 from headwater.ir.search import searchable
 from headwater.log.log import table as log_table
 
@@ -75,6 +76,17 @@ class Schema:
             field = resource.fields[name]
             spoken = field.nullable and not self.dialect.features.nulls_smallest
             yield ordered(table.c[str(field.column)], descending, spoken)
+
+
+def from_stored(dialect: Dialect, type: Type) -> Callable[[Any], Any] | None:
+    """From a stored value that is not null to the author's; None where they are the same."""
+    decode = dialect.decoder(type)
+    if type.enum is not None and type.item is None:
+        return {member.value: member for member in type.enum}.__getitem__
+    if type.parts is not None and decode is not None:
+        parts = type.parts
+        return lambda raw: instance(parts, decode(raw))
+    return decode
 
 
 def stored_fields(resource: Resource) -> Iterable[Field]:

@@ -229,8 +229,9 @@ class Report:
     """A question that a function of the author's answers, about a row, the collection, or nothing of the kind.
 
     `parameters` are those of the query string: fields without a column. `result` is the type from which what the
-    function returns is written. `as_product`: it reads with the rights of the product. `max_age` is in seconds.
-    `grants` belong to a report about nothing; those of others are the resource's.
+    function returns is written; `holds_moments`: there may be moments or durations in it. `as_product`: it reads with
+    the rights of the product. `max_age` is in seconds. `grants` belong to a report about nothing; those of others are
+    the resource's.
     """
 
     name: str
@@ -239,6 +240,7 @@ class Report:
     function: Callable[..., Any]
     parameters: Mapping[str, Field]
     result: Any
+    holds_moments: bool = True
     as_product: bool = False
     max_age: int = 0
     doc: str = ""

@@ -3,6 +3,7 @@
 from headwater_products.people.seed import DEMO_ACCOUNTS
 from headwater_products.production import planning as planning
 from headwater_products.production import rules as rules
+from headwater_products.production import schedule as schedule
 from headwater_products.production.analytics import Analytics, TimeRange
 from headwater_products.production.resources import (
     RESOURCES,

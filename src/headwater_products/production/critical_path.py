@@ -7,16 +7,17 @@ the first day that is free again, so that a piece of three days from day 2 ends 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache, partial
 from typing import Final
+
+from msgspec import Struct
 
 WEEK: Final = 5
 """Working days of a week: Monday to Friday."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """A piece of work of some `days`, at least one. It begins neither before the day `after` nor before the steps that
     it `needs` have ended and their lag has passed. A step that has `ended` lies where it was and can no longer slip."""
 
@@ -26,8 +27,7 @@ class Step:
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a step lies: as early as it can, and as late as it may without delaying the last end."""
 
     start: int
@@ -53,37 +53,41 @@ def places(steps: Mapping[str, Step]) -> dict[str, Place]:
     ends: dict[str, int] = {}
     for name in order:
         step = steps[name]
-        free = () if step.ended else (ends[n] + lag for n, lag in step.needs if n in ends)
-        starts[name] = max([step.after, *free])
-        ends[name] = starts[name] + step.days
+        start = step.after
+        if not step.ended:
+            for needed, lag in step.needs:
+                if needed in ends and ends[needed] + lag > start:
+                    start = ends[needed] + lag
+        starts[name] = start
+        ends[name] = start + step.days
     last = max(ends.values(), default=0)
     latest = dict.fromkeys(order, last)
-    for name in reversed(order):
-        step = steps[name]
-        if step.ended:
-            continue
-        for needed, lag in step.needs:
-            if needed in latest:
-                latest[needed] = min(latest[needed], latest[name] - step.days - lag)
     found = {}
-    for name in order:
-        step = steps[name]
-        late = ends[name] if step.ended else latest[name]
-        critical = not step.ended and late == ends[name]
-        found[name] = Place(starts[name], ends[name], late - step.days, late, critical)
+    for name in reversed(order):
+        step, start, end = steps[name], starts[name], ends[name]
+        if step.ended:
+            found[name] = Place(start, end, start, end, False)
+            continue
+        late = latest[name]
+        found[name] = Place(start, end, late - step.days, late, late == end)
+        for needed, lag in step.needs:
+            if needed in latest and late - step.days - lag < latest[needed]:
+                latest[needed] = late - step.days - lag
     return found
 
 
 def in_order(steps: Mapping[str, Step]) -> list[str]:
     """The names, each after those that it needs. Raises: Circular."""
-    left = {name: len({n for n, _ in step.needs if n in steps}) for name, step in steps.items()}
-    needed_by: dict[str, list[str]] = {name: [] for name in steps}
+    left = dict.fromkeys(steps, 0)
+    needed_by: dict[str, list[str]] = {}
     for name, step in steps.items():
-        for needed in dict.fromkeys(n for n, _ in step.needs if n in steps):
-            needed_by[needed].append(name)
+        for needed, _ in step.needs:
+            if needed in left:
+                left[name] += 1
+                needed_by.setdefault(needed, []).append(name)
     ready = [name for name, count in left.items() if count == 0]
     for name in ready:
-        for other in needed_by[name]:
+        for other in needed_by.get(name, ()):
             left[other] -= 1
             if left[other] == 0:
                 ready.append(other)
@@ -126,3 +130,15 @@ def monday(days: Iterable[date]) -> date:
     """The Monday of the earliest day's week. Raises: ValueError where there are no days."""
     first = min(days)
     return first - timedelta(days=first.weekday())
+
+
+class Calendar:
+    """Working days by number from the Monday of the earliest of some days. A project has few days and many dates, so
+    each is worked out once."""
+
+    def __init__(self, days: Iterable[date]) -> None:
+        origin = monday(days)
+        self.number = cache(partial(workday, origin=origin))
+        """The number of a day."""
+        self.day = cache(partial(calendar_day, origin=origin))
+        """The day of a number."""

@@ -1,4 +1,4 @@
-"""What the dates and hours of a project come to: its schedule, the load of its people, what is late.
+"""What the hours and deadlines of a project come to: the load of its people, and what is late.
 
 These are facts of the project, the same for all who may ask: they are worked out from all its tasks and hours.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -15,9 +14,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from headwater import Reader, report
-from headwater_products.production.critical_path import Step, calendar_day, monday, path, places, workday
+from headwater_products.production.critical_path import monday, workday
 from headwater_products.production.resources import (
-    Dependency,
     Membership,
     Project,
     Task,
@@ -25,155 +23,10 @@ from headwater_products.production.resources import (
     manages,
     takes_part,
 )
+from headwater_products.production.schedule import HOURS, MANY
 from headwater_products.production.words import DONE, Department, ProjectRole, TaskStatus
 
-HOURS = Decimal(8)
-"""Of a working day."""
-MANY = 100_000
-"""As many tasks as a schedule takes in."""
 ZERO = Decimal("0.00")
-
-
-@dataclass
-class ScheduledTask:
-    """A bar of the Gantt chart. `end` is the last day of work; `slack_days` are the working days by which it can slip
-    without delaying the project. `needs` are the tasks that come before it."""
-
-    id: str
-    title: str
-    department: Department
-    status: TaskStatus
-    shot_id: str | None
-    asset_id: str | None
-    artist_id: str | None
-    start: dt.date
-    end: dt.date
-    latest_end: dt.date
-    slack_days: int
-    critical: bool
-    deadline: dt.date | None
-    delay_days: int
-    needs: list[str]
-
-
-@dataclass
-class Schedule:
-    """When the project ends as things stand, and which tasks decide it. `slack_days` are the working days from there to
-    the project's deadline: negative, if it is missed."""
-
-    project_id: str
-    start: dt.date
-    end: dt.date
-    deadline: dt.date | None
-    slack_days: int | None
-    critical_path: list[str]
-    tasks: list[ScheduledTask]
-
-
-@report(Project, when=lambda actor: takes_part(Project, actor), rights="product")
-async def schedule(
-    project: Project,
-    reader: Reader,
-    *,
-    department: Department | None = None,
-    shot_id: str | None = None,
-    critical_only: bool = False,
-) -> Schedule:
-    """The Gantt chart of a project with its critical path.
-
-    A task that is done lies where it was. One that has begun goes on from there, at least through today. Another begins
-    on its start, and not before today or before what it needs is done. A task takes its bid, at eight hours a
-    day, or without one the days from its start to its deadline. The parameters choose what is shown of the whole.
-    """
-    tasks = await reader.select(Task, Task.project == project.id, limit=MANY)
-    links = await reader.group(
-        Dependency.task.id,
-        Dependency.needs.id,
-        Dependency.lag_days.max(),
-        where=Dependency.task.project == project.id,
-        limit=10 * MANY,
-    )
-    today = reader.now.date()
-    origin = monday([today, *(task.start for task in tasks if task.start), *began(tasks)])
-    needs: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for waiting, needed, lag in links:
-        needs[str(waiting)].append((str(needed), lag or 0))
-    steps = {task.id: step(task, tuple(needs[task.id]), origin, today) for task in tasks}
-    found = places(steps)
-
-    def last(end: int) -> dt.date:
-        return calendar_day(end - 1, origin)
-
-    shown = []
-    for task in tasks:
-        place = found[task.id]
-        if (
-            (department is not None and task.department != department)
-            or (shot_id is not None and task.shot != shot_id)
-            or (critical_only and not place.critical)
-        ):
-            continue
-        due = task.deadline.date() if task.deadline else None
-        late = max(0, place.end - 1 - workday(due, origin)) if due else 0
-        shown.append(
-            ScheduledTask(
-                task.id,
-                task.title,
-                task.department,
-                task.status,
-                task.shot,
-                task.asset,
-                task.artist,
-                calendar_day(place.start, origin),
-                last(place.end),
-                last(place.latest_end),
-                place.slack,
-                place.critical,
-                due,
-                late,
-                [needed for needed, _ in needs[task.id]],
-            )
-        )
-    shown.sort(key=lambda task: (task.start, task.end, task.id))
-    start = min((place.start for place in found.values()), default=workday(today, origin))
-    end = max((place.end for place in found.values()), default=start + 1)
-    slack = None if project.deadline is None else workday(project.deadline, origin) - (end - 1)
-    return Schedule(
-        project.id,
-        calendar_day(start, origin),
-        last(end),
-        project.deadline,
-        slack,
-        path(steps, found),
-        shown,
-    )
-
-
-def began(tasks: Iterable[Task]) -> list[dt.date]:
-    return [moment.date() for task in tasks if (moment := task.started_at or task.approved_at)]
-
-
-def step(task: Task, needs: tuple[tuple[str, int], ...], origin: dt.date, today: dt.date) -> Step:
-    """A task as the critical path method takes it."""
-    now = workday(today, origin)
-    if task.approved_at is not None:
-        ended = workday(task.approved_at.date(), origin)
-        start = min(ended, workday((task.started_at or task.approved_at).date(), origin))
-        return Step(ended - start + 1, needs, start, ended=True)
-    days = duration(task, origin)
-    if task.started_at is not None:
-        start = workday(task.started_at.date(), origin)
-        return Step(max(days, now - start + 1), (), start)
-    return Step(days, needs, max(now, workday(task.start, origin) if task.start else 0))
-
-
-def duration(task: Task, origin: dt.date) -> int:
-    """The working days that a task is meant to take."""
-    if task.bid > 0:
-        return int(-(-task.bid // HOURS))
-    if task.start and task.deadline:
-        return max(1, workday(task.deadline.date(), origin) - workday(task.start, origin) + 1)
-    return 1
 
 
 # -- how much everybody has to do -----------------------------------------------------------------------

@@ -267,13 +267,16 @@ async def load(project: Project, reader: Reader, *, since: date | None = None) -
     names: list[tuple[str, Decimal | None]] = await reader.group(
         Task.artist.name, Task.bid.avg(), where=mine, sort=[desc(Task.bid.avg())], limit=3
     )
+    rows: list[tuple[str, Status, str]] = await reader.values(
+        Task.id, Task.status, Task.project.id, where=mine
+    )
     deadlines: list[tuple[datetime | None, int]] = await reader.group(
         Task.deadline, Task.title.count_distinct()
     )
     (spans,) = await reader.aggregate((Task.deadline - Task.created_at).avg())
     span: timedelta | None = spans
     found: Task | None = await reader.find(Task, Task.title == "x")
-    print(hours, last, names, deadlines, found, since)
+    print(hours, last, names, deadlines, rows, found, since)
     return Load(tasks, dict(statuses), None if span is None else span / timedelta(days=1))
 
 

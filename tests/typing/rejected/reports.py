@@ -57,11 +57,14 @@ async def read(reader: Reader) -> None:
     total: tuple[int] = await reader.aggregate(Task.bid.sum())  # error
     mean: tuple[Decimal] = await reader.aggregate(Task.bid.avg())  # error
     await reader.aggregate(Task.bod.sum())  # error
+    named: list[tuple[Status, int]] = await reader.values(Task.status, Task.bid)  # error
+    dated: list[tuple[date]] = await reader.values(Task.day)  # error
+    await reader.values(Task.bod)  # error
     await reader.aggregate(Task.count(where=Task.bid))  # error
     await reader.aggregate(Task.count(), where=Task.bid == "x")  # error
     await reader.group(Task.status)  # error
     await reader.create(Task(project="SWA"))  # error
-    print(counts, days, total, mean, Task.at - Task.at + 1)  # error
+    print(counts, days, total, mean, named, dated, Task.at - Task.at + 1)  # error
 
 
 async def texts(tasks: Sequence[Task], reader: Reader) -> list[str]:
