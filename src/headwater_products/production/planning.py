@@ -81,13 +81,12 @@ async def workload(
     last = until or reader.now.date()
     first = since or last - dt.timedelta(days=27)
     days = max(0, workday(last + dt.timedelta(days=1), monday([first])) - workday(first, monday([first])))
-    people = await reader.group(
+    people = await reader.values(
         Membership.person.id,
         Membership.person.name,
         Membership.role,
         Membership.department,
         Membership.weekly_hours,
-        Membership.count(),
         where=(Membership.project == project.id) & (Membership.role != ProjectRole.CLIENT_REVIEWER),
         limit=MANY,
     )
@@ -99,26 +98,17 @@ async def workload(
     ):
         logged[str(person)] += hours
         overtime[str(person)] += max(ZERO, hours - HOURS)
-    still = (Task.project == project.id) & ~Task.status.in_(DONE)
-    spent = dict(
-        await reader.group(
-            TimeLog.task.id,
-            TimeLog.hours.sum(),
-            where=(TimeLog.task.project == project.id) & ~TimeLog.task.status.in_(DONE),
-            limit=MANY,
-        )
-    )
     counts, late, left = Counter[str](), Counter[str](), defaultdict[str, Decimal](lambda: ZERO)
-    for id, artist, bid, due, _ in await reader.group(
-        Task.id, Task.artist.id, Task.bid, Task.deadline, Task.count(), where=still, limit=MANY
+    still = (Task.project == project.id) & ~Task.status.in_(DONE)
+    for artist, bid, spent, due in await reader.values(
+        Task.artist.id, Task.bid, Task.spent, Task.deadline, where=still, limit=MANY
     ):
-        whose = str(artist or "")
+        whose = artist or ""
         counts[whose] += 1
         late[whose] += due is not None and due < reader.now
-        left[whose] += max(ZERO, bid - spent.get(id, ZERO))
+        left[whose] += max(ZERO, bid - (spent or ZERO))
     loads = []
-    for person, name, role, department, week, _ in people:
-        whose = str(person)
+    for whose, name, role, department, week in people:
         capacity = (week * days / 5).quantize(ZERO)
         loads.append(
             Load(
