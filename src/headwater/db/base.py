@@ -107,6 +107,9 @@ class Dialect(Protocol):
     ) -> Element:
         """One JSON object: members in their `wire` forms, then those that are objects and lists themselves."""
 
+    def document(self, pairs: Sequence[tuple[str, Element]]) -> Element:
+        """One JSON object of members in their `wire` forms, for a column that keeps documents."""
+
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
         """A JSON array of a subquery's column, in order; `[]` where the subquery has no rows."""
 

@@ -39,14 +39,17 @@ def _template(element: Template, compiler: Any, **kw: Any) -> str:
 
 
 class RowObject(FunctionElement[Any]):
-    """A JSON object made from a row that is selected for the purpose; PostgreSQL's cheapest way to make one."""
+    """A JSON object made from a row that is selected for the purpose; PostgreSQL's cheapest way to make one.
+
+    `function` makes it: `row_to_json` its text, `to_jsonb` what a column keeps.
+    """
 
     name = "row_object"
     inherit_cache = False
     type = sa.types.NULLTYPE
 
-    def __init__(self, pairs: Sequence[tuple[str, Element]]) -> None:
-        self.names = tuple(name for name, _ in pairs)
+    def __init__(self, pairs: Sequence[tuple[str, Element]], function: str = "row_to_json") -> None:
+        self.names, self.function = tuple(name for name, _ in pairs), function
         super().__init__(*(element for _, element in pairs))
 
 
@@ -57,7 +60,7 @@ def _row_object(element: RowObject, compiler: Any, **kw: Any) -> str:
     columns = ", ".join(
         f"{value} AS {quote(name)}" for value, name in zip(values, element.names, strict=True)
     )
-    return f"(SELECT row_to_json(_o.*) FROM (SELECT {columns}) AS _o)"  # noqa: S608 - names are quoted
+    return f"(SELECT {element.function}(_o.*) FROM (SELECT {columns}) AS _o)"  # noqa: S608 - names are quoted
 
 
 def _parts(

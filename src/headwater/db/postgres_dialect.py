@@ -102,6 +102,9 @@ class PostgresDialect:
             raise ValueError(f"{long!r} is longer than the {LONGEST_NAME} bytes of a PostgreSQL name")
         return RowObject(pairs)
 
+    def document(self, pairs: Sequence[tuple[str, Element]]) -> Element:
+        return RowObject(pairs, "to_jsonb")
+
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
         item: Any = objects.c[column]
         items: Any = sa.func.json_agg(item)

@@ -111,6 +111,9 @@ class SQLiteDialect:
             text += f" || '{member}' || coalesce({{{place}}}, 'null')"
         return Template(f"({text} || '}}}}')", opened, value, *(v for _, v in others), type=types.Text())
 
+    def document(self, pairs: Sequence[tuple[str, Element]]) -> Element:
+        return self.json_object(pairs)
+
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
         items: Any = sa.func.group_concat(objects.c[column], literal(","))
         items = items.aggregate_order_by(*order) if order else items

@@ -18,6 +18,7 @@ from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
 from headwater.engine.order import After, Key, fixed_fields, is_served, key_columns, order_by, total_order
 from headwater.engine.page import NUMBER, Page, key_sets
+from headwater.engine.rows import logged_fields
 from headwater.engine.schema import Schema, from_stored, stored_fields
 from headwater.ir import expr as e
 from headwater.ir.model import Batch, Field, Kind, Type
@@ -103,6 +104,13 @@ class Planner:
             wire = resource.relations[include.relation].wire
             nested.append((wire, self.include(compiler, scope, include, depth)))
         return self.dialect.json_object(pairs, nested)
+
+    def image(self, compiler: Compiler, scope: Scope) -> Element:
+        """A row as the log keeps it, made by the database: as `rows.entry` makes it."""
+        fields = logged_fields(scope.resource)
+        return self.dialect.document(
+            [(f.name, self.dialect.wire(f.type, compiler.raw(f, scope))) for f in fields]
+        )
 
     def _needs(self, compiler: Compiler, scope: Scope, found: Field, batch: Batch) -> Element:
         """What a function needs of a row to work a field out, which sees it as the author does; null where the field

@@ -1,6 +1,6 @@
 """What happens to a row on its way in: defaults, the log's images of it, and the refusals in the client's words."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from typeid import TypeID
@@ -10,7 +10,7 @@ from headwater.base.errors import Detail, Fault
 from headwater.engine.schema import uniques
 from headwater.ir.command import Expected
 from headwater.ir.evaluate import Evaluate, compile_python
-from headwater.ir.model import Resource
+from headwater.ir.model import Field, Resource
 from headwater.ir.values import wire_encoder
 from headwater.log.log import Entry
 
@@ -71,14 +71,18 @@ def replacement(resource: Resource, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-Logged = Sequence[tuple[str, Callable[[Any], Any]]]
+Logged = Mapping[str, Callable[[Any], Any]]
 """The names of the fields that the log keeps, and the functions that make their wire forms."""
 
 
-def logged(resource: Resource) -> Logged:
+def logged_fields(resource: Resource) -> Iterator[Field]:
     """All stored fields but those that are nobody's to see."""
-    stored = (f for f in resource.fields.values() if f.column is not None and not f.internal)
-    return [(f.name, wire_encoder(f.type)) for f in stored]
+    return (f for f in resource.fields.values() if f.column is not None and not f.internal)
+
+
+def logged(resource: Resource) -> Logged:
+    """What makes the log's images of a resource's rows."""
+    return {f.name: wire_encoder(f.type) for f in logged_fields(resource)}
 
 
 def entry(
@@ -88,15 +92,18 @@ def entry(
     what: str,
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any] | None,
+    *,
+    after: bool = True,
 ) -> Entry:
-    """The log's entry for a changed row."""
+    """The log's entry for a changed row, of which both images have the same fields. Without `after`, the image of the
+    new row is left to the database."""
     row = new if new is not None else old
     assert row is not None
     if old is not None and new is not None:
-        changed = [(name, encode) for name, encode in fields if old[name] != new[name]]
-        before: dict[str, Any] | None = _image(changed, old)
+        changed = [name for name, value in new.items() if name in fields and old[name] != value]
+        before: dict[str, Any] | None = _image(fields, changed, old)
     else:
-        before = None if old is None else _image(fields, old)
+        before = None if old is None else _image(fields, fields, old)
     return Entry(
         type=f"{resource.singular}.{what}",
         resource=resource.name,
@@ -107,12 +114,12 @@ def entry(
         organisation=call.organisation,
         request_id=call.request_id,
         before=before,
-        after=None if new is None else _image(fields, new),
+        after=_image(fields, fields, new) if after and new is not None else None,
     )
 
 
-def _image(fields: Logged, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: None if (value := values[name]) is None else encode(value) for name, encode in fields}
+def _image(fields: Logged, names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if (value := values[name]) is None else fields[name](value) for name in names}
 
 
 def expect(resource: Resource, old: Mapping[str, Any], expected: Expected | None) -> None:

@@ -22,6 +22,7 @@ from headwater.db.base import Contended, ReferenceViolation, Row, Store, UniqueV
 from headwater.engine.compile import Compiler, Scope, value_at
 from headwater.engine.guard import Rules
 from headwater.engine.plan import Plan
+from headwater.engine.rows import entry
 from headwater.engine.statements import Unit
 from headwater.engine.write import Trial, Writer
 from headwater.ir.command import Create, Outcome, Update
@@ -32,6 +33,9 @@ from headwater.log.log import COLUMNS
 
 ID, NUMBER = Type(Kind.ID), Type(Kind.INTEGER)
 KINDS = 10_000
+AFTER = tuple(COLUMNS).index("after")
+"""The place of the new row's image, last in an entry of the log. The database makes it from the row, for less than it
+takes to send it."""
 
 
 class SingleStatement:
@@ -77,8 +81,9 @@ class SingleStatement:
             return None
         row = self.statements.columns[resource.name].encode(values, chosen)
         place = [] if old is None else [old["id"], old["version"]]
-        entry = self.statements.entry(call, resource, f"{verb}d", old, values)
-        parameters = plan.parameters(call, [*bound, *row, *place, *self.log.row(entry)])
+        logged = self.statements.logged[resource.name]
+        told = self.log.row(entry(call, resource, logged, f"{verb}d", old, values, after=False))[:AFTER]
+        parameters = plan.parameters(call, [*bound, *row, *place, *told])
         try:
             rows = await self.store.write_at_once(plan.sql, parameters, deadline=call.deadline)
         except Contended:
@@ -99,7 +104,8 @@ class SingleStatement:
         if old is None:
             return None
         fields = self.statements.columns[resource.name].fields
-        return tuple(i for i, f in enumerate(fields) if values[f.name] != old[f.name])
+        names = {name for name, value in values.items() if value != old[name]}
+        return tuple(i for i, f in enumerate(fields) if f.name in names)
 
     def _plan(
         self,
@@ -145,8 +151,12 @@ class SingleStatement:
             write = write.values({name: tried.c[name] for name in new})
         written = write.returning(table.c.id).cte("hw_written")
         log = self.schema.log
-        entry = sa.select(*(value(type) for type in COLUMNS.values())).select_from(written)
-        logged = sa.insert(log).from_select(list(COLUMNS), entry).returning(log.c.position).cte("hw_logged")
+        told = [value(type) for type in tuple(COLUMNS.values())[:AFTER]]
+        image = self.writer.planner.image(compiler, Scope(resource, fresh))
+        entry_row = sa.select(*told, image).select_from(written.join(fresh, sa.true()))
+        logged = (
+            sa.insert(log).from_select(list(COLUMNS), entry_row).returning(log.c.position).cte("hw_logged")
+        )
         position = sa.select(logged.c.position).scalar_subquery()
         answer = sa.select(*(tried.c[column.name] for column in judged), position)
         return self.writer.planner.finish(answer, compiler)

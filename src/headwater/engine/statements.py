@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from headwater.ir.shape import Slot
 from headwater.log.log import Entry
 
 ID = Type(Kind.ID)
+T = TypeVar("T")
 PLANS = 2000
 _ALL = Slot(0, many=True)
 
@@ -45,15 +46,23 @@ class Unit:
         return last is not None and (last.after is None or last.after.get("deleted_at") is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """A resource's stored fields, in the order in which statements name them, with their forms."""
+    """Stored fields of a resource, in the order in which statements name them, with their forms."""
 
     fields: tuple[Field, ...]
     encoders: tuple[Encode | None, ...]
     decoders: tuple[Encode | None, ...]
-
     key: str
+
+    def part(self, names: frozenset[str]) -> "Columns":
+        """Those of some fields."""
+        chosen = [i for i, found in enumerate(self.fields) if found.name in names]
+
+        def of(items: Sequence[T]) -> tuple[T, ...]:
+            return tuple(items[i] for i in chosen)
+
+        return Columns(of(self.fields), of(self.encoders), of(self.decoders), self.key)
 
     def encode(self, values: Mapping[str, Any], chosen: Sequence[int] | None = None) -> list[Any]:
         """What the driver takes for a row, or for the fields chosen by their places; then their folded forms."""
@@ -93,7 +102,7 @@ class Statements:
         self.planner, self.schema, self.model = planner, planner.schema, planner.model
         self.dialect: Dialect = planner.dialect
         self._plans: dict[Any, Plan] = {}
-        self._logged = {r.name: logged(r) for r in self.model.resources.values()}
+        self.logged = {r.name: logged(r) for r in self.model.resources.values()}
         self.columns = {r.name: self._columns_of(r) for r in self.model.resources.values()}
 
     def _columns_of(self, resource: Resource) -> Columns:
@@ -125,18 +134,7 @@ class Statements:
         new: Mapping[str, Any] | None,
     ) -> None:
         """Keep what the log is to tell of a row when the unit is finished."""
-        unit.entries.append(self.entry(unit.call, resource, what, old, new))
-
-    def entry(
-        self,
-        call: Call,
-        resource: Resource,
-        what: str,
-        old: Mapping[str, Any] | None,
-        new: Mapping[str, Any] | None,
-    ) -> Entry:
-        """The log's entry for a changed row."""
-        return entry(call, resource, self._logged[resource.name], what, old, new)
+        unit.entries.append(entry(unit.call, resource, self.logged[resource.name], what, old, new))
 
     def locked(self, statement: sa.Select[Any], table: Any, *, goes: bool = False) -> sa.Select[Any]:
         """Lock the rows that are found. Only a row that `goes` is locked against new references to it: with those,
@@ -340,6 +338,6 @@ class Statements:
         written = [
             f.name
             for f in resource.fields.values()
-            if f.target and values[f.name] is not None and (old is None or values[f.name] != old[f.name])
+            if f.target and values.get(f.name) is not None and (old is None or values[f.name] != old[f.name])
         ]
         return Dangling(unit.rules, resource, {name: values[name] for name in written})

@@ -29,7 +29,7 @@ from headwater.engine.rows import (
     stamps,
     violation,
 )
-from headwater.engine.statements import Statements, Unit
+from headwater.engine.statements import Columns, Statements, Unit
 from headwater.engine.vault import Vault
 from headwater.ir import expr as e
 from headwater.ir.command import Create, Delete, Merge, Outcome, Purge, Restore, Update
@@ -41,6 +41,7 @@ from headwater.log.log import Log
 
 ID = Type(Kind.ID)
 _ALL = Slot(0, many=True)
+PARTS = 10_000
 
 
 class Trial(NamedTuple):
@@ -66,6 +67,8 @@ class Writer:
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}
         self._asking = {r.name: self._asking_of(r) for r in model.resources.values()}
         self._stamps = {r.name: stamps(r) for r in model.resources.values()}
+        self._always = {r.name: self._always_read(r) for r in model.resources.values()}
+        self._parts: dict[Any, Columns] = {}
 
     def _checks_of(self, resource: Resource) -> list[Any]:
         return [
@@ -86,6 +89,15 @@ class Writer:
                 read = {name for of, name in reads(check.holds, resource, self.model) if of == resource.name}
                 found.append((check, frozenset(mine if read & set_here else read)))
         return found
+
+    def _always_read(self, resource: Resource) -> frozenset[str]:
+        """The fields of an old row that any update must know."""
+        asked = [c.holds for c in resource.checks if is_local(c.holds, resource)]
+        asked += [f.stamp.when for f in resource.fields.values() if f.stamp is not None]
+        found = {name for asks in asked for _, name in reads(asks, resource, self.model)}
+        found |= {f.name for f in resource.fields.values() if f.stamp is not None}
+        found |= {name for rule in resource.acyclic for name in rule.fields}
+        return frozenset(found | {"id", "version", "updated_at"})
 
     def stage(self, name: str) -> None:
         if WriteStage in self.store.observers.wanted:
@@ -169,7 +181,8 @@ class Writer:
     async def given(
         self, unit: Unit, resource: Resource, command: Update, *, lock: bool
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The old row, as `load` finds it, and the values that an update gives it. Raises as `load` and `expect`."""
+        """The old row, as `load` finds it, and the values that an update gives it; without `lock`, of the old row only
+        what the update must know. Raises as `load` and `expect`."""
         given = dict(command.values)
         if command.replace:
             given = replacement(resource, given)
@@ -235,13 +248,25 @@ class Writer:
         lock: bool = True,
         trashed: bool = False,
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The old row, and the JSON form of some of its fields as the caller may see them. Raises as `load` does."""
+        """The old row, and the JSON form of some of its fields as the caller may see them; without `lock`, of the old
+        row only what must be known to write some fields. Raises as `load` does."""
         locked = tuple(n for n in writing if unit.rules.unlocked(resource, n) != e.TRUE)
-        plan = self.load_plan(resource, unit.rules, verb, locked, lock=lock, shows=shows, trashed=trashed)
+        part = None if lock else self._part(resource, writing)
+        plan = self.load_plan(resource, unit.rules, verb, locked, part, lock, shows, trashed)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
-        old = self.judge(unit.call, resource, key, verb, locked, rows)
+        old = self.judge(unit.call, resource, key, verb, locked, rows, part)
         self.stage("checked")
         return old, msgspec.json.decode(rows[0][-1]) if shows else {}
+
+    def _part(self, resource: Resource, writing: tuple[str, ...]) -> Columns:
+        """What must be known of an old row to write some fields."""
+        part = self._parts.get((resource.name, writing))
+        if part is None:
+            if len(self._parts) >= PARTS:
+                self._parts.clear()
+            part = self.statements.columns[resource.name].part(self._always[resource.name].union(writing))
+            self._parts[resource.name, writing] = part
+        return part
 
     def load_plan(
         self,
@@ -249,18 +274,20 @@ class Writer:
         rules: Rules,
         verb: str,
         locked: tuple[str, ...] = (),
+        part: Columns | None = None,
         lock: bool = False,
         shows: tuple[str, ...] = (),
         trashed: bool = False,
     ) -> Plan:
-        """All stored columns of one row, then: may be read, may be done, each locked field may be written; last, if
-        any are to be shown, the JSON of some fields as the caller may see them."""
+        """The stored columns of one row, or `part` of them, then: may be read, may be done, each locked field may be
+        written; last, if any are to be shown, the JSON of some fields as the caller may see them."""
+        columns = part or self.statements.columns[resource.name]
 
         def make() -> Plan:
             compiler = Compiler(self.schema, rules)
             scope = compiler.start(resource, trashed)
             table = scope.table
-            stored = [table.c[str(f.column)] for f in self.statements.columns[resource.name].fields]
+            stored = [table.c[str(f.column)] for f in columns.fields]
             judged = [rules.trash(resource) if trashed else rules.rows(resource, "read")]
             judged.append(rules.rows(resource, verb))
             judged += [rules.unlocked(resource, name) for name in locked]
@@ -273,24 +300,32 @@ class Writer:
                 statement = self.statements.locked(statement, table, goes=verb in ("delete", "purge"))
             return self.planner.finish(statement, compiler)
 
-        key = ("load", resource.name, rules.number, verb, locked, lock, shows, trashed)
+        key = ("load", columns, resource.name, rules.number, verb, locked, lock, shows, trashed)
         return self.statements.plan(key, make)
 
     def _flag(self, compiler: Compiler, rule: e.Predicate, scope: Scope) -> Any:
         return sa.case((compiler.rule(rule, scope), sa.literal_column("1")), else_=sa.literal_column("0"))
 
     def judge(
-        self, call: Call, resource: Resource, key: str, verb: str, locked: tuple[str, ...], rows: list[Row]
+        self,
+        call: Call,
+        resource: Resource,
+        key: str,
+        verb: str,
+        locked: tuple[str, ...],
+        rows: list[Row],
+        part: Columns | None = None,
     ) -> dict[str, Any]:
         """The row of a `load_plan`. Raises Fault as `load` does."""
-        count = len(self.statements.columns[resource.name].fields)
+        columns = part or self.statements.columns[resource.name]
+        count = len(columns.fields)
         if not rows or not rows[0][count]:
             raise not_found(resource, key)
         if not rows[0][count + 1]:
             raise denied(call, resource, verb)
         flags = rows[0][count + 2 : count + 2 + len(locked)]
         forbidden = [n for n, allowed in zip(locked, flags, strict=True) if not allowed]
-        old = self.statements.columns[resource.name].decode(rows[0])
+        old = columns.decode(rows[0])
         if forbidden:
             raise denied(call, resource, verb, tuple(resource.fields[n].wire for n in forbidden))
         return old

@@ -6,8 +6,10 @@ sends it. A handler turns one into the other, and a middleware turns a handler i
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+import types
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from headwater.base.call import ANONYMOUS, Call
 from headwater.base.errors import Fault
@@ -21,6 +23,7 @@ DEFAULT_BODY_TIMEOUT: Final = 30.0
 Headers = list[tuple[bytes, bytes]]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+T = TypeVar("T")
 
 
 class Disconnected(Exception):
@@ -176,26 +179,35 @@ class Exchange:
         return self._body
 
     async def _read(self) -> bytes:
-        limit = self.body_limit
         if self.declared_length() == 0:
             return b""
+        steps = self._received().__await__()
+        try:
+            waited = next(steps)
+        except (
+            StopIteration
+        ) as done:  # it has come with the headers: no timer, which costs as much as all else here
+            return cast(bytes, done.value)
         try:
             async with asyncio.timeout(self.body_timeout):
-                parts: list[bytes] = []
-                size, more = 0, True
-                while more:
-                    message = await self.receive()
-                    if message["type"] == "http.disconnect":
-                        raise Disconnected
-                    part: bytes = message.get("body", b"")
-                    parts.append(part)
-                    size += len(part)
-                    if size > limit:
-                        raise self.too_large(None)
-                    more = message.get("more_body", False)
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+                return await _resumed(steps, waited)
         except TimeoutError:
             raise self.too_slow() from None
+
+    async def _received(self) -> bytes:
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part: bytes = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if size > self.body_limit:
+                raise self.too_large(None)
+            more = message.get("more_body", False)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def declared_length(self) -> int | None:
         """What the client says of the body's length, in bytes.
@@ -256,6 +268,22 @@ class Response:
                     self.headers[index] = (b"vary", value + b", " + name)
                 return
         self.headers.append((b"vary", name))
+
+
+@types.coroutine
+def _resumed(steps: Generator[Any, None, T], waited: Any) -> Generator[Any, Any, T]:
+    """Go on with a coroutine that has begun, and waits."""
+    while True:
+        try:
+            yield waited
+        except BaseException as error:
+            step = partial(steps.throw, error)
+        else:
+            step = partial(next, steps)
+        try:
+            waited = step()
+        except StopIteration as done:
+            return cast(T, done.value)
 
 
 Handler = Callable[[Exchange], Awaitable[Response]]
