@@ -70,6 +70,8 @@ def served(folder: Path, port: int) -> Iterator[str]:
 def test_it_runs_and_its_curl_line_works(installed: Installed, shop: Path) -> None:
     where = run([str(installed.bin / "python"), "-c", "import headwater; print(headwater.__file__)"], shop)
     assert Path(where.stdout.strip()).is_relative_to(installed.folder)
+    told = run([str(installed.bin / "headwater"), "check", "--explain", "unbounded-text"], shop)
+    assert "Whatever clients send has a bound" in told.stdout
     with served(shop, free_port()) as printed:
         found = re.search(r"curl .*", printed)
         assert found, printed

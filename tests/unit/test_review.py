@@ -14,8 +14,10 @@ import pytest
 
 from headwater.base.errors import DeclarationError
 from headwater.declare import Resource, accept, build
+from headwater.declare.reports import ATTRIBUTE
+from headwater.operate import review as review_package
 from headwater.operate.review import Finding, review
-from headwater.operate.review.standard import STANDARDS, reference
+from headwater.operate.review.standard import STANDARDS, explained, reference, sections
 from headwater_products.demo import app
 
 STANDARDS_PAGE = Path(__file__).parents[2] / "docs" / "standards.md"
@@ -117,7 +119,8 @@ def reviewed(path: Path, source: str) -> list[Finding]:
     exec(compile(path.read_text(), str(path), "exec"), vars(module))
     classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Resource)]
     resources = [c for c in dict.fromkeys(classes) if c is not Resource]
-    return review(build(resources, module.ROLES), resources, module.ROLES, module.DESCRIPTION)
+    free = [f for f in vars(module).values() if (mark := getattr(f, ATTRIBUTE, None)) and mark.owner is None]
+    return review(build(resources, module.ROLES, free), resources, module.ROLES, module.DESCRIPTION)
 
 
 def test_nothing_is_found_in_clean_declarations(tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def test_a_breach_is_found_at_its_line(rule: str, subject: str, source: str, tmp
     for one in found:
         assert one.file == (str(path) if marked else "")
         assert one.severity == STANDARDS[rule].severity
-        assert one.section == f"docs/standards.md#{STANDARDS[rule].section}"
+        assert one.section == STANDARDS[rule].section
         assert one.message
         assert one.mend
         assert one.message.endswith((".", "?"))
@@ -172,15 +175,30 @@ allow(Item, "read", to="user")
 def test_each_rule_is_in_its_section_of_the_guidelines() -> None:
     """And a section without rules says that a person has to look."""
     text = STANDARDS_PAGE.read_text()
-    sections = dict(re.findall(r'^## [^\n]*<a id="([a-z-]+)"></a>\n(.*?)(?=^## |\Z)', text, re.M | re.S))
-    assert len(sections) == len(re.findall("^## ", text, re.M)), "every section has an anchor"
-    assert {one.section for one in STANDARDS.values()} <= set(sections)
-    for section, body in sections.items():
+    assert len(sections()) == len(re.findall("^## ", text, re.M)), "every section has an anchor"
+    assert {one.section for one in STANDARDS.values()} <= set(sections())
+    for section, (_, body) in sections().items():
         rules = [one for one in STANDARDS.values() if one.section == section]
         if rules:
             assert reference(section) in body, section
         else:
             assert "for the human reviewer" in body, section
+
+
+def test_the_package_has_the_page_of_the_documentation() -> None:
+    """Who has installed it has no other."""
+    page = Path(review_package.__file__).with_name("standards.md")
+    assert page.read_text() == STANDARDS_PAGE.read_text(), "copy one to the other"
+
+
+@pytest.mark.parametrize("rule", STANDARDS)
+def test_a_rule_is_explained(rule: str) -> None:
+    """By what it demands and what its section says, without the table of other rules."""
+    text = explained(rule)
+    title = sections()[STANDARDS[rule].section][0]
+    assert text.startswith(f"{rule} ({STANDARDS[rule].severity}): {STANDARDS[rule].demands}\n\n{title}\n\n")
+    assert len(text.split(title, 1)[1].strip()) > 60, "the section gives reasons"
+    assert not [other for other in STANDARDS if f"| `{other}` |" in text]
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -206,7 +224,8 @@ app = App(title="Items", description="Things.", resources=[Item])
     assert (done.returncode, done.stdout) == (
         0,
         "shop.py:5: warning: Item.note: It may be of any length. Mend: give it a max_length. "
-        "[unbounded-text, docs/standards.md#limits]\n0 errors, 1 warning, 0 accepted\n",
+        "[unbounded-text]\n0 errors, 1 warning, 0 accepted\n"
+        "Why, and what is better: headwater check --explain unbounded-text\n",
     )
     strict = command(tmp_path, "--strict", "--json")
     told = json.loads(strict.stdout)
@@ -224,6 +243,11 @@ app = App(title="Items", description="Things.", resources=[Item])
     )
     assert finding["mend"] == "did you mean 'read'?"
     assert command(tmp_path, "--srtict").returncode == 2
+    explanation = command(tmp_path, "--explain", "unbounded-text")
+    assert (explanation.returncode, explanation.stdout) == (0, explained("unbounded-text"))
+    unknown = command(tmp_path, "--explain", "unbound-text")
+    assert unknown.returncode == 2
+    assert "'unbounded-text'" in unknown.stderr
 
 
 def test_the_products_are_clean() -> None:

@@ -342,6 +342,7 @@ def openapi(
         "headwater check --app shop:app --strict",
         "headwater check --json | jq .findings",
         "headwater check --rules",
+        "headwater check --explain unindexed-sort",
         exits="Exit codes: 0 no error was found (with --strict: nothing was found), 1 something was found, 2 the "
         "command line is wrong.",
     )
@@ -350,13 +351,19 @@ def check(
     app: Target = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings too.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules, and review nothing.")] = False,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="RULE", help="Tell what a rule demands, and why.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Review the declarations against the guidelines of docs/standards.md.
+    """Review the declarations against the guidelines.
 
     What is meant so is accepted beside the class, with a reason:
     `accept(Task, "unindexed-sort", "start", because="...")`.
     """
+    if explain is not None:
+        reviewing.explain(explain)
+        return
     if rules:
         reviewing.list_rules(as_json=as_json)
         return

@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from headwater.base.errors import DeclarationError
+from headwater.base.errors import DeclarationError, nearest
 from headwater.cli.apps import load
 from headwater.operate.review import Finding, refused, review
-from headwater.operate.review.standard import STANDARDS
+from headwater.operate.review.standard import STANDARDS, explained
 
 
 def findings(target: str) -> list[Finding]:
@@ -42,6 +42,8 @@ def report(found: Sequence[Finding], *, strict: bool, as_json: bool) -> int:
         for one in open_ones:
             typer.echo(one)
         typer.echo(f"{_count(errors, 'error')}, {_count(warnings, 'warning')}, {len(accepted)} accepted")
+        if open_ones:
+            typer.echo(f"Why, and what is better: headwater check --explain {open_ones[0].rule}")
     return 1 if errors or (strict and warnings) else 0
 
 
@@ -58,6 +60,15 @@ def list_rules(*, as_json: bool) -> None:
     for one in STANDARDS.values():
         shown.add_row(one.name, one.severity, one.section, one.demands)
     Console(width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+def explain(rule: str) -> None:
+    """Print what a rule of the guidelines demands, and why. Raises: BadParameter for what is none."""
+    if rule not in STANDARDS:
+        near = nearest(rule, STANDARDS)
+        mend = f"did you mean {near!r}?" if near else "`headwater check --rules` lists them."
+        raise typer.BadParameter(f"There is no rule {rule!r}; {mend}", param_hint="--explain")
+    typer.echo(explained(rule), nl=False)
 
 
 def _count(number: int, what: str) -> str:

@@ -30,6 +30,8 @@ Percent = Annotated[float, Meta(ge=0)]
 
 
 class TimeRange(StrEnum):
+    """So many days, of which today is the last; or all days since the project began."""
+
     LAST_7_DAYS = "last_7_days"
     LAST_30_DAYS = "last_30_days"
     LAST_90_DAYS = "last_90_days"
@@ -43,12 +45,16 @@ class TimeRange(StrEnum):
 
 
 class Trend(StrEnum):
+    """Whether more tasks are signed off than in the range before: by more than 10 per cent, or by fewer."""
+
     INCREASING = "increasing"
     STABLE = "stable"
     DECREASING = "decreasing"
 
 
 class TasksByStatus(Struct):
+    """How many tasks are in each status now."""
+
     not_started: int = 0
     in_progress: int = 0
     submitted: int = 0

@@ -174,7 +174,7 @@ async def delays(
     reader: Reader,
     *,
     department: Department | None = None,
-    open_only: bool = False,
+    open_only: Annotated[bool, Meta(description="Leave out what is signed off by now.")] = False,
     limit: Annotated[int, Meta(ge=1, le=1000, description="So many tasks are listed.")] = 50,
 ) -> Delays:
     """What is past its deadline and what was signed off after it, the latest first."""

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from headwater import Reader, report
 from headwater_products.production.critical_path import Calendar, Step, path, places
@@ -92,9 +92,9 @@ async def schedule(
     reader: Reader,
     *,
     department: Department | None = None,
-    shot_id: str | None = None,
-    artist_id: str | None = None,
-    critical_only: bool = False,
+    shot_id: Annotated[str | None, Meta(description="Show the tasks of this shot alone.")] = None,
+    artist_id: Annotated[str | None, Meta(description="Show this person's tasks alone.")] = None,
+    critical_only: Annotated[bool, Meta(description="Show only what cannot slip.")] = False,
 ) -> Schedule:
     """The Gantt chart of a project with its critical path.
 

@@ -1,4 +1,4 @@
-"""The review of declarations against the guidelines of docs/standards.md: what `headwater check` says.
+"""The review of declarations against the guidelines of `standards.md`: what `headwater check` says.
 
 Mistakes that keep an application from being built are `build`'s; this finds what works and should be otherwise.
 """
@@ -14,7 +14,8 @@ from headwater.declare.rules import Accept, Role
 from headwater.ir.model import Model
 from headwater.operate.review.access import permissions, speed
 from headwater.operate.review.naming import naming
-from headwater.operate.review.standard import PAGE, STANDARDS, Severity
+from headwater.operate.review.reports import free_reports, reports
+from headwater.operate.review.standard import STANDARDS, Severity
 from headwater.operate.review.subject import Found, Subject
 from headwater.operate.review.values import formats, integrity, limits, states
 from headwater.operate.review.words import descriptions, errors
@@ -28,12 +29,13 @@ EVERYWHERE: Final[Sequence[Callable[[Subject], Iterator[Found]]]] = (
     errors,
     speed,
 )
-SHOWN: Final[Sequence[Callable[[Subject], Iterator[Found]]]] = (descriptions, permissions)
+SHOWN: Final[Sequence[Callable[[Subject], Iterator[Found]]]] = (descriptions, permissions, reports)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A breach of a rule. `section` is its place in the guidelines; `accepted` the author's reason, if there is one."""
+    """A breach of a rule. `section` is its place in the guidelines, which `headwater check --explain RULE` prints;
+    `accepted` is the author's reason, if there is one."""
 
     rule: str
     severity: Severity
@@ -47,7 +49,7 @@ class Finding:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: " if self.file else ""
-        return f"{where}{self.severity}: {self.subject}: {self.message} Mend: {self.mend} [{self.rule}, {self.section}]"
+        return f"{where}{self.severity}: {self.subject}: {self.message} Mend: {self.mend} [{self.rule}]"
 
     def facts(self) -> dict[str, Any]:
         """The finding as JSON has it."""
@@ -68,6 +70,7 @@ def review(
         _application(rule, subject, message, mend)
         for rule, subject, message, mend in _general(roles, description)
     ]
+    found += [_found(breach) for breach in free_reports(model)]
     for cls in resources:
         subject = Subject(model, model.resources[cls.__name__])
         checks = (*EVERYWHERE, *SHOWN) if subject.resource.exposed else EVERYWHERE
@@ -115,14 +118,18 @@ def _judged(subject: Subject, breaches: Sequence[Found]) -> Iterator[Finding]:
             if accept.rule == breach.rule and (not accept.members or breach.member in accept.members):
                 needed.add((number, breach.member if accept.members else ""))
                 reason = accept.because
-        of = f"{breach.resource}.{breach.member}" if breach.member else breach.resource
-        yield _finding(
-            breach.rule, breach.place.file, breach.place.line, of, breach.message, breach.mend, reason
-        )
+        yield _found(breach, reason)
     for number, accept in enumerate(subject.declaration.accepted):
         for member in accept.members or ("",):
             if (number, member) not in needed:
                 yield _stale(subject, accept, member)
+
+
+def _found(breach: Found, reason: str | None = None) -> Finding:
+    of = f"{breach.resource}.{breach.member}" if breach.member else breach.resource
+    return _finding(
+        breach.rule, breach.place.file, breach.place.line, of, breach.message, breach.mend, reason
+    )
 
 
 def _stale(subject: Subject, accept: Accept, member: str) -> Finding:
@@ -143,7 +150,7 @@ def _finding(
     shown = os.path.relpath(file) if file.startswith(os.getcwd() + os.sep) else file
     return Finding(
         rule, standard.severity, shown, line, subject, _sentence(message), _sentence(mend, capital=False),
-        f"{PAGE}#{standard.section}", accepted,
+        standard.section, accepted,
     )  # fmt: skip
 
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from headwater.declare.statements import own_columns
-from headwater.engine.guard import covers
 from headwater.engine.schema import indexes
 from headwater.ir import expr as e
-from headwater.ir.model import Grant, Kind, Resource, Role
+from headwater.ir.model import Grant, Kind, Resource
 from headwater.operate.review.subject import Found, Subject
 from headwater.operate.review.values import uniques
 
@@ -16,11 +15,11 @@ WRITES = frozenset({"create", "update", "delete"})
 
 def permissions(of: Subject) -> Iterator[Found]:
     resource = of.resource
-    if not _anybody(of, "read"):
+    if not of.anybody("read"):
         mend = f'write `allow({resource.name}, "read", ...)`, or `exposed=False` in the class line'
         yield of.found("closed-resource", "", "nobody but an admin may read it", mend)
     for name in resource.actions:
-        if not _anybody(of, name):
+        if not of.anybody(name):
             mend = "say who: `@action(when=...)` or `@action(to=...)`; or give a role the permission "
             yield of.found(
                 "closed-action", name, "nobody but an admin may call it", mend + resource.permission(name)
@@ -97,17 +96,6 @@ def implies(one: e.Predicate, other: e.Predicate) -> bool:
 
 def _everybody(grant: Grant) -> bool:
     return grant.roles is None or "user" in grant.roles
-
-
-def _anybody(of: Subject, verb: str) -> bool:
-    """Whether a rule or a role lets somebody do it who may not do everything anyway."""
-    roles = (role for role in of.model.roles.values() if not _almighty(role, of.resource))
-    by_role = any(covers(p, verb, of.resource.path) for role in roles for p in role.permissions)
-    return by_role or any(verb in grant.verbs for grant in of.resource.grants)
-
-
-def _almighty(role: Role, resource: Resource) -> bool:
-    return any(covers(p, "*", resource.path) for p in role.permissions)
 
 
 def impossible(rule: e.Predicate, resource: Resource) -> bool:

@@ -187,11 +187,15 @@ def _words(of: Subject, name: str, what: str) -> Iterator[Found]:
 
 
 def _abbreviated(of: Subject, member: str, what: str, words: Sequence[str]) -> Iterator[Found]:
+    for message, mend in abbreviated(what, words):
+        yield of.found("abbreviation", member, message, mend)
+
+
+def abbreviated(what: str, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """A message and a mend for each word of a name that is cut short."""
     for word in words:
         if word in ABBREVIATIONS:
-            yield of.found(
-                "abbreviation", member, f"{what} is cut short: {word!r}", f"write {ABBREVIATIONS[word]!r}"
-            )
+            yield f"{what} is cut short: {word!r}", f"write {ABBREVIATIONS[word]!r}"
 
 
 def _field(of: Subject, name: str) -> Iterator[Found]:

@@ -1,11 +1,14 @@
-"""The guidelines that a machine can check: each rule with its section of docs/standards.md and its severity."""
+"""The guidelines that a machine can check: each rule with its severity and its section of the page `standards.md`,
+which lies beside this, so that whoever has the package has it too."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Final, Literal
 
 Severity = Literal["error", "warning"]
-PAGE: Final = "docs/standards.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ STANDARDS: Final = _standards(
     Standard("enum-value", "naming", "warning", "The values of an enum are in snake_case, or are codes in capitals."),
     Standard("action-name", "naming", "warning",
              "An action is named by what it does to the matter, and not by what the methods of HTTP do already."),
+    Standard("report-name", "naming", "warning",
+             "A report is named by what it tells: not by what the methods of HTTP do, and not like a field."),
     Standard("money-float", "formats", "error", "Money is never a float."),
     Standard("money-plain", "formats", "warning", "Money names its currency: `money(currency=...)`."),
     Standard("time-name", "formats", "warning",
@@ -51,9 +56,14 @@ STANDARDS: Final = _standards(
     Standard("text-format", "formats", "warning",
              "Addresses and codes have their form: `email()`, `url()`, a pattern for countries, languages and "
              "currencies."),
+    Standard("untyped-result", "formats", "warning",
+             "The type of what a report returns says all of it: nothing in it is Any, or a plain list or dict."),
     Standard("unbounded-text", "limits", "warning", "A text that clients write has a max_length."),
     Standard("unbounded-list", "limits", "warning", "A list that clients write has a max_length."),
-    Standard("missing-description", "descriptions", "error", "Every resource and every action has a docstring."),
+    Standard("unbounded-number", "limits", "warning",
+             "A number by which the answer of a report grows, such as `limit` or `days`, has a bound."),
+    Standard("missing-description", "descriptions", "error",
+             "Every resource, every action and every report has a docstring."),
     Standard("application-description", "descriptions", "warning",
              "The application has a description, and each role a doc."),
     Standard("field-description", "descriptions", "warning",
@@ -65,9 +75,16 @@ STANDARDS: Final = _standards(
              "A description is a sentence or a phrase that begins with a capital and ends with a full stop."),
     Standard("missing-example", "descriptions", "warning",
              "A field has an example where none can be made from its type: with a pattern, or of free JSON."),
+    Standard("parameter-description", "descriptions", "warning",
+             "Every parameter of a report has a description; an enum has it by its docstring."),
+    Standard("result-description", "descriptions", "warning",
+             "Every type that a report returns has a docstring, with the units of its members."),
     Standard("closed-resource", "permissions", "error",
              "Somebody beside the admins may read a resource that is exposed."),
     Standard("closed-action", "permissions", "error", "Somebody beside the admins may call an action."),
+    Standard("closed-report", "permissions", "error", "Somebody beside the admins may ask for a report."),
+    Standard("open-report", "permissions", "warning",
+             "A report with the rights of the product is not for everybody who has signed in."),
     Standard("impossible-rule", "permissions", "error", "A rule can hold: none shuts out everybody."),
     Standard("guest-write", "permissions", "warning", "Who has not signed in writes nothing."),
     Standard("open-write", "permissions", "warning", "Not everybody who has signed in changes or deletes every row."),
@@ -85,6 +102,9 @@ STANDARDS: Final = _standards(
     Standard("unindexed-filter", "speed", "warning", "What a read rule or a computed field looks up has an index."),
     Standard("unindexed-sort", "speed", "warning",
              "A state, a day or an instant, by which lists are filtered and sorted, is part of an index."),
+    Standard("report-age", "speed", "warning",
+             "A report that reads everything, of which all get the same answer, says how long it holds; none holds "
+             "longer than a day."),
     Standard("stale-acceptance", "accepting", "warning",
              "What is accepted occurs: an acceptance that is not needed is removed."),
 )  # fmt: skip
@@ -97,3 +117,19 @@ def reference(section: str) -> str:
         f"| `{s.name}` | {s.severity} | {s.demands} |" for s in STANDARDS.values() if s.section == section
     ]
     return "\n".join(lines) + "\n"
+
+
+@cache
+def sections() -> Mapping[str, tuple[str, str]]:
+    """The title and the text of each section of the page, by its anchor."""
+    page = (files(__package__) / "standards.md").read_text(encoding="utf-8")
+    found = re.findall(r'^## ([^\n]*?) <a id="([a-z-]+)"></a>\n(.*?)(?=^## |\Z)', page, re.M | re.S)
+    return {anchor: (title, body) for title, anchor, body in found}
+
+
+def explained(rule: str) -> str:
+    """What a rule demands, and what the page says in its section."""
+    standard = STANDARDS[rule]
+    title, body = sections()[standard.section]
+    text = body.replace(reference(standard.section), "").strip()
+    return f"{rule} ({standard.severity}): {standard.demands}\n\n{title}\n\n{text}\n"

@@ -10,6 +10,7 @@ from headwater.declare.names import snake
 from headwater.declare.resource import Declaration
 from headwater.declare.rules import Allow, Must, Protect, Together
 from headwater.declare.source import Source, source_of
+from headwater.engine.guard import covers
 from headwater.ir.model import Field, Grant, Model, Resource, Type
 
 
@@ -78,10 +79,18 @@ class Subject:
         """Each grant, the place where it is declared, and the action or report that carries it, if one does."""
         allows = [s for s in self.declaration.statements if isinstance(s, Allow)]
         marks = [(n, m) for n, m in self.declaration.actions.items() if m.granted]
+        asked = [m for m in self.declaration.reports if m.when is not None or m.to is not None]
         places = [*((s.place, "") for s in allows), *((mark.place, name) for name, mark in marks)]
-        for number, grant in enumerate(self.resource.grants):  # those of reports are the last
-            place, name = places[number] if number < len(places) else (self.place(), min(grant.verbs))
+        places += [(mark.place, mark.name) for mark in asked]
+        for grant, (place, name) in zip(self.resource.grants, places, strict=True):
             yield grant, place, name
+
+    def anybody(self, verb: str) -> bool:
+        """Whether a rule or a role lets somebody do it who may not do everything anyway."""
+        path = self.resource.path
+        roles = (r for r in self.model.roles.values() if not any(covers(p, "*", path) for p in r.permissions))
+        by_role = any(covers(p, verb, path) for role in roles for p in role.permissions)
+        return by_role or any(verb in grant.verbs for grant in self.resource.grants)
 
     def protected(self, kind: str) -> Iterator[tuple[str, Place]]:
         """The fields with a mask (or a lock), and where that is declared."""

@@ -45,25 +45,27 @@ def descriptions(of: Subject) -> Iterator[Found]:
                     "missing-example", path, "it may hold any JSON", "write `example=`, or use Embedded"
                 )
     for enum, path in enums.items():
-        if not _own_doc(enum):
+        if not own_doc(enum):
             mend = f"write a docstring in {enum.__name__}: what it tells apart"
             yield of.found("enum-description", path, f"its enum {enum.__name__} has no description", mend)
 
 
-def _own_doc(enum: type[StrEnum]) -> str:
+def own_doc(enum: type[StrEnum]) -> str:
+    """The docstring that an author has given an enum."""
     return inspect.cleandoc(vars(enum).get("__doc__") or "")
 
 
 def _form(of: Subject, member: str, doc: str) -> Iterator[Found]:
+    if told := form(doc):
+        yield of.found("description-form", member, *told)
+
+
+def form(doc: str) -> tuple[str, str] | None:
+    """What is wrong with the form of a description, and its mend."""
     first, end = doc.lstrip("`'\"")[:1], doc.rstrip("`)\"'")[-1:]
     if first.islower():
-        yield of.found(
-            "description-form", member, "its description begins in lower case", "begin with a capital"
-        )
-    elif end not in ".?!:":
-        yield of.found(
-            "description-form", member, "its description ends without a full stop", "end it with one"
-        )
+        return "its description begins in lower case", "begin with a capital"
+    return None if end in ".?!:" else ("its description ends without a full stop", "end it with one")
 
 
 def errors(of: Subject) -> Iterator[Found]:
