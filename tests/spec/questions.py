@@ -44,13 +44,15 @@ class Asker:
 
     def request(self) -> Request:
         found = self._request()
-        if found.method == "GET" and self.draw.random() < 0.25:
+        if found.method == "GET" and "seed=" not in found.target and self.draw.random() < 0.25:
             return Request("GET", found.target, headers={"accept": JSON_API})
         return found
 
     def _request(self) -> Request:
         draw = self.draw
         resource = draw.choice(self.exposed)
+        if resource.reports and draw.random() < 0.25:
+            return self._report(resource)
         trash = resource.trash and draw.random() < 0.3
         path = f"/api/v1/{'trash/' if trash else ''}{resource.path}"
         kind = draw.random()
@@ -72,6 +74,13 @@ class Asker:
             wanted.append(("q", sought))
         wanted += self._summary(asked) if draw.random() < 0.25 else self._rows(asked)
         return Request("GET", path + self._query(wanted))
+
+    def _report(self, resource: Resource) -> Request:
+        """A report, which takes a seed for what it asks."""
+        report = self.draw.choice(list(resource.reports.values()))
+        of = f"/{self._key(resource)}" if report.on == "row" else ""
+        seed = self.draw.randrange(1 << 20)
+        return Request("GET", f"/api/v1/{resource.path}{of}/{report.path}?seed={seed}")
 
     def _key(self, resource: Resource) -> str:
         return self.draw.choice(self.keys[resource.name])
@@ -107,7 +116,7 @@ class Asker:
     ) -> tuple[str, Resource, Field] | None:
         """A field, here or at the end of a walk, as clients spell it."""
         hops, target = self.walk(resource, most, only_one)
-        fields = [f for f in target.fields.values() if not f.internal and f.type.kind in kinds]
+        fields = [f for f in _asked(target) if f.type.kind in kinds]
         if not fields:
             return None
         found = self.draw.choice(fields)
@@ -162,9 +171,16 @@ class Asker:
         }
         if included and self.draw.random() < 0.6:
             wanted.append(("include", ",".join(sorted(included))))
-        elif self.draw.random() < 0.2:
+        elif self.draw.random() < 0.3:
             fields = [f.wire for f in resource.fields.values() if not f.internal]
-            wanted.append(("fields", ",".join(self.draw.sample(fields, 2))))
+            named = self.draw.sample(fields, 2)
+            hops, target = self.walk(resource, 3)
+            if hops:  # of a row behind relations, a field that a function works out if there is one
+                batched = [f.wire for f in target.fields.values() if f.batch]
+                named.append(".".join([*(hop.wire for hop in hops), *(batched or ["id"])[:1]]))
+            wanted.append(
+                ("fields", ",".join([*named, *(f.wire for f in resource.fields.values() if f.batch)]))
+            )
         return wanted
 
     def _rows(self, resource: Resource) -> list[tuple[str, str]]:
@@ -239,6 +255,11 @@ class Asker:
         assert place is not None
         operator, value = self.operation(place[1], place[2])
         return {place[0]: {operator: value}}
+
+
+def _asked(resource: Resource) -> list[Field]:
+    """The fields by which clients can filter."""
+    return [f for f in resource.fields.values() if not f.internal and f.batch is None]
 
 
 def _text(value: Any) -> str:

@@ -1,12 +1,15 @@
 """Whatever is sent is answered by what the registry of errors knows, and never with 500."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from headwater.base.errors import REGISTRY
+from headwater.base.errors import MOST_DETAILS, REGISTRY
 from headwater.ir.parameters import LIST_PARAMETERS
+from headwater.ir.query import MAX_CONDITIONS
 from tests.spec.rest_world import Reply, World, open_world
 
 TEXTS = (
@@ -125,6 +128,48 @@ async def test_no_body_is_too_much(world: World) -> None:
             refused_or_done(await world.ask(method, path, body), (method, path, body[:60]))
         patch = {"content-type": "application/json-patch+json"}
         refused_or_done(await world.ask("PATCH", place, body, patch), body[:60])
+
+
+WIDE: tuple[tuple[str, str, Any], ...] = (
+    ("GET", "/api/v1/jobs?" + "&".join(f"x{n}=1" for n in range(3000)), None),
+    ("GET", "/api/v1/jobs?" + "&".join(["title=a"] * 3000), None),
+    ("GET", "/api/v1/jobs?" + "&".join(f"title[contains]=a{n}" for n in range(3000)), None),
+    ("GET", "/api/v1/films?include=jobs&" + "&".join(f"jobs.title=a{n}" for n in range(3000)), None),
+    ("GET", "/api/v1/jobs?fields=" + ",".join(f"x{n}" for n in range(3000)), None),
+    ("GET", "/api/v1/jobs?include=" + ",".join(f"x{n}" for n in range(3000)), None),
+    ("GET", "/api/v1/films/SWA/relationships/jobs?" + "&".join(["fields=a"] * 3000), None),
+    ("POST", "/api/v1/jobs", {f"x{n}": 1 for n in range(3000)}),
+    ("POST", "/api/v1/jobs", b"{" + b",".join([b'"title":"a"'] * 3000) + b"}"),
+    ("POST", "/api/v1/jobs", {"title": "a", "tags": ["\0"] * 3000}),
+    ("QUERY", "/api/v1/jobs", {"filter": {f"x{n}": {"eq": 1} for n in range(3000)}}),
+    ("QUERY", "/api/v1/jobs", {"fields": [f"x{n}" for n in range(3000)]}),
+    ("QUERY", "/api/v1/jobs", {"include": [f"x{n}" for n in range(3000)]}),
+)
+"""Requests with very many mistakes, or with more of one kind than anybody needs."""
+
+
+async def test_many_mistakes_are_not_answered_at_length(world: World) -> None:
+    for method, target, body in WIDE:
+        reply = await world.ask(method, target, body)
+        assert reply.status == 400, (method, target[:60], reply.body[:200])
+        assert len(reply.error["details"]) <= MOST_DETAILS
+        assert len(reply.body) < 40_000, (method, target[:60], len(reply.body))
+    document = {"data": {"type": "jobs", "attributes": {f"x{n}": 1 for n in range(3000)}}}
+    spoken = {"content-type": "application/vnd.api+json"}
+    reply = await world.ask("POST", "/api/v1/jobs", document, spoken)
+    assert (reply.status, len(reply.json["errors"])) == (400, MOST_DETAILS)
+    reply = await world.post("/api/v1/jobs", {f"x{n}": 1 for n in range(3000)})
+    assert reply.error["message"] == f"The body has more than {MOST_DETAILS} problems; here are the first."
+
+
+async def test_as_many_conditions_as_are_allowed_are_answered(world: World) -> None:
+    """In time, which they are not where a database looks for the best order of so many joins."""
+    for condition in ("film.jobs.film.name=Swan", "title[contains]=o"):
+        for count, status in ((60, 200), (MAX_CONDITIONS, 200), (MAX_CONDITIONS + 1, 400)):
+            target = "/api/v1/jobs?" + "&".join([condition] * count)
+            reply = await asyncio.wait_for(world.get(target), 30)
+            assert reply.status == status, reply.body[:200]
+            assert status != 200 or len(reply.data) == 1
 
 
 async def test_no_header_is_too_much(world: World) -> None:

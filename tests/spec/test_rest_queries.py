@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
+from headwater.ir.query import MAX_CONDITIONS
+from headwater.ir.where import MAX_NESTING
 from tests.spec.rest_world import Reply, World, open_world
 
 JOBS = [

@@ -18,12 +18,12 @@ from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Kind, Resource
 from tests.spec.questions import Asker, Request
 from tests.spec.rest_world import World
-from tests.spec.worlds import MODEL, NOW, PROJECTS, Maker, Rows, Ruled, become
+from tests.spec.worlds import MODEL, NOW, PROJECTS, Maker, Rows, Ruled, batches, become
 from tests.stores import open_store
 
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))
 WORLDS = 400 if LONG else 40
-QUESTIONS, COMMANDS = 25, 5
+QUESTIONS, COMMANDS, MOVES = 25, 5, 5
 PAGES = 3
 TIMES = re.compile(rb'"timestamp":"[^"]*"')
 IDS = re.compile(r"(task|note)_[0-9a-z]{26}")
@@ -117,6 +117,46 @@ def commands(draw: random.Random, rows: Rows, ruled: Ruled, actor: str) -> list[
     return found
 
 
+def moves(draw: random.Random, rows: Rows, other: Rows, ruled: Ruled, actor: str) -> list[Request]:
+    """Requests that change where rows are and what masks hide, and so may show the actor more afterwards; of those that
+    show the row itself, such as change nothing in what is shown of it."""
+    found = []
+    keys = {name: sorted({*kept, *other[name]}) for name, kept in rows.items()}
+
+    def some(name: str) -> str:
+        seen = sorted(ruled.seen(rows, actor, name)) if draw.random() < 0.6 else []
+        return draw.choice(seen or keys[name])
+
+    for _ in range(MOVES):
+        resource = draw.choice([r for r in ruled.model.resources.values() if r.relations])
+        relation = draw.choice(list(resource.relations.values()))
+        target = ruled.model.resources[relation.target]
+        at = f"/api/v1/{resource.path}/{some(resource.name)}"
+        ids = [{"type": target.path, "id": some(target.name)} for _ in range(draw.choice([0, 1, 1, 2, 3]))]
+        one = ids[0] if ids and draw.random() < 0.8 else None
+        task = some("Task")
+        bid = (rows["Task"].get(task) or other["Task"][task])["bid"]
+        values = [None, "777.00", "0.01", None if bid is None else str(bid)]
+        single = relation.kind == "one"
+        found.append(
+            draw.choice(
+                [
+                    *[
+                        Request(
+                            "PATCH" if single else draw.choice(["POST", "PATCH", "DELETE"]),
+                            f"{at}/relationships/{relation.wire}",
+                            {"data": one if single else ids},
+                            {"prefer": "return=minimal"},
+                        )
+                    ]
+                    * 2,
+                    Request("PATCH", f"/api/v1/tasks/{task}", {"bid": draw.choice(values)}),
+                ]
+            )
+        )
+    return found
+
+
 def without_new_ids(found: list[Any], known: set[str]) -> str:
     """Answers, in which a new row has no id, and no tag made of it."""
     text = repr(found)
@@ -126,7 +166,7 @@ def without_new_ids(found: list[Any], known: set[str]) -> str:
 
 
 async def test_hidden_rows_change_no_answer(store_url: str) -> None:
-    """1,000 requests that read and 200 that write (ten times as many in the long run)."""
+    """1,000 requests that read and 400 that write (ten times as many in the long run)."""
     proper, thrown, statuses = 0, 0, Counter[int]()
     seed = random.randrange(1 << 30) if LONG else 0
     async with open_store(store_url, fresh=True) as store:
@@ -146,11 +186,12 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
             asker = Asker(ruled.model, draw, values(draw, {**rows, **other}, actor), keys, ruled.ways())
             known = {id for ids in keys.values() for id in ids}
             requests = [asker.request() for _ in range(QUESTIONS)]
-            written = commands(draw, rows, ruled, actor)
+            written, moved = commands(draw, rows, ruled, actor), moves(draw, rows, other, ruled, actor)
             engine = Engine(ruled.model, store, secret=b"k" * 32)
             caller = Actor(actor, frozenset({"guest", "user"}))
             world = World(engine, caller, documented=False, now=NOW)
-            answers = []
+            answers: list[list[Any]] = []
+            given: list[Any] = []
             for kept in (rows, other):
                 await become(store, schema, kept)
                 for name, resource in ruled.model.resources.items():
@@ -161,11 +202,18 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
                     shown = {row["id"] for row in listed.data}
                     assert shown == ruled.seen(kept, actor, name), f"seed {seed + number}: {name}"
                     assert listed.json["meta"]["pagination"]["total"] == len(shown)
+                batches.clear()
                 reads = [await answer(world, request) for request in requests]
                 writes = [without_new_ids(await answer(world, request), known) for request in written]
-                answers.append([*reads, *writes])
-            for request, first, second in zip([*requests, *written], *answers, strict=True):
+                given.append(list(batches))
+                shifts = []
+                for request in moved:
+                    await become(store, schema, kept)
+                    shifts.append(without_new_ids(await answer(world, request), known))
+                answers.append([*reads, *writes, *shifts])
+            for request, first, second in zip([*requests, *written, *moved], *answers, strict=True):
                 assert first == second, f"seed {seed + number}: {request}"
+            assert given[0] == given[1], f"seed {seed + number}: a function was given hidden rows"
             statuses.update(reply[0] for read in reads for reply in read)
     assert proper * 3 >= WORLDS, "too few worlds in which some rows are visible and some are not"
     assert thrown > WORLDS, "too little in the trash"

@@ -41,8 +41,8 @@ RUN_BY_EDITORS = {
 }  # fmt: skip
 
 WHO: dict[str, dict[str, str]] = {
-    # The login is locked, so no whole profile can be replaced by who may not set it.
-    "people": {"read": "anybody", "update": "own", "update login": ""},
+    # The login is locked: a replacement leaves it as it is.
+    "people": {"read": "anybody", "update": "own", "replace": "own", "update login": ""},
     "blocks": {"read": "own", "create": "own", "update": "own", "replace": "own", "delete": "own"},
     "achievements": RUN_BY_EDITORS,
     "awards": RUN_BY_EDITORS | {"read": "own | editor"},

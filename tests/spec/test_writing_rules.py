@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from headwater import App, Field, Ref, Resource, Role, Tx, action, allow, field, lock, ref
+from headwater import App, Field, Ref, Resource, Role, Tx, action, allow, field, lock, mask, ref
 from headwater.testing import Client, client
 
 
@@ -39,6 +39,23 @@ class Door(Resource):
     outside: Ref[Room] = ref(on_delete="cascade")
 
 
+class Offer(Resource):
+    """Whose author writes the text alone, and does not see what others say of it."""
+
+    author: Field[str] = field(max_length=60)
+    text: Field[str] = field(max_length=100)
+    price: Field[int] = field(ge=0)
+    verdict: Field[str] = field(max_length=20)
+    score: Field[int] = field(default=1)
+
+
+allow(Offer, "read", "update", when=lambda actor: Offer.author == actor.id)
+allow(Offer, "read", "create", "update", to="warden")
+lock(Offer.price, unless="warden")
+lock(Offer.author, unless="warden")
+mask(Offer.verdict, unless="warden")
+mask(Offer.score, unless="warden")
+
 allow(Door, "create", to="user")
 allow(Room, "read", when=lambda actor: Room.keeper == actor.id)
 allow(Room, "read", "create", "update", "delete", to="warden")
@@ -52,7 +69,7 @@ lock(Note.stars, unless="warden")
 @pytest.fixture
 async def people(store_url: str) -> AsyncIterator[tuple[Client, Client, Client]]:
     """A warden, and Ada and Bob, each of whom keeps a room."""
-    app = App(title="Notes", resources=[Room, Note, Door], roles=[Role("warden")])
+    app = App(title="Notes", resources=[Room, Note, Door, Offer], roles=[Role("warden")])
     async with client(app, database_url=store_url) as nobody:
         yield (
             await nobody.sign_up("warden", "warden"),
@@ -133,6 +150,64 @@ async def test_a_locked_field_is_not_written(people: tuple[Client, Client, Clien
     assert (created.status, created.json()["error"]["details"][0]["field"]) == (403, "stars")
     assert (await ada.get(own)).data == {**(await ada.get(own)).data, "stars": 0, "text": "hello"}
     assert (await warden.patch(own, {"stars": 5})).data["stars"] == 5
+
+
+async def offer(warden: Client, author: Client) -> str:
+    values = {"author": author.id, "text": "Mine", "price": 5, "verdict": "poor", "score": 3}
+    reply = await warden.post("/api/v1/offers", values)
+    assert reply.status == 201, reply.body
+    return f"/api/v1/offers/{reply.data['id']}"
+
+
+async def test_what_was_read_can_be_put_back_by_who_may_write_but_some_of_it(
+    people: tuple[Client, Client, Client],
+) -> None:
+    warden, ada, _ = people
+    own = await offer(warden, ada)
+    read = (await ada.get(own)).data
+    assert (read["price"], read["verdict"], read["score"]) == (5, None, None)
+    assert (await ada.request("PUT", own, read)).data == read
+    for body in ({**read, "text": "Better"}, {"text": "Best"}):
+        put = await ada.request("PUT", own, {**body, "version": (await ada.get(own)).data["version"]})
+        assert (put.status, put.data["text"]) == (200, body["text"]), put.body
+        kept = (await warden.get(own)).data
+        assert [kept[name] for name in ("price", "verdict", "score", "author")] == [5, "poor", 3, ada.id]
+
+
+async def test_a_replacement_that_writes_what_it_may_not_is_refused(
+    people: tuple[Client, Client, Client],
+) -> None:
+    warden, ada, _ = people
+    own = await offer(warden, ada)
+    for name, value in (("price", 6), ("verdict", "poor"), ("verdict", "good"), ("score", 3)):
+        refused = await ada.request("PUT", own, {"text": "Best", name: value})
+        assert (refused.status, refused.json()["error"]["details"][0]["field"]) == (403, name)
+    whole = {"author": ada.id, "text": "Best", "price": 5, "verdict": "poor"}
+    for name in ("price", "verdict", "author"):
+        for body in ({n: v for n, v in whole.items() if n != name}, {**whole, name: None}):
+            refused = await warden.request("PUT", own, body)
+            [detail] = refused.json()["error"]["details"]
+            assert (refused.status, detail["field"], detail["code"]) == (400, name, "REQUIRED_FIELD")
+    assert (await warden.get(own)).data["version"] == 1
+    assert (await warden.request("PUT", own, whole)).data["score"] == 1
+
+
+async def test_what_is_masked_cannot_be_guessed_by_writing_it(people: tuple[Client, Client, Client]) -> None:
+    """Not even by whether the write changes anything."""
+    warden, ada, _ = people
+    own = await offer(warden, ada)
+    patched = {"content-type": "application/json-patch+json"}
+    answers = []
+    for guess in ("poor", "good"):
+        patch = [{"op": "replace", "path": "/verdict", "value": guess}]
+        replies = [
+            await ada.patch(own, {"verdict": guess}),
+            await ada.request("PATCH", own, patch, patched),
+        ]
+        assert [reply.status for reply in replies] == [403, 403]
+        answers.append([reply.json()["error"]["details"] for reply in replies])
+    assert answers[0] == answers[1]
+    assert (await warden.get(own)).data["version"] == 1
 
 
 async def test_an_action_asks_its_own_rule(people: tuple[Client, Client, Client]) -> None:

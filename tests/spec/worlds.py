@@ -4,6 +4,7 @@ What is visible is worked out here naively, row by row; the engine works it out 
 """
 
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -12,14 +13,17 @@ from decimal import Decimal
 from typing import Any
 
 from headwater import (
+    Batched,
     Computed,
     Field,
     Many,
     OptRef,
+    Reader,
     Ref,
     Resource,
     Tx,
     action,
+    batched,
     computed,
     field,
     index,
@@ -27,6 +31,7 @@ from headwater import (
     many,
     optref,
     ref,
+    report,
     through,
 )
 from headwater.db.base import Connection, Store
@@ -35,6 +40,7 @@ from headwater.engine.schema import Schema
 from headwater.ir import expr as e
 from headwater.ir.model import Grant, Model
 from tests.bulk import insert
+from tests.spec.probes import probe
 
 
 class Person(Resource):
@@ -61,7 +67,7 @@ class Membership(Resource):
 
     project: Ref[Project] = ref(on_delete="cascade")
     person: Ref[Person] = ref(on_delete="cascade")
-    role: Field[str] = field(max_length=20)
+    role: Field[str] = field(max_length=20, default="artist")
 
 
 class Task(Resource, trash=True):
@@ -75,6 +81,7 @@ class Task(Resource, trash=True):
     priority: Field[int] = field(default=0)
     urgent: Computed[bool] = computed(lambda: Task.priority > 2)
     notes: Many["Note"] = many(lambda: Note.task)
+    label: Batched[str] = batched(lambda: labels, needs=lambda: (Task.title, Task.priority))
 
     @action
     async def praise(self, tx: Tx) -> None:
@@ -88,6 +95,40 @@ class Note(Resource, trash=True):
     task: Ref[Task] = ref(on_delete="cascade")
     author: Ref[Person] = ref(on_delete="cascade")
     text: Field[str] = field(max_length=50, search=True)
+    sign: Batched[str] = batched(lambda: signs, needs=lambda: (Note.author,))
+
+
+batches: list[tuple[str, tuple[str, ...]]] = []
+"""Which rows the functions of batched fields were given."""
+
+
+async def labels(tasks: Sequence[Task], reader: Reader) -> list[str]:
+    """Of what no mask hides, since these functions see all of a row."""
+    batches.append(("label", tuple(sorted(task.id for task in tasks))))
+    return [f"{task.title}/{task.priority}" for task in tasks]
+
+
+async def signs(notes: Sequence[Note], reader: Reader) -> list[str]:
+    batches.append(("sign", tuple(sorted(note.id for note in notes))))
+    return [f"by {note.author}" for note in notes]
+
+
+@report(Task)
+async def review(task: Task, reader: Reader, *, seed: int = 0) -> list[str]:
+    """This and that about a task."""
+    return await probe(reader, seed, sys.modules[__name__], task)  # type: ignore[arg-type]
+
+
+@report(Project)
+async def state_of(project: Project, reader: Reader, *, seed: int = 0) -> list[str]:
+    """This and that about a project."""
+    return await probe(reader, seed, sys.modules[__name__], project)  # type: ignore[arg-type]
+
+
+@report(Task)
+async def survey(reader: Reader, *, seed: int = 0) -> list[str]:
+    """This and that."""
+    return await probe(reader, seed, sys.modules[__name__])  # type: ignore[arg-type]
 
 
 index(Task.project, Task.created_at)  # so that some lists go through the actor's keys one by one
@@ -161,10 +202,17 @@ RULES: dict[str, list[e.Predicate]] = {
 }
 """Rules ask of other rows only whether they are the actor's, or of public projects: no hidden row changes in that."""
 
+VERBS = (
+    *("read", "create", "update", "delete", "praise", "restore", "purge"),
+    *("review", "state_of", "survey"),
+)
+
 MASKS = {
     ("Task", "bid"): member("Task.project.members", "lead"),
     ("Task", "artist"): member("Task.project.members", "lead"),
     ("Note", "text"): at("Note.author", ACTOR),
+    ("Note", "sign"): at("Note.author", ACTOR),
+    ("Task", "label"): member("Task.project.members", "lead"),
     ("Membership", "role"): at("Membership.person", ACTOR),
     ("Person", "name"): at("Person.id", ACTOR),
 }
@@ -175,10 +223,7 @@ class Ruled:
 
     def __init__(self, draw: random.Random) -> None:
         self.rules = {
-            name: {
-                verb: e.any_of(*draw.sample(pool, draw.choice([1, 1, 2])))
-                for verb in ("read", "create", "update", "delete", "praise", "restore", "purge")
-            }
+            name: {verb: e.any_of(*draw.sample(pool, draw.choice([1, 1, 2]))) for verb in VERBS}
             for name, pool in RULES.items()
         }
         self.masks = {place: rule for place, rule in MASKS.items() if draw.random() < 0.3}
@@ -442,6 +487,8 @@ class Maker:
             ("Person", "name"): lambda: draw.choice(["P0", "P1", "someone"]),
         }
         for (name, masked), rule in ruled.masks.items():
+            if (name, masked) not in values:
+                continue  # a batched field, which no row holds
             for id, row in world[name].items():
                 open_to_actor = holds(world, actor, rule, [(name, row)])
                 if id in other[name] and not open_to_actor and row[masked] != actor:

@@ -12,8 +12,8 @@ from headwater.ir import expr as e
 from headwater.ir.document import MEMBERS, query_of
 from headwater.ir.filters import OPERATORS
 from headwater.ir.parse import Parser
-from headwater.ir.query import Cursor, Include, Numbered, Query, Select, Sort, Within
-from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
+from headwater.ir.query import MAX_CONDITIONS, Cursor, Include, Numbered, Query, Select, Sort, Within
+from headwater.ir.where import MAX_NESTING
 from tests.unit.films import FILMS, TASK
 
 PARSER = Parser(FILMS)

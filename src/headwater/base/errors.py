@@ -6,7 +6,8 @@ Code raises a `Fault`, which carries facts. The surface that answers renders it.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as member
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,10 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+MOST_DETAILS: Final = 100
+"""Problems that one refusal tells of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One problem within a request.
@@ -142,7 +147,7 @@ class Fault(Exception):
     ) -> None:
         self.entry = REGISTRY[code]
         self.message = message or self.entry.meaning
-        self.details = tuple(details)
+        self.details = tuple(islice(details, MOST_DETAILS))
         self.hint = hint
         self.headers = dict(headers or {})
         self.facts = dict(facts or {})
@@ -155,6 +160,32 @@ class Fault(Exception):
     @property
     def status(self) -> int:
         return self.entry.status
+
+
+class Problems(list[Detail]):
+    """What is wrong with a request, gathered so that it is told at once. Beyond `MOST_DETAILS` the rest is not even
+    looked at: whoever makes as many mistakes on purpose shall not be answered at length."""
+
+    def append(self, detail: Detail) -> None:
+        """Raises: Fault, for one too many."""
+        super().append(detail)
+        self._bound()
+
+    def extend(self, details: Iterable[Detail]) -> None:
+        """Raises: Fault, for one too many."""
+        for detail in details:
+            self.append(detail)
+
+    def __iadd__(self, details: Iterable[Detail]) -> Self:  # type: ignore[override, misc]
+        self.extend(details)
+        return self
+
+    def _bound(self) -> None:
+        if len(self) > MOST_DETAILS:
+            asked = all(detail.parameter is not None for detail in self)
+            what, code = ("query", "INVALID_PARAMETER") if asked else ("body", "VALIDATION_ERROR")
+            message = f"The {what} has more than {MOST_DETAILS} problems; here are the first."
+            raise Fault(code, message, self)
 
 
 class DeclarationError(Exception):

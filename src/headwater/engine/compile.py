@@ -28,6 +28,9 @@ from headwater.ir.shape import Slot
 BOOLEAN, INTEGER, FLOAT, ID = Type(Kind.BOOLEAN), Type(Kind.INTEGER), Type(Kind.FLOAT), Type(Kind.ID)
 DATETIME, DURATION = Type(Kind.DATETIME), Type(Kind.DURATION)
 SCALED = (Kind.DECIMAL, Kind.MONEY)
+JOINED = 8
+"""Questions for rows behind relations that a database may make joins of. PostgreSQL takes all together to find the best
+order, for which fifty need minutes and all of the memory; so it is kept from doing that with the others."""
 
 Source = Callable[[Call, list[Any]], Any]
 
@@ -69,7 +72,8 @@ class Statement:
 
     `few_keys`: for a resource, paths to rows that the actor is known to have few of, so that all their keys are
     gathered once, rather than asked for with each row. `gathers`: all rows that are asked for are gone through, so that
-    those which refer to rows with some value are better found from these.
+    those which refer to rows with some value are better found from these. `related`: how often it is asked by now
+    whether there are rows behind a relation.
     """
 
     sources: dict[str, Source] = field(default_factory=dict)
@@ -77,6 +81,7 @@ class Statement:
     names: int = 0
     few_keys: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     gathers: bool = False
+    related: int = 0
     reads: set[str] = field(default_factory=set)
 
     def name(self, prefix: str) -> str:
@@ -249,9 +254,12 @@ class Compiler:
             return key.in_(self.keys_of(node, scope.resource))
         where = e.negate(node.where) if node.quantifier == "every" else node.where
         subquery, inner = self.rows_behind(node.path, node.root, scope)
-        exists = (
+        exists: Element = (
             subquery.where(self.predicate(where, inner)).with_only_columns(sa.literal_column("1")).exists()
         )
+        self.statement.related += 1
+        if self.statement.related > JOINED:
+            exists = self.schema.dialect.is_true(exists)
         return exists if node.quantifier == "any" else sa.not_(exists)
 
     def keys_of(self, node: e.Related, resource: Resource) -> sa.Select[Any]:

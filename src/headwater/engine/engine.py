@@ -238,7 +238,7 @@ class Engine:
             if report.on == "row":
                 key = str(ask.key)
                 rows = await self.fetch(call, self.writer.load_plan(resource, rules, ask.report), [key])
-                self.writer.judge(call, resource, key, ask.report, (), rows)
+                self.writer.judge(call, resource, key, ask.report, rows)
                 subject = [await reader.get(resource.cls, key)]
             elif rules.rows(resource, ask.report) == e.FALSE:
                 raise denied(call, resource, ask.report)

@@ -71,6 +71,17 @@ def replacement(resource: Resource, given: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def demand(resource: Resource, values: Mapping[str, Any]) -> None:
+    """Raises Fault where a replacement lacks values that it must have."""
+    details = [
+        Detail("REQUIRED_FIELD", f"`{found.wire}` is required, and is never null.", found.wire)
+        for name, value in values.items()
+        if value is None and not (found := resource.fields[name]).nullable and not found.secret
+    ]
+    if details:
+        raise Fault("VALIDATION_ERROR", details=details)
+
+
 Logged = Mapping[str, Callable[[Any], Any]]
 """The names of the fields that the log keeps, and the functions that make their wire forms."""
 

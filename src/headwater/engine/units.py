@@ -61,7 +61,7 @@ class Units:
 
         async def on_row(tx: Tx) -> Any:
             rows = await self.engine.fetch(call, plan, [key])
-            old = self.writer.judge(call, resource, key, action.name, (), rows)
+            old = self.writer.judge(call, resource, key, action.name, rows)
             expect(resource, old, command.expected)
             row = await tx.get(resource.cls, key)
             return await action.function(row, tx, **arguments)

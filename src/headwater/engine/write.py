@@ -22,6 +22,7 @@ from headwater.engine.guard import Rules, denied, not_found
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import (
     dangling_reference,
+    demand,
     expect,
     new_values,
     replacement,
@@ -53,6 +54,16 @@ class Trial(NamedTuple):
     verb: str | None
     checks: tuple[int, ...]
     locked: tuple[str, ...]
+
+
+class Loaded(NamedTuple):
+    """A row that is to be written: its values, the JSON form of some as the caller may see them, and of the fields that
+    were to be written those that the caller may not write, each with whether they may read it. What one may not read
+    one does not change either: the answer would tell what it was."""
+
+    row: dict[str, Any]
+    shown: dict[str, Any]
+    closed: dict[str, bool]
 
 
 class Writer:
@@ -182,20 +193,35 @@ class Writer:
         self, unit: Unit, resource: Resource, command: Update, *, lock: bool
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """The old row, as `load` finds it, and the values that an update gives it; without `lock`, of the old row only
-        what the update must know. Raises as `load` and `expect`."""
+        what the update must know. A replacement leaves alone what the caller may not write, where it is left out or
+        given as they see it.
+
+        Raises as `load` and `expect`, and Fault VALIDATION_ERROR.
+        """
         given = dict(command.values)
         if command.replace:
             given = replacement(resource, given)
         rewrite = command.rewrite
-        if rewrite is None:
-            old, _ = await self._load(unit, resource, command.key, "update", tuple(given), lock=lock)
-            expect(resource, old, command.expected)
-        else:
-            writing = (*given, *(name for name in rewrite.writes if name not in given))
-            shows = rewrite.shows
-            old, row = await self._load(unit, resource, command.key, "update", writing, shows, lock=lock)
-            expect(resource, old, command.expected)
-            given |= rewrite.apply(row)
+        rewritten = rewrite.writes if rewrite is not None else ()
+        writing = tuple(dict.fromkeys((*given, *rewritten)))
+        shows = rewrite.shows if rewrite is not None else ()
+        found = await self._load(unit, resource, command.key, "update", writing, shows, lock=lock)
+        old, kept = found.row, []
+        if command.replace:
+            kept = [
+                name
+                for name, readable in found.closed.items()
+                if name not in command.values or given[name] == (old[name] if readable else None)
+            ]
+        forbidden = tuple(resource.fields[name].wire for name in found.closed if name not in kept)
+        if forbidden:
+            raise denied(unit.call, resource, "update", forbidden)
+        expect(resource, old, command.expected)
+        given = {name: value for name, value in given.items() if name not in kept}
+        if command.replace:
+            demand(resource, given)
+        if rewrite is not None:
+            given |= rewrite.apply(found.shown)
         return old, given
 
     def new_version(
@@ -226,7 +252,6 @@ class Writer:
         resource: Resource,
         key: str,
         verb: str,
-        writing: tuple[str, ...] = (),
         *,
         trashed: bool = False,
     ) -> dict[str, Any]:
@@ -234,7 +259,7 @@ class Writer:
 
         Raises Fault: RESOURCE_NOT_FOUND, INSUFFICIENT_PERMISSIONS.
         """
-        return (await self._load(unit, resource, key, verb, writing, trashed=trashed))[0]
+        return (await self._load(unit, resource, key, verb, (), trashed=trashed)).row
 
     async def _load(
         self,
@@ -247,16 +272,26 @@ class Writer:
         *,
         lock: bool = True,
         trashed: bool = False,
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The old row, and the JSON form of some of its fields as the caller may see them; without `lock`, of the old
-        row only what must be known to write some fields. Raises as `load` does."""
-        locked = tuple(n for n in writing if unit.rules.unlocked(resource, n) != e.TRUE)
+    ) -> "Loaded":
+        """The old row, and what of it the caller may see and write; without `lock`, of the old row only what must be
+        known to write some fields. Raises as `load` does."""
+        rules = unit.rules
+        guarded = tuple(
+            n for n in writing if not (rules.unlocked(resource, n) == rules.unmasked(resource, n) == e.TRUE)
+        )
         part = None if lock else self._part(resource, writing)
-        plan = self.load_plan(resource, unit.rules, verb, locked, part, lock, shows, trashed)
+        plan = self.load_plan(resource, rules, verb, guarded, part, lock, shows, trashed)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
-        old = self.judge(unit.call, resource, key, verb, locked, rows, part)
+        old = self.judge(unit.call, resource, key, verb, rows, part)
+        columns = part or self.statements.columns[resource.name]
+        flags = rows[0][len(columns.fields) + 2 :]
+        closed = {
+            name: bool(readable)
+            for name, readable, writable in zip(guarded, flags[::2], flags[1::2], strict=False)
+            if not (readable and writable)
+        }
         self.stage("checked")
-        return old, msgspec.json.decode(rows[0][-1]) if shows else {}
+        return Loaded(old, msgspec.json.decode(rows[0][-1]) if shows else {}, closed)
 
     def _part(self, resource: Resource, writing: tuple[str, ...]) -> Columns:
         """What must be known of an old row to write some fields."""
@@ -273,14 +308,14 @@ class Writer:
         resource: Resource,
         rules: Rules,
         verb: str,
-        locked: tuple[str, ...] = (),
+        guarded: tuple[str, ...] = (),
         part: Columns | None = None,
         lock: bool = False,
         shows: tuple[str, ...] = (),
         trashed: bool = False,
     ) -> Plan:
-        """The stored columns of one row, or `part` of them, then: may be read, may be done, each locked field may be
-        written; last, if any are to be shown, the JSON of some fields as the caller may see them."""
+        """The stored columns of one row, or `part` of them, then: may be read, may be done, each guarded field may be
+        read, be written; last, if any are to be shown, the JSON of some fields as the caller may see them."""
         columns = part or self.statements.columns[resource.name]
 
         def make() -> Plan:
@@ -290,7 +325,8 @@ class Writer:
             stored = [table.c[str(f.column)] for f in columns.fields]
             judged = [rules.trash(resource) if trashed else rules.rows(resource, "read")]
             judged.append(rules.rows(resource, verb))
-            judged += [rules.unlocked(resource, name) for name in locked]
+            for name in guarded:
+                judged += [rules.unmasked(resource, name), rules.unlocked(resource, name)]
             flags = [self._flag(compiler, rule, scope).label(f"f{i}") for i, rule in enumerate(judged)]
             key = compiler.bind(lambda call, values: values[0], ID, "key")
             shown = [self.planner.object(compiler, scope, Select(shows)).label("shown")] if shows else []
@@ -300,7 +336,7 @@ class Writer:
                 statement = self.statements.locked(statement, table, goes=verb in ("delete", "purge"))
             return self.planner.finish(statement, compiler)
 
-        key = ("load", columns, resource.name, rules.number, verb, locked, lock, shows, trashed)
+        key = ("load", columns, resource.name, rules.number, verb, guarded, lock, shows, trashed)
         return self.statements.plan(key, make)
 
     def _flag(self, compiler: Compiler, rule: e.Predicate, scope: Scope) -> Any:
@@ -312,7 +348,6 @@ class Writer:
         resource: Resource,
         key: str,
         verb: str,
-        locked: tuple[str, ...],
         rows: list[Row],
         part: Columns | None = None,
     ) -> dict[str, Any]:
@@ -323,12 +358,7 @@ class Writer:
             raise not_found(resource, key)
         if not rows[0][count + 1]:
             raise denied(call, resource, verb)
-        flags = rows[0][count + 2 : count + 2 + len(locked)]
-        forbidden = [n for n, allowed in zip(locked, flags, strict=True) if not allowed]
-        old = columns.decode(rows[0])
-        if forbidden:
-            raise denied(call, resource, verb, tuple(resource.fields[n].wire for n in forbidden))
-        return old
+        return columns.decode(rows[0])
 
     async def read_back(
         self,

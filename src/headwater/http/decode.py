@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from headwater.base.errors import Detail, Fault
+from headwater.base.errors import Detail, Fault, Problems
 
 MAX_DEPTH: Final = 32
 _INTEGERS: Final = range(-(2**63), 2**63)
@@ -51,7 +51,7 @@ class _Reader:
     def __init__(self, plain: bool) -> None:
         self.plain = plain
         self.strings = 0
-        self.problems: list[Detail] = []
+        self.problems: list[Detail] = Problems()
 
     def visit(self, value: Any, path: tuple[str | int, ...]) -> Any:
         kind = type(value)
@@ -155,7 +155,7 @@ def decode_query(query: bytes) -> list[tuple[str, str]]:
     Raises: Fault INVALID_PARAMETER listing those that are not UTF-8 or hold NUL.
     """
     pairs: list[tuple[str, str]] = []
-    problems: list[Detail] = []
+    problems: list[Detail] = Problems()
     for part in query.split(b"&"):
         if not part:
             continue

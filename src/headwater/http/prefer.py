@@ -5,9 +5,9 @@ here; and what is not honoured is not acknowledged.
 """
 
 import re
-from functools import lru_cache
 from typing import Final
 
+from headwater.base.caches import remembered
 from headwater.http.exchange import Exchange
 
 _PIECE: Final = re.compile(rb'"[^"]*"|[^",]+|,|"')
@@ -19,7 +19,7 @@ def wanted_return(exchange: Exchange) -> bytes | None:
     return None if header is None else _return(header)
 
 
-@lru_cache(1024)
+@remembered(1024)
 def _return(header: bytes) -> bytes | None:
     preferences = [b""]
     for piece in _PIECE.findall(header):

@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 
+from headwater.base.caches import remembered
 from headwater.base.errors import Detail, Fault
 from headwater.http import json_api
 from headwater.http.decode import decode_json as decode_json
@@ -64,7 +64,7 @@ DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = {
 }
 
 
-@lru_cache(1024)
+@remembered(1024)
 def negotiate(accept: bytes | None, formats: tuple[Format, ...] = FORMATS) -> Format:
     """The format that an `Accept` header prefers (RFC 9110, 12.5.1); the first one where it does not care.
 
@@ -165,7 +165,7 @@ def _quality(media_type: str, ranges: Iterable[_Range]) -> float:
     return quality
 
 
-@lru_cache(1024)
+@remembered(1024)
 def body_type(content_type: bytes | None, accepts: tuple[str, ...], header: str = "Accept-Post") -> str:
     """The media type of a request body; the first accepted one if the client does not tell.
 
@@ -235,7 +235,7 @@ def sends_document(exchange: Exchange) -> bool:
     return content_type is not None and _is_document(content_type)
 
 
-@lru_cache(1024)
+@remembered(1024)
 def _is_document(content_type: bytes) -> bool:
     return _media_type(content_type.decode("latin-1"))[0] == JSON_API.media_type
 
@@ -340,7 +340,7 @@ def _facts(fault: Fault, request_id: str) -> dict[str, Any]:
     return {**facts, **fault.facts}
 
 
-@lru_cache(1024)
+@remembered(1024)
 def error_type(accept: bytes | None) -> str:
     """The media type of refusals: another than JSON where an `Accept` header names it and gives it no less.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from headwater.base.errors import Detail, nearest
+from headwater.base.errors import Detail, Problems, nearest
 from headwater.ir.filters import split
 from headwater.ir.limits import check_limits
 from headwater.ir.model import Field, Kind, Report
@@ -21,7 +21,7 @@ def asked(report: Report, parameters: Sequence[tuple[str, str]]) -> dict[str, An
     """
     fields = report.parameters
     values: dict[str, Any] = {}
-    problems: list[Detail] = []
+    problems: list[Detail] = Problems()
     given: set[str] = set()
 
     def problem(name: str, message: str, hint: str | None = None, **facts: Any) -> None:

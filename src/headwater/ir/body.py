@@ -14,7 +14,7 @@ from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 
-from headwater.base.errors import Detail, Fault, nearest
+from headwater.base.errors import Detail, Fault, Problems, nearest
 from headwater.ir.command import Expected, Merge
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Action, Field, Kind, Resource
@@ -63,13 +63,15 @@ class BodyParser:
                 decode = wire_decoder(field.type)
                 self._writers[field.wire] = _Writer(field, decode, check, patch_decoder_of(field))
         self._required = tuple(w.field for w in self._writers.values() if w.field.required)
+        # Whose row decides who may write them: what a replacement lacks of them is told when that is known.
+        self._guarded = resource.masks.keys() | resource.locks.keys()
         self._versioned = "version" in self._fixed
         self.writable = frozenset(self._writers)
         self.readable = tuple(f.wire for f in resource.fields.values() if not f.internal and f.batch is None)
 
     def create(self, body: Any) -> dict[str, Any]:
         """The values of a new row. Raises: Fault."""
-        problems: list[Detail] = []
+        problems: list[Detail] = Problems()
         values = self.values(_object(body), problems)
         problems += [_missing(field) for field in self._required if field.wire not in body]
         settle(problems)
@@ -81,7 +83,7 @@ class BodyParser:
 
         Raises: Fault.
         """
-        problems: list[Detail] = []
+        problems: list[Detail] = Problems()
         body = dict(_object(body))
         expected = self._expected(body, problems)
         values = self.values(body, problems, patch=merge)
@@ -96,17 +98,24 @@ class BodyParser:
         """The values of the whole row, and the version that they are meant for, if the body has one. Fields that it
         lacks return to their defaults, so those without a default are demanded, except where they can never change.
 
-        A body that was read before may hold what the server sets and computes: that must still be as it is.
+        A body that was read before may hold what the server sets and computes: that must still be as it is. A field
+        that not everybody may read or write may be left out, or null as it is for those who may not read it: the engine
+        judges that by the row.
 
         Raises: Fault.
         """
-        problems: list[Detail] = []
+        problems: list[Detail] = Problems()
         body = dict(_object(body))
         expected = self._expected(body, problems)
         fixed = {n: body.pop(n) for n in tuple(body) if n in self._fixed and self._fixed[n].batch is None}
-        values = self.values(body, problems)
+        guarded = {name for name, writer in self._writers.items() if writer.field.name in self._guarded}
+        unseen = {name for name in guarded & body.keys() if body[name] is None}
+        values = self.values({name: value for name, value in body.items() if name not in unseen}, problems)
+        values |= {self._writers[name].field.name: None for name in unseen}
         problems += [
-            _missing(f) for f in self._required if f.wire not in body and not (f.immutable or f.secret)
+            _missing(f)
+            for f in self._required
+            if f.wire not in body and not (f.immutable or f.secret or f.name in self._guarded)
         ]
         settle(problems)
         return values, expected, Unchanged(self, fixed) if fixed else None
@@ -204,7 +213,7 @@ def arguments(action: Action, body: Any) -> dict[str, Any]:
     given = {} if body is None else _object(body)
     fields = {field.encode_name: field for field in msgspec.structs.fields(action.parameters)}
     values: dict[str, Any] = {}
-    problems: list[Detail] = []
+    problems: list[Detail] = Problems()
     for name, value in given.items():
         field = fields.get(name)
         if field is None:

@@ -11,7 +11,7 @@ works in either spelling of its query.
 from dataclasses import replace
 from typing import Any, Final
 
-from headwater.base.errors import Detail, Fault, nearest
+from headwater.base.errors import Detail, Fault, Problems, nearest
 from headwater.ir.body import settle
 from headwater.ir.expr import Predicate
 from headwater.ir.model import Resource
@@ -65,7 +65,7 @@ class _Reading:
         self.parser = parser
         self.selector = parser.selector(resource)
         self.options: dict[tuple[str, ...], Options] = {}
-        self.problems: list[Detail] = []
+        self.problems: list[Detail] = Problems()
 
     def problem(self, at: str, message: str, code: str = "INVALID_FORMAT") -> None:
         self.problems.append(Detail(code, message, at))

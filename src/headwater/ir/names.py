@@ -7,8 +7,8 @@ without its ending (`project`, `projectId`, `project_id`). Internal fields have 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
+from headwater.base.caches import remembered
 from headwater.base.errors import nearest
 from headwater.ir.expr import Column, Predicate, Related
 from headwater.ir.model import Field, Kind, Model, Relation, Resource
@@ -164,7 +164,7 @@ def _names(model: Model, resource: Resource) -> Names:
     return Names(fields, relations, (*preferred, *(r for r in relations if r not in preferred)))
 
 
-@lru_cache(4096)
+@remembered(4096)
 def snake(name: str) -> str:
     """`createdAt` as `created_at`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()

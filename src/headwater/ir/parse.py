@@ -7,10 +7,10 @@ a request are told together. What the caller may see is the engine's concern.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final, Literal, NoReturn
 
-from headwater.base.errors import Detail, Fault
+from headwater.base.caches import LONGEST, remembered
+from headwater.base.errors import MOST_DETAILS, Detail, Fault, Problems
 from headwater.ir.expr import Predicate
 from headwater.ir.filters import UNSORTED
 from headwater.ir.model import Model, Resource
@@ -18,6 +18,7 @@ from headwater.ir.names import Namer, UnknownName
 from headwater.ir.parameters import PAGES, ROW_PARAMETERS, FieldsOf, Filter, Glossary, Option, Single, Unknown
 from headwater.ir.query import (
     DEFAULT_LIMIT,
+    MAX_CONDITIONS,
     MAX_GROUPS,
     MAX_LIMIT,
     Cursor,
@@ -59,9 +60,9 @@ class Parser:
             resource.name: self.selector(resource).select() for resource in model.resources.values()
         }
         self.start: Cursor | Numbered = Numbered(1, DEFAULT_SIZE) if form == "json_api" else _START
-        self.sorts = lru_cache(2048)(self._sorts)
-        self.selects = lru_cache(2048)(self._selects)
-        self.summaries = lru_cache(2048)(self._summaries)
+        self.sorts = remembered(2048)(self._sorts)
+        self.selects = remembered(2048)(self._selects)
+        self.summaries = remembered(2048)(self._summaries)
 
     def list(self, resource: Resource, parameters: Parameters, *, within: Within | None = None) -> Query:
         """A question about many rows. Raises: Fault."""
@@ -152,6 +153,8 @@ class Parser:
                 target = self.model.resources.get(parameter)
                 spelt = f"fields[{target.path}]" if target else parameter
                 problems.append(Detail(unknown.code, unknown.message, parameter=spelt))
+                if len(problems) > MOST_DETAILS:
+                    break
         return selector.select(), tuple(problems)
 
     def _summaries(
@@ -166,15 +169,26 @@ class Parser:
 class _Reading:
     """One request while it is read: what it gave, and what is wrong with it."""
 
-    __slots__ = ("one", "options", "parser", "problems", "resource", "singles", "typed", "where")
+    __slots__ = (
+        "conditions",
+        "one",
+        "options",
+        "parser",
+        "problems",
+        "resource",
+        "singles",
+        "typed",
+        "where",
+    )
 
     def __init__(self, parser: Parser, resource: Resource, one: bool = False) -> None:
         self.parser, self.resource, self.one = parser, resource, one
         self.singles: dict[str, str] = {}
         self.where: list[Predicate] = []
+        self.conditions = 0
         self.typed: dict[str, str] = {}
         self.options: dict[tuple[str, ...], Options] = {}
-        self.problems: list[Detail] = []
+        self.problems: list[Detail] = Problems()
 
     def problem(self, parameter: str, message: str, code: str = "INVALID_PARAMETER", **more: Any) -> None:
         self.problems.append(Detail(code, message, parameter=parameter, **more))
@@ -195,10 +209,7 @@ class _Reading:
             found = meaning(resource, name)
             match found:
                 case Filter(build) if not self.one:
-                    try:
-                        self.where.append(build(text))
-                    except BadValue as bad:
-                        self.bad(name, bad)
+                    self._condition(name, text, build, self.where)
                 case Single(canonical) if not self.one or canonical in ROW_PARAMETERS:
                     if canonical in self.singles:
                         self.problem(name, f"`{name}` is given more than once.")
@@ -214,15 +225,24 @@ class _Reading:
                 case _:
                     self.problem(name, f"`{name}` means nothing for a single row; `fields` and `include` do.")
 
+    def _condition(
+        self, name: str, text: str, build: Callable[[str], Predicate], conditions: list[Predicate]
+    ) -> None:
+        self.conditions += 1
+        if self.conditions > MAX_CONDITIONS:
+            message = f"A query has at most {MAX_CONDITIONS} conditions."
+            refuse([*self.problems, Detail("QUERY_TOO_COMPLEX", message, parameter=name)])
+        try:
+            conditions.append(build(text))
+        except BadValue as bad:
+            self.bad(name, bad)
+
     def _option(self, name: str, text: str, option: Option) -> None:
         wanted = self.options.get(option.path)
         if wanted is None:
             wanted = self.options[option.path] = Options(name)
         if option.build is not None:
-            try:
-                wanted.where.append(option.build(text))
-            except BadValue as bad:
-                self.bad(name, bad)
+            self._condition(name, text, option.build, wanted.where)
         elif option.name in wanted.given:
             self.problem(name, f"`{name}` is given more than once.")
         elif option.name == "limit":
@@ -340,7 +360,10 @@ class _Reading:
             select = self.parser.whole[self.resource.name]
         else:
             typed = tuple(self.typed.items())
-            select, problems = self.parser.selects(self.resource.name, fields, include, typed)
+            parser = self.parser
+            kept = sum(map(len, self.typed.values())) <= LONGEST
+            selects = parser.selects if kept else parser._selects
+            select, problems = selects(self.resource.name, fields, include, typed)
             self.problems.extend(problems)
         if self.options:
             select, included = apply(select, self.options)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from headwater.base.errors import Detail, Fault, nearest
+from headwater.base.errors import Detail, Fault, Problems, nearest
 from headwater.ir.body import BodyParser, same, settle
 from headwater.ir.command import Expected
 from headwater.ir.model import Field
@@ -85,7 +85,7 @@ class JsonPatch:
         return self._values(document, last)
 
     def _values(self, document: Mapping[str, Any], last: Mapping[str, int]) -> dict[str, Any]:
-        problems: list[Detail] = []
+        problems: list[Detail] = Problems()
         kept = {name: document[name] for name in self._written if name in document}
         values = self.bodies.values(kept, problems)
         for name in self._written:
@@ -108,7 +108,7 @@ def read_patch(bodies: BodyParser, body: Any) -> tuple[JsonPatch, Expected | Non
         raise Fault(
             "VALIDATION_ERROR", f"A JSON Patch has at most {MAX_OPERATIONS} operations, not {len(body)}."
         )
-    problems: list[Detail] = []
+    problems: list[Detail] = Problems()
     operations = [_operation(bodies, index, item, problems) for index, item in enumerate(body)]
     settle(problems)
     expected = None

@@ -9,6 +9,7 @@ from headwater.ir.expr import AggregateFunction, Column, Predicate, Scalar
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 DEFAULT_NESTED_LIMIT = 50
+MAX_CONDITIONS = 200
 MAX_INCLUDE_DEPTH = 6
 DEFAULT_GROUPS = 100
 MAX_GROUPS = 1000

@@ -15,12 +15,11 @@ from headwater.ir.filters import ALL, json_builder
 from headwater.ir.model import Relation, Resource
 from headwater.ir.names import Namer, Place, UnknownName, only_shown
 from headwater.ir.parse import sentence
-from headwater.ir.query import MAX_INCLUDE_DEPTH
+from headwater.ir.query import MAX_CONDITIONS, MAX_INCLUDE_DEPTH
 from headwater.ir.scalars import BadValue, json_name
 from headwater.ir.selection import conjunction
 
 MAX_NESTING: Final = 16
-MAX_CONDITIONS: Final = 200
 _WORDS: Final = ("and", "or", "not")
 
 

@@ -56,42 +56,6 @@ def _masks(of: Subject) -> Iterator[Found]:
         if field.unique or name in together:
             mend = "leave the mask or the unique out, or accept that a conflict tells that the value is taken"
             yield of.found("masked-unique", name, "it is masked and unique", mend, place)
-        if name in resource.locks or field.read_only or field.computed is not None or field.immutable:
-            continue
-        writers = [g for g in resource.grants if "update" in g.verbs and not impossible(g.when, resource)]
-        if any(not _sees(of, grant, resource.masks[name]) for grant in writers):
-            mend = f"write `lock({resource.name}.{name}, unless=...)` with the same rule"
-            yield of.found("mask-without-lock", name, "who may not read it may overwrite it", mend, place)
-
-
-def _sees(of: Subject, grant: Grant, mask: e.Predicate) -> bool:
-    """Whether all whom a grant lets write can also read what a mask hides."""
-    if implies(grant.when, mask):
-        return True
-    roles = of.model.roles
-    return grant.roles is not None and all(
-        e.fold_roles(mask, frozenset({name, *roles[name].inherits})) == e.TRUE for name in grant.roles
-    )
-
-
-def implies(one: e.Predicate, other: e.Predicate) -> bool:
-    """Whether a condition holds wherever another one does, as far as their form tells."""
-    match one, other:
-        case _ if one == other or other == e.TRUE:
-            return True
-        case e.Or(items), _:
-            return all(implies(item, other) for item in items)
-        case _, e.And(items):
-            return all(implies(one, item) for item in items)
-        case _, e.Or(items) if any(implies(one, item) for item in items):
-            return True
-        case e.And(items), _:
-            return any(implies(item, other) for item in items)
-        case e.Related("any", path, inner), e.Related("any", same, outer):
-            return path == same and one.root == other.root and implies(inner, outer)
-        case _:
-            (item, values), (same_item, more) = _values(one), _values(other)
-            return item is not None and item == same_item and values <= more
 
 
 def _everybody(grant: Grant) -> bool:

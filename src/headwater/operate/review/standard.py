@@ -88,8 +88,6 @@ STANDARDS: Final = _standards(
     Standard("impossible-rule", "permissions", "error", "A rule can hold: none shuts out everybody."),
     Standard("guest-write", "permissions", "warning", "Who has not signed in writes nothing."),
     Standard("open-write", "permissions", "warning", "Not everybody who has signed in changes or deletes every row."),
-    Standard("mask-without-lock", "permissions", "warning",
-             "Who may not read a field may not write it either: a mask has its lock."),
     Standard("masked-unique", "permissions", "warning",
              "A masked field is not unique, since a conflict would tell what is hidden."),
     Standard("no-moves", "states", "error", "A state has moves."),

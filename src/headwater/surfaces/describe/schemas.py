@@ -12,12 +12,12 @@ from headwater.ir.filters import OPERATORS
 from headwater.ir.model import Action, Field, Kind, Model, Report, Resource, Type
 from headwater.ir.parse import MAX_PAGE, MAX_SORT_KEYS
 from headwater.ir.patch import MAX_OPERATIONS
-from headwater.ir.query import MAX_GROUPS, MAX_LIMIT
+from headwater.ir.query import MAX_CONDITIONS, MAX_GROUPS, MAX_LIMIT
 from headwater.ir.scalars import INT64, MAX_DIGITS
 from headwater.ir.search import searchable
 from headwater.ir.summaries import MAX_GROUP_KEYS, MAX_MEASURES
 from headwater.ir.values import MAX_ELEMENTS
-from headwater.ir.where import MAX_CONDITIONS, MAX_NESTING
+from headwater.ir.where import MAX_NESTING
 from headwater.surfaces.describe.documents import DocumentSchemas
 from headwater.surfaces.describe.parameters import CALL, SHARED, Parameters, search
 from headwater.surfaces.describe.reports import answered, sample

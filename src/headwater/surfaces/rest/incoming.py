@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from headwater.base.errors import Detail, Fault, nearest
+from headwater.base.errors import Detail, Fault, Problems, nearest
 from headwater.http.json_api import pointer
 from headwater.ir.body import settle
 from headwater.ir.model import Relation, Resource
@@ -42,7 +42,7 @@ class Incoming:
             raise _refused(
                 "INVALID_FORMAT", f"`data` must be a resource object, not {json_name(data)}.", "/data"
             )
-        problems: list[Detail] = []
+        problems: list[Detail] = Problems()
         body = self._attributes(data, problems)
         self._identity(data, key, body, problems)
         unread = self._relationships(data, body, problems)
@@ -173,7 +173,7 @@ class Incoming:
         Raises: Fault.
         """
         data = _data(sent)
-        problems: list[Detail] = []
+        problems: list[Detail] = Problems()
         if relation.kind == "one":
             found: Sequence[str | None] = [self.reference(relation, data, "/data", problems)]
         elif not isinstance(data, list):
