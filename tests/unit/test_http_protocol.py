@@ -19,7 +19,7 @@ from headwater.http.wire import json_response
 
 @asynccontextmanager
 async def serving(handler: Callable[[Exchange], Awaitable[Response]]) -> AsyncIterator[int]:
-    application = Application([Route(method, "/", handler, "root") for method in ("GET", "QUERY")])
+    application = Application([Route(method, "/", handler, "root") for method in ("GET", "QUERY", "POST")])
     config = uvicorn.Config(application, ws="none", lifespan="off", log_config=None, access_log=False)
     config.load()
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -146,3 +146,189 @@ async def test_requests_leave_nothing_for_the_garbage_collector() -> None:
         finally:
             gc.enable()
         writer.close()
+
+
+async def echo(exchange: Exchange) -> Response:
+    headers = {name.decode(): value.decode("latin-1") for name, value in exchange.headers.items()}
+    return json_response([exchange.method, (await exchange.body()).decode(), headers])
+
+
+POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+AMBIGUOUS = (
+    POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+    POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + HIDDEN,
+    POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nhi!" + HIDDEN,
+    POST + b"Content-Length: 2, 2\r\n\r\nhi" + HIDDEN,
+    POST + b"Content-Length: +2\r\n\r\nhi" + HIDDEN,
+    POST + b"Content-Length: -1\r\n\r\nhi",
+    POST + b"Content-Length: 99999999999999999999999\r\n\r\nhi",
+    POST + b"Content-Length : 2\r\n\r\nhi",
+    POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+    POST + b"X-A: a\r\n b\r\nContent-Length: 2\r\n\r\nhi",
+    POST + b"X-A: a\rb\r\nContent-Length: 2\r\n\r\nhi",
+    POST + b"X-A: a\0b\r\nContent-Length: 2\r\n\r\nhi",
+    POST.replace(b"\r\n", b"\n") + b"Content-Length: 2\n\nhi",
+    CHUNKED + b"-2\r\nhi\r\n0\r\n\r\n",
+    CHUNKED + b"0x2\r\nhi\r\n0\r\n\r\n",
+    CHUNKED + b"fffffffffffffffff\r\nhi",
+    CHUNKED + b"2\nhi\n0\n\n",
+    CHUNKED + b"2\r\nhiXX0\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    b"GET /\r\n\r\n",
+    b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+    b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"G" * 9000 + b" / HTTP/1.1\r\nHost: x\r\n\r\n",
+)
+"""What two readers may take for different requests, and what is none."""
+
+
+@pytest.mark.parametrize("data", AMBIGUOUS, ids=range(len(AMBIGUOUS)))
+async def test_what_could_be_read_in_two_ways_is_refused(data: bytes) -> None:
+    async with serving(echo) as port:
+        answer = await exchange(port, data)
+        assert answer.startswith(b"HTTP/1.1 400 "), answer
+        assert answer.count(b'"error":{"code":"INVALID_FORMAT"') == 1
+        assert b"\r\nconnection: close\r\n" in answer
+
+
+async def test_a_trailer_is_no_header() -> None:
+    async with serving(echo) as port:
+        trailer = b"2\r\nhi\r\n0\r\nAuthorization: Bearer x\r\nHost: y\r\n\r\n"
+        head = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        answer = await exchange(port, head, trailer)
+        assert b'"hi",{"host":"x","transfer-encoding":"chunked","connection":"close"}]' in answer
+        assert (await exchange(port, CHUNKED, b"2\r\nhi\r\n0\r\n", b"x-a: " + b"a" * 99_000)).startswith(
+            b"HTTP/1.1 400 "
+        )
+
+
+async def test_what_is_said_of_chunks_is_bounded() -> None:
+    async with serving(echo) as port:
+        assert (await exchange(port, CHUNKED, b"2;" + b"a" * 99_000)).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"GET /" + b"a" * 99_000 + b" HTTP/1.1\r\n", b"The headers may have 65536 bytes at most."),
+        (GET + b"x: 1\r\n" * 500, b"A request has at most 200 headers."),
+        (GET + b"".join(b"x%d: 1\r\n" % n for n in range(20_000)), b"A request has at most 200 headers."),
+        (GET + b"x: " + b"a" * 300_000 + b"\r\n", b"The headers may have 65536 bytes at most."),
+    ],
+    ids=["line", "headers", "many headers", "large header"],
+)
+async def test_a_head_in_one_piece_is_bounded_too(line: bytes, told: bytes) -> None:
+    async with serving(hello) as port:
+        answer = await exchange(port, line + b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert told in answer
+
+
+async def test_what_was_asked_before_nonsense_is_answered_first() -> None:
+    async def slow(exchange: Exchange) -> Response:
+        await asyncio.sleep(0.1)
+        return json_response("hello")
+
+    async with serving(slow) as port:
+        answer = await exchange(port, GET + b"\r\n" + GET + b"\r\n" + b"junk\r\n\r\n")
+        assert answer.count(b"HTTP/1.1 200 OK") == 2
+        assert b"HTTP/1.1 400" not in answer
+        broken = await exchange(port, CHUNKED + b"junk\r\n")
+        assert broken.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_requests_sent_ahead_are_taken_up_bit_by_bit() -> None:
+    waiting = 0
+
+    async def count(exchange: Exchange) -> Response:
+        nonlocal waiting
+        [connection] = connections
+        waiting = max(waiting, len(connection.pipeline))
+        await asyncio.sleep(0)
+        return json_response("hello")
+
+    async with serving(count) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not (
+            connections := [c for c in gc.get_objects() if type(c) is protocol.Connection and c.transport]
+        ):
+            await asyncio.sleep(0.01)
+        connections = [c for c in connections if c.parser is not None]
+        writer.write((GET + b"\r\n") * 5000 + GET + b"Connection: close\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+        assert answer.count(b"HTTP/1.1 200 OK") == 5001
+        assert 100 < waiting < protocol.SLICE // len(GET)
+
+
+async def test_who_sends_too_far_ahead_is_left() -> None:
+    async def never(exchange: Exchange) -> Response:
+        await exchange.body()
+        await asyncio.sleep(60)
+        return json_response("hello")
+
+    async with serving(never) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(40):
+            writer.write((POST + b"Content-Length: 0\r\n\r\n") * 5000)
+            await asyncio.sleep(0)
+        with pytest.raises((TimeoutError, ConnectionError)):
+            await asyncio.wait_for(writer.drain(), 0.5)
+        writer.close()
+    assert reader
+
+
+async def test_the_rest_of_a_body_that_nobody_wants_is_waited_for_in_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_TIMEOUT", 0.3)
+    async with serving(hello) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CHUNKED.replace(b"POST", b"QUERY") + b"2\r\nhi\r\n")
+        assert b'"hello"' in await reader.readuntil(b'"hello"')
+
+        async def trickle() -> None:
+            while True:
+                writer.write(b"2\r\nhi\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(trickle(), 5)
+        writer.close()
+
+
+async def test_who_takes_no_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "WRITE_TIMEOUT", 0.2)
+
+    async def large(exchange: Exchange) -> Response:
+        return Response(200, [], b"x" * 20_000_000)
+
+    async with serving(large) as port:
+        silent_reader, silent = await asyncio.open_connection("127.0.0.1", port, limit=1000)
+        slow_reader, slow = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+        for writer in (silent, slow):
+            writer.write(GET + b"Connection: close\r\n\r\n")
+        await asyncio.sleep(0.1)
+        taken = 0
+        while part := await slow_reader.read(1 << 20):
+            taken += len(part)
+            await asyncio.sleep(0.03)
+        assert taken > 20_000_000, "who takes it slowly has it whole"
+        await asyncio.sleep(0.3)
+        left = 0
+        while part := await asyncio.wait_for(silent_reader.read(1 << 20), 5):
+            left += len(part)
+        assert left < 20_000_000
+        silent.close()
+        slow.close()

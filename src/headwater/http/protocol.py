@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: uvicorn's, with bounds on what comes before a request is one."""
+"""One HTTP/1.1 connection: uvicorn's, with bounds on all that a client can make it wait for or keep."""
 
 import asyncio
 from functools import partial
@@ -13,56 +13,178 @@ from headwater.http.exchange import Headers
 from headwater.http.wire import error_response
 
 HEAD_LIMIT: Final = 1 << 16
+"""Bytes of a request's line and headers, and of whatever else comes without a part of a body: trailers, the extensions
+of chunks."""
+HEADERS: Final = 200
 HEAD_TIMEOUT: Final = 20.0
+"""Seconds that a request's line and headers may take, and the rest of a body that nobody waits for."""
+LINGER: Final = 2.0
+"""Seconds for which what a client still sends is thrown away after a refusal, so that it reads that."""
+WRITE_TIMEOUT: Final = 30.0
+WRITE_LEAST: Final = 1 << 14
+"""Bytes that a client must take of an answer within `WRITE_TIMEOUT` seconds."""
+AHEAD: Final = 1 << 20
+"""Bytes that a client may send ahead of the answers to what it has sent."""
+SLICE: Final = 1 << 14
+"""Bytes that are parsed at once, so that a heap of small requests is taken up bit by bit, as they are answered."""
 
 
 class Connection(HttpToolsProtocol):
-    """Closes where a request's line and headers take more than `HEAD_TIMEOUT` seconds or `HEAD_LIMIT` bytes, and
-    answers what is not HTTP in the envelope of all errors."""
+    """Closes where a client keeps it waiting, and answers what is not HTTP in the envelope of all errors."""
 
     _in_head = True
-    _head_size = 0
-    _head_timer: asyncio.TimerHandle | None = None
+    _in_body = False
+    _quiet = 0  # bytes since a request began or a part of its body came
+    _held = b""
+    _fault: Fault | None = None
+    _refused = False
+    _timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
+
+    # -- reading --------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, transport.close)
+        self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_done()
+        for timer in (self._timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
+        self._held = b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if not self._in_head:
-            if self._head_timer is not None:
-                self._head_done()
+        if not self._refused:
+            self._held += data
+            self._take()
+
+    def _take(self) -> None:
+        """Parse what has come, until there are requests that wait for others."""
+        while self._held and not self.pipeline and not self._ends():
+            part, self._held = self._held[:SLICE], self._held[SLICE:]
+            self._quiet += len(part)
+            super().data_received(part)
+            if self._quiet > HEAD_LIMIT:
+                self._refuse(Fault("INVALID_FORMAT", f"The headers may have {HEAD_LIMIT} bytes at most."))
+        if self._ends():
             return
-        self._head_size += len(data)
-        if self._head_size > HEAD_LIMIT:
-            self._refuse(Fault("INVALID_FORMAT", f"The headers may have {HEAD_LIMIT} bytes at most."))
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+        if len(self._held) > AHEAD:
+            self._close()
+        elif self._held:
+            self.flow.pause_reading()
+        self._set_timer()
+
+    def _ends(self) -> bool:
+        return self._refused or self.transport.is_closing()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        self._head_size = 0
+        self._quiet = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: what it says comes too late to be part of the request
+        if len(self.headers) >= HEADERS:
+            self._stop(f"A request has at most {HEADERS} headers.")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        version, names = self.parser.get_http_version(), [name for name, _ in self.headers]
+        if version not in ("1.1", "1.0"):
+            self._stop("Speak HTTP/1.1.")
+        if names.count(b"host") != 1 and (version == "1.1" or b"host" in names):
+            self._stop("A request has one Host header.")
+        if b"transfer-encoding" in names:
+            codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+            if codings != [b"chunked"] or version != "1.1":
+                self._stop("Of the transfer codings `chunked` alone is understood, and in HTTP/1.1 alone.")
         super().on_headers_complete()
+        self._in_head, self._in_body, self._quiet = False, True, 0
         self.scope[WHOLE] = partial(_answer, self.cycle)  # type: ignore[typeddict-unknown-key]
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(Fault("INVALID_FORMAT", "This is not an HTTP/1.1 request."))
+    def on_body(self, body: bytes) -> None:
+        self._quiet = 0
+        super().on_body(body)
 
-    def _head_done(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def _set_timer(self) -> None:
+        """Have the connection closed in time while nobody waits for anything but the client."""
+        answered = self.cycle is None or self.cycle.response_complete
+        if not (answered and (self._in_head or self._in_body)):
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        elif self._timer is None:
+            self._timer = self.loop.call_later(HEAD_TIMEOUT, self._close)
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._ends():
+            return
+        if self.pipeline:
+            self.flow.pause_reading()
+        elif self._held:
+            self._take()
+        elif self._in_head or self._in_body:
+            self._set_timer()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _watch_writing(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._write_timer = self.loop.call_later(WRITE_TIMEOUT, self._still_writing, left)
+
+    def _still_writing(self, before: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left > max(0, before - WRITE_LEAST):
+            self.transport.abort()
+        elif left:
+            self._watch_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        """Close when what is written has been taken, if that goes on."""
+        self.transport.close()
+        if self._write_timer is None:
+            self._watch_writing()
+
+    # -- refusing -------------------------------------------------------------------------------------------
+
+    def _stop(self, message: str) -> None:
+        """Have the parser stop, and what it was given refused."""
+        self._fault = Fault("INVALID_FORMAT", message)
+        raise self._fault
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._fault or Fault("INVALID_FORMAT", "This is not an HTTP/1.1 request."))
 
     def _refuse(self, fault: Fault) -> None:
+        self._held = b""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if self._in_head or not self._in_body:
+                cycle.keep_alive = False  # what came before is answered first, and nothing after it
+                return
+            if self.pipeline or cycle.response_started:
+                self._close()
+                return
         request_id = f"req_{uuid4().hex[:24]}"
         accept = b", ".join(value for name, value in self.headers or () if name == b"accept") or None
         response = error_response(fault, request_id, accept)
@@ -75,7 +197,17 @@ class Connection(HttpToolsProtocol):
         ]
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.transport.write(b"".join([STATUS_LINE[fault.status], *lines, b"\r\n", response.body]))
-        self.transport.close()
+        self._refused = True
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.transport.can_write_eof():
+            # Closed at once while the client still sends, the connection would break before the answer is read.
+            self.transport.write_eof()
+            self.flow.resume_reading()
+            self.loop.call_later(LINGER, self.transport.close)
+        else:
+            self._close()
 
 
 def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:

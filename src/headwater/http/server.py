@@ -96,6 +96,7 @@ def work(
     # Below this, uvicorn tells of clients that do not speak HTTP.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     remove = application.observers.add(log, *log.kinds)
+    _open_more_files()
     server = _Server(application, certificates, ready, parent)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -172,6 +173,17 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _open_more_files() -> None:
+    """As many as the system lets this process have: by default clients that keep silent could take them all."""
+    try:
+        import resource
+    except ImportError:  # not made for Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _spare_the_collector() -> None:
