@@ -11,7 +11,7 @@ from headwater.ir.parse import CURSOR_PROFILE, DEFAULT_SIZE, MAX_PAGE, MAX_SORT_
 from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_GROUPS, MAX_INCLUDE_DEPTH, MAX_LIMIT
 from headwater.ir.search import MAX_SEARCH, MAX_TERMS, searchable
 from headwater.ir.summaries import FITTING, MAX_GROUP_KEYS, MAX_MEASURES
-from headwater.surfaces.describe.values import Schema, asked
+from headwater.surfaces.describe.values import Schema, asked, visible
 
 Parameter = dict[str, Any]
 
@@ -181,7 +181,7 @@ class Parameters:
             _listed(
                 f"fields[{resource.path}]",
                 f"What all {resource.path.replace('-', ' ')} show that are in the answer.",
-                [*(field.wire for field in _visible(resource)), *self.relations(resource)],
+                [*(field.wire for field in visible(resource)), *self.relations(resource)],
             ),
         )
         if self.relations(resource):
@@ -305,7 +305,7 @@ class Parameters:
 
         def of(owner: Resource) -> Iterator[str]:
             if everything:
-                return (f.wire for f in _visible(owner))
+                return (f.wire for f in visible(owner))
             return (f.wire for f in _asked(owner) if f.type.kind not in UNSORTED)
 
         yield from of(resource)
@@ -323,13 +323,9 @@ class Parameters:
                     yield f"{wire}.{rest}"
 
 
-def _visible(resource: Resource) -> list[Field]:
-    return [field for field in resource.fields.values() if not field.internal]
-
-
 def _asked(resource: Resource) -> list[Field]:
     """The fields that filters and orders can name."""
-    return [field for field in _visible(resource) if field.batch is None]
+    return [field for field in visible(resource) if field.batch is None]
 
 
 def search(fields: Sequence[Field]) -> Parameter:

@@ -1,7 +1,7 @@
 """Values in JSON Schema (2020-12): each kind of field as it is read, as it is written, and in a query string."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -190,6 +190,11 @@ def nullable(schema: Schema) -> Schema:
         found["enum"] = [*found["enum"], None]
     found["type"] = [found["type"], "null"]
     return found
+
+
+def visible(resource: Resource) -> Iterable[Field]:
+    """The fields that clients know."""
+    return (field for field in resource.fields.values() if not field.internal)
 
 
 def default(field: Field) -> Any:
