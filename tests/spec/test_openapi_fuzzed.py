@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.config import SchemathesisConfig
@@ -53,6 +53,14 @@ CONFIG = SchemathesisConfig.from_dict(
     }
 )
 load_all_checks()
+
+
+@schemathesis.deserializer("application/yaml", "application/openapi+yaml", "application/vnd.oai.openapi")
+def from_yaml(context: Any, response: Any) -> Any:
+    """The document itself, which Schemathesis would read with a loader that is twenty times slower."""
+    return yaml.load(response.content, yaml.CSafeLoader)
+
+
 CHECKED = [check for check in CHECKS.get_all() if check.__name__ not in LEFT_OUT]
 OTHERS = [check for check in CHECKED if check.__name__ != "positive_data_acceptance"]
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))
@@ -118,6 +126,8 @@ def cases(mode: GenerationMode) -> list[Any]:
 
 def _of(operation: Any, mode: GenerationMode) -> list[Any]:
     found: list[Any] = []
+    if mode is GenerationMode.NEGATIVE and not operation.body and not operation.query:
+        return found  # any id and any header is right: hundreds of attempts would come to nothing
 
     @settings(max_examples=EXAMPLES, database=None, derandomize=True, deadline=None, phases=[Phase.generate],
               suppress_health_check=list(HealthCheck))  # fmt: skip
@@ -127,12 +137,7 @@ def _of(operation: Any, mode: GenerationMode) -> list[Any]:
             _settled(case, summary=len(found) % 2 == 1)
         found.append(case)
 
-    try:
-        take()
-    except Unsatisfiable:
-        assert mode is GenerationMode.NEGATIVE, operation.label
-        assert not operation.body, operation.label
-        assert all(parameter.location.name != "QUERY" for parameter in operation.query), operation.label
+    take()
     return found
 
 

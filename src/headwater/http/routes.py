@@ -25,10 +25,11 @@ class Form:
     """What a route takes and answers, in JSON Schema (2020-12), where it does not follow from a resource.
 
     `answer` is the body of a 200, in one of `types`; None: it answers 204. `texts` are the media types in which it
-    answers as well, of which nothing more is said. `query` are parameters by name: a schema, a description, an example.
-    `tagged`: the answer has an entity tag, so that it can be asked for only if it has changed. `body` is what is sent;
-    None: nothing. `codes` are the errors that it refuses with, beside those that follow from its method, its body and
-    how it authenticates. `signed_in`: guests are refused. `path` has an example of each parameter in the path.
+    answers as well, of which nothing more is said. `example` is an answer, where none is made from the schema. `query`
+    are parameters by name: a schema, a description, an example. `tagged`: the answer has an entity tag, so that it can
+    be asked for only if it has changed. `body` is what is sent; None: nothing. `codes` are the errors that it refuses
+    with, beside those that follow from its method, its body and its token. `signed_in`: guests are refused. `path` has
+    an example of each parameter in the path.
     """
 
     answer: Mapping[str, Any] | None = None
@@ -41,6 +42,7 @@ class Form:
     types: tuple[str, ...] = ("application/json",)
     query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tagged: bool = False
+    example: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,28 @@ def _object(members: Mapping[str, Any]) -> dict[str, Any]:
 
 def _texts(*names: str) -> dict[str, Any]:
     """The schema of a body of these texts and nothing else."""
-    return {**_object({name: {"type": "string"} for name in names}), "additionalProperties": False}
+    members = {name: {"type": "string", "examples": [_EXAMPLES[name]]} for name in names}
+    return {**_object(members), "additionalProperties": False}
+
+
+# What only the server can make is not shown whole.
+_EXAMPLES: Final = {
+    "username": "grace.mbeki",
+    "password": "a dozen frames of fog",
+    "refreshToken": "sess_01j9zq4h8wfwrtk4p2v6m8x3ae.Zm9n.c3VuZG93bg",
+    "accessToken": "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJ1c2VyXzAxajl6cSJ9.c2lnbmF0dXJl",
+}
 
 
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 _TOKENS: Final = _object({
-    "accessToken": {"type": "string", "description": "A JWT, to be sent as `Authorization: Bearer`."},
+    "accessToken": {"type": "string", "description": "A JWT, to be sent as `Authorization: Bearer`.",
+                    "examples": [_EXAMPLES["accessToken"]]},
     "tokenType": {"const": "bearer"},
-    "expiresIn": {"type": "integer", "minimum": 1, "description": "Seconds until the access token expires."},
-    "refreshToken": {"type": "string", "description": "Gets new tokens, once."},
+    "expiresIn": {"type": "integer", "minimum": 1, "description": "Seconds until the access token expires.",
+                  "examples": [900]},
+    "refreshToken": {"type": "string", "description": "Gets new tokens, once.",
+                     "examples": [_EXAMPLES["refreshToken"]]},
 })  # fmt: skip
 _ME: Final = _object({
     "data": _object({
@@ -40,11 +53,21 @@ _ME: Final = _object({
     }),
     "meta": _object({"requestId": {"type": "string"}}),
 })  # fmt: skip
+_SOMEBODY: Final = {
+    "data": {
+        "id": "user_01j9zq4h8wfwrtk4p2v6m8x3ae", "login": "grace.mbeki", "name": "Grace Mbeki",
+        "roles": ["guest", "user"], "permissions": [],
+    },
+    "meta": {"requestId": "req_0123456789abcdef01234567"},
+}  # fmt: skip
 _KEYS: Final = _object({
     "keys": {
         "type": "array",
         "description": "As RFC 7517 has it.",
-        "items": {"type": "object", "properties": {"kty": {"type": "string"}, "kid": {"type": "string"}},
+        "items": {"type": "object", "properties": {
+                      "kty": {"type": "string", "examples": ["RSA"]},
+                      "kid": {"type": "string", "examples": ["2026-03-02"]},
+                  },
                   "required": ["kty", "kid"]},
     }
 })  # fmt: skip
@@ -108,7 +131,8 @@ def routes(identity: Identity) -> list[Route]:
               form=Form(None, _texts("refreshToken"), body_required=False,
                         codes=("AUTHENTICATION_REQUIRED", "INVALID_CREDENTIALS", "DATABASE_ERROR"))),
         Route("GET", "/api/v1/users/me", me, "users.me", "Who the caller is, with roles and permissions.",
-              form=Form(_ME, codes=("AUTHENTICATION_REQUIRED", "DATABASE_ERROR"), signed_in=True)),
+              form=Form(_ME, codes=("AUTHENTICATION_REQUIRED", "DATABASE_ERROR"), signed_in=True,
+                        example=_SOMEBODY)),
         Route("GET", "/.well-known/jwks.json", keys, "auth.keys",
               "The keys that access tokens are signed with.", authenticates=False,
               form=Form(_KEYS, codes=("DATABASE_ERROR",))),

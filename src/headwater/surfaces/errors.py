@@ -26,12 +26,14 @@ _KEEP: Final = (b"cache-control", b"public, max-age=3600")
 def routes() -> list[Route]:
     """The list of all errors, and a page for each."""
     doc = "What the errors mean, and what to do."
-    every = Form(_enveloped({"type": "array", "items": _ENTRY}), codes=("NOT_ACCEPTABLE",), texts=_TEXTS)
+    every = Form(_enveloped({"type": "array", "items": _ENTRY}), codes=("NOT_ACCEPTABLE",), texts=_TEXTS,
+                 example=_shown([_facts(REGISTRY["INVALID_CREDENTIALS"])]))  # fmt: skip
     one_of_them = Form(
         _enveloped(_ENTRY),
         codes=("NOT_ACCEPTABLE", "RESOURCE_NOT_FOUND"),
         texts=_TEXTS,
         path={"code": "RESOURCE_NOT_FOUND"},
+        example=_shown(_facts(REGISTRY["RESOURCE_NOT_FOUND"])),
     )
     return [
         Route("GET", "/errors", _all, "errors", doc, authenticates=False, form=every),
@@ -43,6 +45,10 @@ def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
     """The schema of an envelope around this."""
     meta = {"type": "object", "properties": {"requestId": {"type": "string"}}, "required": ["requestId"]}
     return {"type": "object", "properties": {"data": data, "meta": meta}, "required": ["data", "meta"]}
+
+
+def _shown(data: Any) -> dict[str, Any]:
+    return {"data": data, "meta": {"requestId": "req_0123456789abcdef01234567"}}
 
 
 async def _all(exchange: Exchange) -> Response:

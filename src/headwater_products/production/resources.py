@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
 
 from headwater import (
     Computed,
@@ -52,6 +55,10 @@ from headwater_products.production.words import (
 )
 
 PATH = r'(?:/|[A-Za-z]:[\\/]|\\\\)[^<>"|?*]*'
+
+
+TaskTypes = Annotated[list[str], Meta(description="The codes of task types.", examples=[["lighting"]])]
+Note = Annotated[str, Meta(description="What was seen, for who did it.", examples=["The fog is too thick."])]
 
 
 class DriveMapping(Embedded):
@@ -167,19 +174,19 @@ class Shot(Resource):
     assets: Many[Asset] = through(lambda: AssetUse.shot, lambda: AssetUse.asset, init=False)
 
     @action(when=lambda actor: judges_for_client(Shot.project, actor) & (Shot.status == ShotStatus.REVIEW))
-    async def accept(self, tx: Tx, *, note: str | None = None) -> None:
+    async def accept(self, tx: Tx, *, note: Note | None = None) -> None:
         """Take the shot as it is, for the client."""
         self.status = ShotStatus.FINAL
         self.client_note = note
 
     @action(when=lambda actor: judges_for_client(Shot.project, actor) & (Shot.status == ShotStatus.REVIEW))
-    async def send_back(self, tx: Tx, *, note: str) -> None:
+    async def send_back(self, tx: Tx, *, note: Note) -> None:
         """Ask for changes, for the client."""
         self.status = ShotStatus.IN_PROGRESS
         self.client_note = note
 
     @action(when=lambda actor: manages(Shot.project, actor))
-    async def plan(self, tx: Tx, *, types: list[str], start: dt.date | None = None) -> list[Task]:
+    async def plan(self, tx: Tx, *, types: TaskTypes, start: dt.date | None = None) -> list[Task]:
         """Make a task of each type, in this order, each waiting for the one before it."""
         return await plan_tasks(tx, types, start, project=self.project, name=self.code, shot=self.id)
 
@@ -201,7 +208,7 @@ class Asset(Resource):
     shots: Many[Shot] = through(lambda: AssetUse.asset, lambda: AssetUse.shot, init=False)
 
     @action(when=lambda actor: manages(Asset.project, actor))
-    async def plan(self, tx: Tx, *, types: list[str], start: dt.date | None = None) -> list[Task]:
+    async def plan(self, tx: Tx, *, types: TaskTypes, start: dt.date | None = None) -> list[Task]:
         """Make a task of each type, in this order, each waiting for the one before it."""
         return await plan_tasks(tx, types, start, project=self.project, name=self.name, asset=self.id)
 
@@ -294,14 +301,14 @@ class Task(Resource):
         await self.tell(tx, tx.call.actor.id, "submitted")
 
     @action(when=lambda actor: reviews(actor))
-    async def approve(self, tx: Tx, *, note: str | None = None) -> None:
+    async def approve(self, tx: Tx, *, note: Note | None = None) -> None:
         """Sign the work off."""
         self.status = TaskStatus.APPROVED
         self.review_note = note
         await self.tell(tx, self.artist, "approved")
 
     @action(when=lambda actor: reviews(actor))
-    async def request_revision(self, tx: Tx, *, note: str) -> None:
+    async def request_revision(self, tx: Tx, *, note: Note) -> None:
         """Send the work back, saying what is to change."""
         self.status = TaskStatus.REVISION
         self.review_note = note

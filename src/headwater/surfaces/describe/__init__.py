@@ -93,7 +93,11 @@ _VERSION: Final[dict[str, Any]] = {
 }
 _DOCUMENT: Final[dict[str, Any]] = {
     "type": "object",
-    "properties": {"openapi": {"type": "string"}, "info": {"type": "object"}, "paths": {"type": "object"}},
+    "properties": {
+        "openapi": {"type": "string", "examples": ["3.1.0"]},
+        "info": {"type": "object", "examples": [{"title": "Studio", "version": "v1"}]},
+        "paths": {"type": "object"},
+    },
     "required": ["openapi", "info", "paths"],
 }
 

@@ -1,7 +1,7 @@
 """The schemas of JSON:API 1.1: the same resources as in plain JSON, in the form of its documents."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from headwater.ir.model import Model, Relation, Resource
 from headwater.ir.parse import CURSOR_PROFILE
@@ -23,7 +23,7 @@ class DocumentSchemas:
     ) -> None:
         self.model, self.parameters, self.plain = model, parameters, plain
         exposed = [resource for resource in model.resources.values() if resource.exposed]
-        self.errors = add("ApiErrors", _ERRORS)
+        self._error = add("ApiErrorObject", _ERROR)
         self._top = {
             "jsonapi": add("ApiJsonApi", _JSON_API),
             "meta": add("ApiDocumentMeta", _META),
@@ -62,6 +62,18 @@ class DocumentSchemas:
     def identifier(self, resource: Resource) -> Schema:
         """A resource identifier object."""
         return self._identifiers[resource.name]
+
+    def errors(self, codes: Sequence[str]) -> Schema:
+        """The document of a refusal; `codes` are those of its error objects."""
+        code = {"properties": {"code": {"enum": [code.lower() for code in codes]}}}
+        items = {"allOf": [self._error, code]}
+        meta = _envelope(requestId=_TEXT, timestamp=_TEXT)
+        meta["properties"]["retryAfter"] = {"type": "integer", "minimum": 0, "description": "Seconds."}
+        return _envelope(
+            jsonapi=self._top["jsonapi"],
+            errors={"type": "array", "minItems": 1, "items": items},
+            meta=meta,
+        )
 
     def _document(self, data: Schema, included: Schema | None = None) -> Schema:
         found = _envelope(**{name: self._top[name] for name in ("jsonapi", "meta")}, data=data)
@@ -201,31 +213,23 @@ _LINKS: Final[Schema] = {
 _RELATIONSHIP_LINKS: Final[Schema] = _envelope(
     self={"type": "string", "format": "uri-reference"}, related={"type": "string", "format": "uri-reference"}
 )
-_ERRORS: Final[dict[str, Any]] = _envelope(
-    jsonapi=_JSON_API,
-    errors={
-        "type": "array",
-        "minItems": 1,
-        "items": {
+_ERROR: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string", "pattern": "^[45][0-9][0-9]$"},
+        "code": {"type": "string", "pattern": "^[a-z_]+$"},
+        "title": _TEXT,
+        "detail": _TEXT,
+        "source": {
             "type": "object",
-            "properties": {
-                "status": {"type": "string", "pattern": "^[45][0-9][0-9]$"},
-                "code": {"type": "string", "pattern": "^[a-z_]+$"},
-                "title": _TEXT,
-                "detail": _TEXT,
-                "source": {
-                    "type": "object",
-                    "properties": {"pointer": _TEXT, "parameter": _TEXT, "header": _TEXT},
-                    "additionalProperties": False,
-                    "minProperties": 1,
-                    "maxProperties": 1,
-                },
-                "links": _envelope(type={"type": "string", "format": "uri-reference"}),
-                "meta": _envelope(number={"type": "integer"}),
-            },
-            "required": ["status", "code", "title", "detail", "meta"],
+            "properties": {"pointer": _TEXT, "parameter": _TEXT, "header": _TEXT},
             "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
         },
+        "links": _envelope(type={"type": "string", "format": "uri-reference"}),
+        "meta": _envelope(number={"type": "integer"}),
     },
-    meta=_envelope(requestId=_TEXT, timestamp=_TEXT),
-)
+    "required": ["status", "code", "title", "detail", "meta"],
+    "additionalProperties": False,
+}

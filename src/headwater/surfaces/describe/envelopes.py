@@ -129,7 +129,6 @@ PATCH: Final[Schema] = {
             _operation(("move", "copy"), {"from": _POINTER, "path": _POINTER}),
         ]
     },
-    "examples": [[{"op": "test", "path": "/version", "value": 3}]],
 }
 
 

@@ -1,13 +1,15 @@
-"""What an operation takes and what it answers when nothing is refused."""
+"""What an operation takes and what it answers when nothing is refused, with an example of each."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON_API, JSON_PATCH
+from headwater.http.wire import JSON_PATCH
 from headwater.ir.model import Report, Resource
 from headwater.surfaces.describe.envelopes import envelope, ref
-from headwater.surfaces.describe.messages import DONE, UNCHANGED, answer, body, headers
+from headwater.surfaces.describe.example_messages import ExampleMessages
+from headwater.surfaces.describe.example_rows import sample
+from headwater.surfaces.describe.messages import DONE, UNCHANGED, Media, answer, body, headers
 from headwater.surfaces.describe.schemas import Schemas
 from headwater.surfaces.describe.subjects import Subject
 
@@ -26,27 +28,73 @@ _UNSHOWN: Final = "Done; as preferred, nothing is shown."
 class Exchanges:
     """The bodies and the answers of operations."""
 
-    def __init__(self, schemas: Schemas) -> None:
-        self.schemas = schemas
+    def __init__(self, schemas: Schemas, examples: ExampleMessages) -> None:
+        self.schemas, self.examples = schemas, examples
 
     def of(self, subject: Subject) -> Exchanged:
         """Those of an operation on a resource."""
-        sent, answers = self._of(subject)
-        if subject.trashed:  # what is in the trash has no form in JSON:API
-            answers["200"]["content"].pop(JSON_API.media_type)
-        return sent, answers
+        resource, accepts, examples = subject.resource, subject.route.accepts, self.examples
+        match subject.kind:
+            case "list":
+                return None, self._pages(resource, subject)
+            case "related" if subject.leads_to_one:
+                return None, self._related(subject) | UNCHANGED
+            case "related":
+                return None, self._pages(subject.target, subject)
+            case "relationship":
+                return self._relationship(subject)
+            case "search":
+                sent = body(accepts, self._form(resource, "Query", examples.query(resource)))
+                return sent, self._found(subject)
+            case "read":
+                shown = self._one(resource, trashed=subject.trashed)
+                document = None if subject.trashed else self._document(resource)
+                return None, answer(200, "The row.", shown, ("ETag",), document) | UNCHANGED
+            case "create":
+                document = self._in_json_api(resource, "NewDocument", examples.new_document(resource))
+                sent = body(
+                    accepts, self._form(resource, "Create", examples.create(resource)), document=document
+                )
+                new = (self._one(resource), ("Location", *_ROW_HEADERS), self._document(resource))
+                return sent, answer(201, _NEW, *new)
+            case "replace":
+                whole = self._form(resource, "Replace", examples.replace(resource))
+                return body(accepts, whole), self._row(resource)
+            case "update":
+                document = self._in_json_api(resource, "ChangeDocument", examples.change_document(resource))
+                sent = body(
+                    accepts, self._form(resource, "Patch", examples.patch(resource)), document=document
+                )
+                if JSON_PATCH in sent["content"]:
+                    named = (f"{resource.name}JsonPatch", examples.json_patch(resource))
+                    sent["content"][JSON_PATCH] = examples.media(ref(self.schemas.patch), *named)
+                return sent, self._row(resource)
+            case "delete" | "purge":
+                return None, {"204": {"description": "It is gone.", "headers": headers()}}
+            case "restore":
+                return None, self._row(resource, "Content-Location")
+        return self._action(subject)
 
-    def of_report(self, report: Report) -> dict[str, Any]:
-        """The answers of a report."""
-        return answer(200, "The answer.", self.schemas.report(report), ("ETag",)) | UNCHANGED
+    def of_report(self, name: str, report: Report) -> dict[str, Any]:
+        """The answers of a report. `name` is the operation's."""
+        return (
+            answer(200, "The answer.", self._sampled(name, self.schemas.report(report)), ("ETag",))
+            | UNCHANGED
+        )
 
-    def of_route(self, route: Route, form: Form) -> Exchanged:
+    def of_route(self, name: str, route: Route, form: Form) -> Exchanged:
         """Those of a route that belongs to no resource."""
-        sent = None if form.body is None else body(route.accepts, dict(form.body), form.body_required)
+        sent = None
+        if form.body is not None:
+            sent = body(route.accepts, self._sampled(f"{name}-body", dict(form.body)), form.body_required)
         if form.answer is None:
             return sent, {"204": DONE}
-        found = answer(200, "The answer.", dict(form.answer), ("ETag",) if form.tagged else ())
-        found["200"]["content"] = {media_type: {"schema": dict(form.answer)} for media_type in form.types}
+        if form.example is None:
+            media = self._sampled(name, dict(form.answer))
+        else:
+            media = self.examples.media(dict(form.answer), name, form.example)
+        found = answer(200, "The answer.", media, ("ETag",) if form.tagged else ())
+        found["200"]["content"] = dict.fromkeys(form.types, media)
         found["200"]["content"] |= {media_type: {"schema": {"type": "string"}} for media_type in form.texts}
         return sent, found | (UNCHANGED if form.tagged else {})
 
@@ -56,61 +104,92 @@ class Exchanges:
         own = self.schemas.result(resource, action) == self.schemas.form(resource, "One")
         return action.on == "row" and own
 
-    def _of(self, subject: Subject) -> Exchanged:
-        resource, accepts = subject.resource, subject.route.accepts
-        form, document = self.schemas.form, self.schemas.documents.form
-        match subject.kind:
-            case "list":
-                return None, self._pages(resource)
-            case "related" if subject.leads_to_one:
-                target = subject.target
-                shown = (self.schemas.one_or_none(target), ("ETag",), document(target, "DocumentOrNone"))
-                return None, answer(200, "The row, or null.", *shown) | UNCHANGED
-            case "related":
-                return None, self._pages(subject.target)
-            case "relationship":
-                return self._relationship(subject)
-            case "search":
-                shapes = (ref(self.schemas.found_groups), ref(self.schemas.found_summary))
-                found = {"anyOf": [form(resource, "Found"), *shapes]}
-                page = answer(200, _PAGE, found, _FOUND_HEADERS, document(resource, "Documents"))
-                return body(accepts, form(resource, "Query")), page
-            case "read":
-                shown = (form(resource, "One"), ("ETag",), document(resource, "Document"))
-                return None, answer(200, "The row.", *shown) | UNCHANGED
-            case "create":
-                sent = body(accepts, form(resource, "Create"), document=document(resource, "NewDocument"))
-                new = (form(resource, "One"), ("Location", *_ROW_HEADERS), document(resource, "Document"))
-                return sent, answer(201, _NEW, *new)
-            case "replace":
-                return body(accepts, form(resource, "Replace")), self._row(resource)
-            case "update":
-                changed = document(resource, "ChangeDocument")
-                sent = body(accepts, form(resource, "Patch"), document=changed)
-                if JSON_PATCH in sent["content"]:
-                    sent["content"][JSON_PATCH] = {"schema": ref(self.schemas.patch)}
-                return sent, self._row(resource)
-            case "delete" | "purge":
-                return None, {"204": {"description": "It is gone.", "headers": headers()}}
-            case "restore":
-                return None, self._row(resource, "Content-Location")
-        return self._action(subject)
+    # -- media types ----------------------------------------------------------------------------------------
+
+    def _form(self, resource: Resource, form: str, example: Any) -> Media:
+        return self.examples.media(self.schemas.form(resource, form), f"{resource.name}{form}", example)
+
+    def _in_json_api(self, resource: Resource, form: str, example: Any) -> Media:
+        schema = self.schemas.documents.form(resource, form)
+        return self.examples.media(schema, f"{resource.name}{form}", example)
+
+    def _one(self, resource: Resource, *, trashed: bool = False) -> Media:
+        name = f"{resource.name}OneInTrash" if trashed else f"{resource.name}One"
+        return self.examples.media(
+            self.schemas.form(resource, "One"), name, self.examples.one(resource, trashed=trashed)
+        )
+
+    def _document(self, resource: Resource) -> Media:
+        return self._in_json_api(resource, "Document", self.examples.document(resource))
+
+    def _documents(self, resource: Resource, subject: Subject, example: Any) -> Media | None:
+        """A page in JSON:API, in which what is in the trash has no form."""
+        if subject.trashed:
+            return None
+        schema = self.schemas.documents.form(resource, "Documents")
+        return self.examples.media(schema, f"{subject.operation_id}.document", example)
+
+    def _sampled(self, name: str, schema: dict[str, Any]) -> Media:
+        """With an example that is made from the schema."""
+        return self.examples.media(schema, name, sample(schema, self.schemas.found))
+
+    # -- answers --------------------------------------------------------------------------------------------
 
     def _row(self, resource: Resource, *more: str) -> dict[str, Any]:
         """The row as it is now, or nothing where that is preferred."""
-        shown = (self.schemas.form(resource, "One"), (*_ROW_HEADERS, *more))
-        found = answer(200, _NOW, *shown, self.schemas.documents.form(resource, "Document"))
-        return found | _unshown(*_ROW_HEADERS, *more)
+        names = (*_ROW_HEADERS, *more)
+        found = answer(200, _NOW, self._one(resource), names, self._document(resource))
+        return found | _unshown(*names)
 
-    def _pages(self, resource: Resource) -> dict[str, Any]:
+    def _pages(self, resource: Resource, subject: Subject) -> dict[str, Any]:
         """A page of rows, or what `aggregate` asks for in its place."""
-        shapes = [self.schemas.form(resource, "Many"), ref(self.schemas.groups), ref(self.schemas.summary)]
-        document = self.schemas.documents.form(resource, "Documents")
-        return answer(200, _PAGE, {"anyOf": shapes}, _PAGE_HEADERS, document)
+        examples, path, name = self.examples, self._path(subject), subject.operation_id
+        if subject.kind == "list":
+            count = 1
+            page = examples.page(resource, path, trashed=subject.trashed)
+            document = examples.document_page(resource, path)
+        else:
+            there = (subject.resource, subject.relation)
+            count = len(examples.ids(*there))
+            page = examples.related_page(*there, path)
+            document = examples.related_document_page(*there, path)
+        shapes = (ref(self.schemas.groups), ref(self.schemas.summary))
+        media = examples.media(
+            {"anyOf": [self.schemas.form(resource, "Many"), *shapes]},
+            name,
+            page,
+            groups=examples.groups(resource, path, count),
+            summary=examples.summary(path, count),
+        )
+        return answer(200, _PAGE, media, _PAGE_HEADERS, self._documents(resource, subject, document))
+
+    def _found(self, subject: Subject) -> dict[str, Any]:
+        """The same, of what a body asks for."""
+        resource, examples = subject.resource, self.examples
+        shapes = (ref(self.schemas.found_groups), ref(self.schemas.found_summary))
+        media = examples.media(
+            {"anyOf": [self.schemas.form(resource, "Found"), *shapes]},
+            subject.operation_id,
+            examples.found_page(resource, trashed=subject.trashed),
+            groups=examples.groups(resource, None),
+            summary=examples.summary(None),
+        )
+        found = examples.found_document(resource)
+        return answer(200, _PAGE, media, _FOUND_HEADERS, self._documents(resource, subject, found))
+
+    def _related(self, subject: Subject) -> dict[str, Any]:
+        """The row behind a to-one relation."""
+        target, examples, name = subject.target, self.examples, subject.operation_id
+        there = (subject.resource, subject.relation, self._path(subject))
+        media = examples.media(self.schemas.one_or_none(target), name, examples.related(*there))
+        schema = self.schemas.documents.form(target, "DocumentOrNone")
+        document = examples.media(schema, f"{name}.document", examples.related_document(*there))
+        return answer(200, "The row, or null.", media, ("ETag",), document)
 
     def _relationship(self, subject: Subject) -> Exchanged:
         """Where a relation leads: read, or changed."""
-        resource, target, one = subject.resource, subject.target, subject.leads_to_one
+        resource, relation, target = subject.resource, subject.relation, subject.target
+        examples, one, path = self.examples, subject.leads_to_one, self._path(subject)
         form = self.schemas.documents.form
         names: Sequence[str] = _ROW_HEADERS
         if one:
@@ -118,26 +197,55 @@ class Exchanges:
         else:
             said, schema, document = "A page of ids.", self.schemas.ids(target), form(target, "IdDocuments")
             names = [name for name in _PAGE_HEADERS if name != "Accept-Query"]
-        shown = answer(200, said, schema, names, document)
+        name = f"{resource.name}.{relation.name}"
+        media = examples.media(schema, f"{name}.ids", examples.relationship(resource, relation, path))
+        linked = examples.relationship_document(resource, relation, path)
+        shown = answer(200, said, media, names, examples.media(document, f"{name}.ids.document", linked))
         if subject.how is None:
             return None, shown | (UNCHANGED if one else {})
         done = {"204": {"description": "Done.", "headers": headers("Preference-Applied")}}
         sent = form(target, "Linkage" if one else "Linkages")
-        if one and not resource.fields[subject.relation.field].nullable:
+        if one and not resource.fields[relation.field].nullable:
             sent = envelope({"data": self.schemas.documents.identifier(target)})
-        return body(subject.route.accepts, sent), done | (shown if one else {})
+        given = examples.media(sent, f"{name}.linkage", examples.linkage(resource, relation))
+        return body(subject.route.accepts, given), done | (shown if one else {})
 
     def _action(self, subject: Subject) -> Exchanged:
-        resource, action = subject.resource, subject.action
-        arguments = self.schemas.form(resource, f"{action.name}.Arguments")
-        required = bool(self.schemas.found[arguments["$ref"].rpartition("/")[2]].get("required"))
-        sent = body(subject.route.accepts, arguments, required, envelope({"meta": arguments}))
+        resource, action, examples = subject.resource, subject.action, self.examples
+        schema = self.schemas.form(resource, f"{action.name}.Arguments")
+        required = bool(self.schemas.found[schema["$ref"].rpartition("/")[2]].get("required"))
+        given, name = sample(schema, self.schemas.found), f"{resource.name}.{action.name}"
+        arguments = examples.media(schema, f"{name}.arguments", given)
+        document = examples.media(envelope({"meta": schema}), f"{name}.arguments.document", {"meta": given})
+        sent = body(subject.route.accepts, arguments, required, document)
         result = self.schemas.result(resource, action)
         if result is None:
             return sent, {"204": DONE}
         located = (*_ROW_HEADERS, "Content-Location") if action.on == "row" else _ROW_HEADERS
-        answers = answer(200, "Done.", result, located, self.schemas.document(resource, action))
+        answers = answer(200, "Done.", *self._done(subject, result, located))
         return sent, answers | (_unshown(*located) if self.answers_itself(subject) else {})
+
+    def _done(
+        self, subject: Subject, result: dict[str, Any], names: Sequence[str]
+    ) -> tuple[Media, Sequence[str], Media]:
+        """What an action answers, in both forms."""
+        resource, action, examples = subject.resource, subject.action, self.examples
+        rows = self.schemas.shown(resource, action)
+        if rows is None:
+            value, name = sample(result["properties"]["data"], self.schemas.found), subject.operation_id
+            plain = examples.media(result, name, examples.value(value))
+            told = examples.value_document(value)
+            return plain, names, examples.media(self.schemas.documents.result, f"{name}.document", told)
+        shown, several = rows
+        if not several:
+            return self._one(shown), names, self._document(shown)
+        plain = self._form(shown, "Rows", examples.several(shown))
+        schema = self.schemas.documents.form(shown, "Documents")
+        return plain, names, examples.media(schema, f"{shown.name}Rows.document", examples.documents(shown))
+
+    def _path(self, subject: Subject) -> str:
+        """The path of an operation on the example row."""
+        return subject.route.template.replace("{id}", str(self.examples.rows.key(subject.resource)))
 
 
 def _unshown(*names: str) -> dict[str, Any]:

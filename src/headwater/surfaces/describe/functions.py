@@ -9,7 +9,7 @@ from headwater.declare import Resource as Declared
 from headwater.ir.model import Action, Kind, Model, Report, Resource, Type
 from headwater.ir.scalars import INT64, MAX_DIGITS
 from headwater.surfaces.describe.envelopes import PREFIX, envelope, ref
-from headwater.surfaces.describe.reports import answered, sample
+from headwater.surfaces.describe.reports import answered
 from headwater.surfaces.describe.values import Schema, asked
 
 
@@ -94,12 +94,7 @@ class Functions:
         found = {}
         for report, schema in zip(reports, schemas, strict=True):
             data = answered(_strict(schema, names))
-            shown = envelope({"data": data, "meta": ref(self.components.meta)})
-            sent = {"requestId": "req_0123456789abcdef01234567"}
-            found[id(report)] = {
-                **shown,
-                "examples": [{"data": sample(data, self.components.found), "meta": sent}],
-            }
+            found[id(report)] = envelope({"data": data, "meta": ref(self.components.meta)})
         return found
 
     def _answer(self, resource: Resource, action: Action, value: Callable[[], Schema]) -> Schema | None:

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from headwater.http.wire import JSON_API
+from headwater.http.wire import JSON, JSON_API
 from headwater.surfaces.describe.values import Schema
+
+Media = dict[str, Any]
+"""A media type: its schema, and examples."""
 
 HEADERS: Final[dict[str, Schema]] = {
     "X-Request-Id": {
@@ -57,22 +60,22 @@ def headers(*names: str) -> dict[str, Any]:
 
 
 def body(
-    accepts: Sequence[str], schema: Schema, required: bool = True, document: Schema | None = None
+    accepts: Sequence[str], media: Media, required: bool = True, document: Media | None = None
 ) -> dict[str, Any]:
     """A request's body, and its form in JSON:API where that differs."""
-    content = {media_type: {"schema": schema} for media_type in accepts}
+    content = dict.fromkeys(accepts, media)
     if document is not None and JSON_API.media_type in content:
-        content[JSON_API.media_type] = {"schema": document}
+        content[JSON_API.media_type] = document
     return {"required": required, "content": content}
 
 
 def answer(
-    status: int, description: str, schema: Schema, names: Iterable[str], document: Schema | None = None
+    status: int, description: str, media: Media, names: Iterable[str], document: Media | None = None
 ) -> dict[str, Any]:
     """An answer with a body, and its form in JSON:API where it has one. `names` are those of its headers."""
-    content = {"application/json": {"schema": schema}}
+    content = {JSON.media_type: media}
     if document is not None:
-        content[JSON_API.media_type] = {"schema": document}
+        content[JSON_API.media_type] = document
     return {str(status): {"description": description, "headers": headers(*names), "content": content}}
 
 

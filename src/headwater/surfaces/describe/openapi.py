@@ -7,13 +7,15 @@ from typing import Any, Final
 from headwater.http.routes import Route
 from headwater.ir.model import Model, Resource
 from headwater.surfaces.describe.envelopes import PREFIX
+from headwater.surfaces.describe.example_messages import ExampleMessages
+from headwater.surfaces.describe.example_rows import ExampleRows, is_known
 from headwater.surfaces.describe.messages import HEADERS
 from headwater.surfaces.describe.operations import Operation, Operations
 from headwater.surfaces.describe.parameters import SHARED, Parameters
 from headwater.surfaces.describe.refusals import Refusals
 from headwater.surfaces.describe.schemas import Schemas
 from headwater.surfaces.describe.subjects import Subject
-from headwater.surfaces.describe.values import Schema, example
+from headwater.surfaces.describe.values import Schema
 
 _CONVENTIONS: Final = """\
 Bodies are JSON in UTF-8 and read strictly: no other members than those listed, no coercion, no repeated names, no NUL
@@ -57,11 +59,15 @@ def document(
 class _Document:
     def __init__(self, model: Model, routes: Sequence[Route], info: dict[str, Any]) -> None:
         self.model, self.routes, self.info = model, routes, info
-        self.parameters = Parameters(model)
+        self.rows = ExampleRows(model)
+        self.parameters = Parameters(model, self.rows)
         self.schemas = Schemas(model, self.parameters)
+        self.examples = ExampleMessages(model, self.rows, self.parameters, f"/api/{info['version']}")
         self.refusals = Refusals(self.schemas)
         queried = {route.template for route in self.routes if route.method == "QUERY"}
-        self.operations = Operations(model, self.parameters, self.schemas, self.refusals, queried)
+        self.operations = Operations(
+            model, self.parameters, self.schemas, self.examples, self.refusals, queried
+        )
 
     def build(self) -> dict[str, Any]:
         paths: dict[str, dict[str, Any]] = {}
@@ -97,6 +103,7 @@ class _Document:
             "components": {
                 "schemas": schemas,
                 "parameters": {name: every[name] for name in every if name in self.operations.used},
+                "examples": dict(sorted(self.examples.found.items())),
                 "headers": {name: HEADERS[name] for name in HEADERS if name in headers},
                 "responses": responses,
                 "securitySchemes": {
@@ -123,7 +130,6 @@ class _Document:
         return None if name is None else Subject(self.model, self.model.resources[name], route)
 
     def _id(self, resource: Resource) -> Schema:
-        field = resource.fields["id"]
         found: Schema = {
             "name": "id",
             "in": "path",
@@ -131,8 +137,8 @@ class _Document:
             "description": f"The id of the {resource.singular.replace('_', ' ')}.",
             "schema": {"type": "string", "minLength": 1},
         }
-        value = example(self.model, resource, field)
-        return found if value is None else {**found, "example": value}
+        value = self.rows.key(resource)
+        return {**found, "example": value} if is_known(value) else found
 
 
 def _references(value: Any) -> Iterator[str]:

@@ -1,17 +1,18 @@
 """Operations in words: their names, what they do, who may, and what can be asked of them."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from headwater.http.routes import Form, Route
 from headwater.ir.model import REPORTS, Model
+from headwater.surfaces.describe.codes import codes_of, codes_of_report, codes_of_route
+from headwater.surfaces.describe.example_messages import ExampleMessages
 from headwater.surfaces.describe.exchanges import Exchanges
 from headwater.surfaces.describe.parameters import Parameters
-from headwater.surfaces.describe.refusals import Refusals, codes_of, codes_of_report, codes_of_route
+from headwater.surfaces.describe.refusals import Refusals
 from headwater.surfaces.describe.reports import parameters, summary
 from headwater.surfaces.describe.schemas import Schemas
-from headwater.surfaces.describe.subjects import Subject, guests_may
+from headwater.surfaces.describe.subjects import Subject, guests_may, operation_id
 
 Operation = dict[str, Any]
 
@@ -38,11 +39,12 @@ class Operations:
         model: Model,
         parameters: Parameters,
         schemas: Schemas,
+        examples: ExampleMessages,
         refusals: Refusals,
         queried: Collection[str],
     ) -> None:
         self.model, self.parameters, self.schemas, self.refusals = model, parameters, schemas, refusals
-        self.exchanges = Exchanges(schemas)
+        self.exchanges = Exchanges(schemas, examples)
         self.used: set[str] = set()
         self._queried = queried
 
@@ -62,7 +64,7 @@ class Operations:
     def of_route(self, route: Route) -> Operation:
         """A route that belongs to no resource."""
         form = route.form or Form({})
-        body, answers = self.exchanges.of_route(route, form)
+        body, answers = self.exchanges.of_route(operation_id(route), route, form)
         group, dot, _ = route.name.partition(".")
         open = _SIGNED_IN if route.form is not None and route.form.signed_in else _ANYBODY
         operation = self._named(
@@ -93,14 +95,16 @@ class Operations:
             ["If-None-Match"],
         )
         operation["parameters"] += parameters(report)
-        return self._exchanging(operation, None, self.exchanges.of_report(report), codes_of_report())
+        return self._exchanging(
+            operation, None, self.exchanges.of_report(operation_id(route), report), codes_of_report()
+        )
 
     def _named(
         self, route: Route, tag: str, said: str, description: str, security: list[Any], names: Sequence[str]
     ) -> Operation:
         """What all have. `names` are those of parameters that are components."""
         operation: Operation = {
-            "operationId": _identifier(route.name),
+            "operationId": operation_id(route),
             "tags": [tag],
             "summary": said,
             "description": description,
@@ -114,7 +118,7 @@ class Operations:
         return operation
 
     def _exchanging(
-        self, operation: Operation, body: Any, answers: Mapping[str, Any], codes: Sequence[str]
+        self, operation: Operation, body: Any, answers: Mapping[str, Any], codes: Collection[str]
     ) -> Operation:
         if body is not None:
             operation["requestBody"] = body
@@ -201,9 +205,3 @@ def _needs(route: Route) -> str:
 
 def _paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
-
-
-def _identifier(name: str) -> str:
-    """`tasks.time-logs` as `tasksTimeLogs`."""
-    first, *others = re.split("[^A-Za-z0-9]+", name)
-    return first + "".join(part[:1].upper() + part[1:] for part in others)

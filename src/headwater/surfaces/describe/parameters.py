@@ -1,4 +1,7 @@
-"""The parameters of requests, as components: those of each resource, and the headers that all share."""
+"""The parameters of requests, as components: those of each resource, and the headers that all share.
+
+Each has an example. Those of filters find the example row of the resource.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -11,6 +14,8 @@ from headwater.ir.parse import CURSOR_PROFILE, DEFAULT_SIZE, MAX_PAGE, MAX_SORT_
 from headwater.ir.query import DEFAULT_LIMIT, DEFAULT_NESTED_LIMIT, MAX_GROUPS, MAX_INCLUDE_DEPTH, MAX_LIMIT
 from headwater.ir.search import MAX_SEARCH, MAX_TERMS, searchable
 from headwater.ir.summaries import FITTING, MAX_GROUP_KEYS, MAX_MEASURES
+from headwater.ir.values import to_wire
+from headwater.surfaces.describe.example_rows import ExampleRows
 from headwater.surfaces.describe.values import Schema, asked, visible
 
 Parameter = dict[str, Any]
@@ -34,6 +39,9 @@ _MEANING: Final = {
     "startsWith": "`{0}` starts with this, whatever the case and accents.",
 }
 
+CURSOR: Final = "vN0i8mZQx2uT7Q3kkq52YXNrXzAxajl6cTRoOA"
+"""What a cursor looks like. None can be made up: each is signed for its query."""
+
 SHARED: Final[dict[str, Parameter]] = {
     "limit": {
         "name": "limit",
@@ -43,6 +51,7 @@ SHARED: Final[dict[str, Parameter]] = {
         "description": f"Rows of a page, {DEFAULT_LIMIT} unless told, at most {MAX_LIMIT}; with `groupBy` groups, at "
         f"most {MAX_GROUPS}. Pages by cursor; not together with `page` and `perPage`.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_GROUPS},
+        "example": 20,
     },
     "cursor": {
         "name": "cursor",
@@ -50,62 +59,70 @@ SHARED: Final[dict[str, Parameter]] = {
         "description": "Where the page begins: `nextCursor` or `prevCursor` of another page of the same query. "
         "Not together with `page` and `perPage`.",
         "schema": {"type": "string", "minLength": 1},
+        "example": CURSOR,
     },
     "page": {
         "name": "page",
         "in": "query",
         "description": "The number of a page, from 1; the answer tells how many there are.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "example": 2,
     },
     "perPage": {
         "name": "perPage",
         "in": "query",
         "description": f"Rows of a numbered page; {DEFAULT_SIZE} if `page` is given without it.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+        "example": 10,
     },
     "page-number": {
         "name": "page[number]",
         "in": "query",
         "description": "In JSON:API: the number of a page, from 1.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE},
+        "example": 2,
     },
     "page-size": {
         "name": "page[size]",
         "in": "query",
         "description": f"In JSON:API: how many on a page; {DEFAULT_SIZE} on a numbered one, else {DEFAULT_LIMIT}.",
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+        "example": 10,
     },
     "page-after": {
         "name": "page[after]",
         "in": "query",
         "description": f"In JSON:API: the cursor behind which the page begins ({CURSOR_PROFILE}).",
         "schema": {"type": "string", "minLength": 1},
+        "example": CURSOR,
     },
     "page-before": {
         "name": "page[before]",
         "in": "query",
         "description": f"In JSON:API: the cursor before which the page ends ({CURSOR_PROFILE}).",
         "schema": {"type": "string", "minLength": 1},
+        "example": CURSOR,
     },
     "order": {
         "name": "order",
         "in": "query",
         "description": "With `sort` of one key that has no `-`: its direction.",
         "schema": {"enum": ["asc", "desc"]},
+        "example": "desc",
     },
     "If-Match": {
         "name": "If-Match",
         "in": "header",
         "description": "The `ETag` of the row as you know it: refused with 412 if it has changed since.",
         "schema": {"type": "string"},
-        "example": '"3.5d41402abc4b2a76"',
+        "example": '"1.5d41402abc4b2a76"',
     },
     "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
         "description": "The `ETag` of what you have: answered by 304 if it still holds.",
         "schema": {"type": "string"},
-        "example": '"3.5d41402abc4b2a76"',
+        "example": '"1.5d41402abc4b2a76"',
     },
     "Prefer": {
         "name": "Prefer",
@@ -120,6 +137,7 @@ SHARED: Final[dict[str, Parameter]] = {
         "description": "An id of yours for this request, of letters, digits, `-` and `_`, up to 64; "
         "the answer repeats it. Anything else is replaced.",
         "schema": {"type": "string"},
+        "example": "import-2026-03-02",
     },
 }  # fmt: skip
 
@@ -134,8 +152,8 @@ PAGING: Final = (
 class Parameters:
     """What can be asked of each resource of a model, by the names of the components."""
 
-    def __init__(self, model: Model) -> None:
-        self.model, self.namer = model, Namer(model)
+    def __init__(self, model: Model, rows: ExampleRows) -> None:
+        self.model, self.rows, self.namer = model, rows, Namer(model)
 
     def of(self, resource: Resource) -> dict[str, Parameter]:
         """The components of a resource: what a row shows (`Task.fields`, `Task.include`), its order (`Task.sort`),
@@ -174,6 +192,7 @@ class Parameters:
                 f"Paths of up to {MAX_INCLUDE_DEPTH} relations are understood; `fields[PATH]` (such as "
                 f"`fields[{resource.path}]`) names those of all rows of one resource that are shown.",
                 fields,
+                example=["id", self._telling(resource)],
             ),
         )
         yield (
@@ -182,6 +201,7 @@ class Parameters:
                 f"fields[{resource.path}]",
                 f"What all {resource.path.replace('-', ' ')} show that are in the answer.",
                 [*(field.wire for field in visible(resource)), *self.relations(resource)],
+                example=[self._telling(resource)],
             ),
         )
         if self.relations(resource):
@@ -191,22 +211,24 @@ class Parameters:
                     "include",
                     f"What is embedded in each row. Paths of up to {MAX_INCLUDE_DEPTH} relations are understood.",
                     list(self.paths(resource)),
+                    example=[next(iter(self.relations(resource)))],
                 ),
             )
         yield from self._options(resource)
         if found := searchable(resource):
-            yield "q", search(found)
+            yield "q", {**search(found), "example": self._word(resource, found)}
         yield "sort", self._order(resource)
         yield "aggregate", self._aggregate(resource)
         groups = _listed(
             "groupBy",
             "With `aggregate`: what the rows of one group share. Fields behind more to-one relations go too.",
             self.keys(resource),
+            example=[self.group(resource)],
         )
         groups["schema"] |= {"uniqueItems": True, "maxItems": MAX_GROUP_KEYS}
         yield "groupBy", groups
         for field in _asked(resource):
-            yield from self._filters(field)
+            yield from self._filters(resource, field)
 
     def _order(self, resource: Resource) -> Parameter:
         found = _sort("sort", self.keys(resource))
@@ -232,6 +254,7 @@ class Parameters:
             "with filters, and with `groupBy` also with `sort` and `limit`; not with what is about rows (`fields`, "
             "`include`, `cursor`, `page`). Fields behind more to-one relations go too.",
             self.calls(resource),
+            example=["count"],
         )
         found["schema"] |= {"uniqueItems": True, "maxItems": MAX_MEASURES}
         return found
@@ -248,11 +271,13 @@ class Parameters:
                     "in": "query",
                     "description": f"With `include={wire}`: how many; {DEFAULT_NESTED_LIMIT} unless told.",
                     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+                    "example": 5,
                 },
             )
             names = [f.wire for f in _asked(target) if f.type.kind not in UNSORTED]
             yield f"{wire}-sort", _sort(f"{wire}[sort]", names, f"With `include={wire}`: their order.")
             simple = {f.wire: asked(f.type) for f in _asked(target) if f.type.kind not in UNSORTED}
+            one = target.by_wire[self.group(target)]
             yield (
                 f"{wire}-filter",
                 {
@@ -263,10 +288,12 @@ class Parameters:
                     "style": "deepObject",
                     "explode": True,
                     "schema": {"type": "object", "properties": simple, "additionalProperties": False},
+                    "example": {one.wire: self._asked_value(target, one)},
                 },
             )
 
-    def _filters(self, field: Field) -> Iterator[tuple[str, Parameter]]:
+    def _filters(self, resource: Resource, field: Field) -> Iterator[tuple[str, Parameter]]:
+        value = self._asked_value(resource, field)
         for operator in OPERATORS[field.type.kind]:
             name = field.wire if operator == "eq" else f"{field.wire}[{operator}]"
             if field.wire in LIST_PARAMETERS or field.wire in ("per_page", "filter"):
@@ -277,12 +304,40 @@ class Parameters:
                 "description": _MEANING[operator].format(field.wire),
             }
             if operator == "isNull":
-                found["schema"] = {"type": "boolean"}
+                found |= {"schema": {"type": "boolean"}, "example": False}
             elif operator in ("in", "nin", "between"):
                 found |= {"style": "form", "explode": False, "schema": _several(field, operator)}
+                if value is not None:
+                    one = _escaped(value) if field.type.kind in (Kind.TEXT, Kind.ID) else value
+                    found["example"] = [one, one] if operator == "between" else [one]
             else:
                 found["schema"] = asked(field.type)
+                if value is not None:
+                    found["example"] = _part(value) if operator in ("contains", "startsWith") else value
             yield f"{field.wire}.{operator}", found
+
+    def _asked_value(self, resource: Resource, field: Field) -> Any:
+        """The value of the example row that a filter compares with; None: there is none."""
+        value = to_wire(field.type, self.rows.value(resource, field))
+        if field.type.kind is Kind.LIST:
+            return next(iter(value or ()), None)
+        return value["amount"] if value is not None and field.type.kind is Kind.MONEY else value
+
+    def _telling(self, resource: Resource) -> str:
+        """The field that tells the most of a row: the first that is not its id."""
+        return next(field.wire for field in visible(resource) if field.name != "id")
+
+    def group(self, resource: Resource) -> str:
+        """What rows are likely to be grouped by: a state, a kind, or else whatever they have."""
+        kinds = (Kind.ENUM, Kind.BOOLEAN, Kind.ID, Kind.TEXT)
+        fields = [f for f in _asked(resource) if f.type.kind not in UNSORTED and f.name != "id"]
+        best = min(fields, key=lambda f: kinds.index(f.type.kind) if f.type.kind in kinds else len(kinds))
+        return best.wire
+
+    def _word(self, resource: Resource, fields: Sequence[Field]) -> str:
+        """A word that finds the example row."""
+        texts = (self.rows.of(resource).get(field.name) for field in fields)
+        return next((text.split()[0].lower() for text in texts if text), "words")
 
     def shown(self, resource: Resource) -> Sequence[str]:
         """What `fields` can name: fields, and those behind one relation."""
@@ -339,11 +394,22 @@ def search(fields: Sequence[Field]) -> Parameter:
         f"whatever the case and accents. Words in double quotes are one phrase; there are at most {MAX_TERMS}. Without "
         "`sort` the best come first: whole fields, then beginnings of fields, of words, then the rest.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_SEARCH},
-        "example": str(fields[0].example or "a word").split()[0].lower(),
     }
 
 
-def _listed(name: str, description: str, values: Sequence[str]) -> Parameter:
+def _part(text: str) -> str:
+    """A part of a text, at its beginning."""
+    return next(iter(text.split()), text)
+
+
+def _escaped(value: str) -> str:
+    """A text as one of several."""
+    return value.replace("\\", r"\\").replace(",", r"\,")
+
+
+def _listed(
+    name: str, description: str, values: Sequence[str], *, example: Sequence[str] | None = None
+) -> Parameter:
     items = {"type": "string", "enum": list(values)}
     return {
         "name": name,
@@ -352,6 +418,7 @@ def _listed(name: str, description: str, values: Sequence[str]) -> Parameter:
         "style": "form",
         "explode": False,
         "schema": {"type": "array", "items": items, "minItems": 1},
+        "example": list(values[:1] if example is None else example),
     }
 
 
@@ -361,6 +428,7 @@ def _sort(name: str, names: Sequence[str], description: str = "") -> Parameter:
     said = description or "The order: keys, the most important first; `-` before one that descends."
     found = _listed(name, f"{said} The id breaks ties. Fields behind more to-one relations go too.", values)
     found["schema"] |= {"uniqueItems": True, "maxItems": MAX_SORT_KEYS}
+    found["example"] = ["-createdAt" if "createdAt" in names else f"-{names[0]}"]
     return found
 
 

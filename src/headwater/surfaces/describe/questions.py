@@ -65,7 +65,6 @@ class Questions:
             "through more relations than are listed.",
             "properties": {name: found[name] for name in MEMBERS if name in found},
             "additionalProperties": False,
-            "examples": [{"sort": [f"-{self.parameters.keys(resource)[0]}"], "limit": 20}],
         }
 
     def _included(self, resource: Resource) -> Schema:

@@ -1,29 +1,21 @@
-"""What an operation can be refused for: the errors that it can meet, and what each status tells of them."""
+"""Refusals as answers: what each status tells, and of which codes, in each form that errors have.
 
-from collections.abc import Iterable, Mapping
+Operations that can meet the same codes share an answer. Its name has the numbers of its codes, where not all codes of
+the status are among them.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from headwater.base.errors import REGISTRY, ErrorCode
-from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON_API, PROBLEM_TYPE
+from headwater.base.errors import REGISTRY, Fault
+from headwater.http import json_api
+from headwater.http.wire import JSON, JSON_API, PROBLEM_TYPE
+from headwater.surfaces.describe.codes import DETAILS
 from headwater.surfaces.describe.envelopes import envelope, ref
-from headwater.surfaces.describe.messages import headers
-from headwater.surfaces.describe.reports import ASKING
+from headwater.surfaces.describe.example_messages import refusal
+from headwater.surfaces.describe.messages import Media, headers
 from headwater.surfaces.describe.schemas import Schemas
-from headwater.surfaces.describe.subjects import Subject
 
-_READS: Final = ("list", "read", "related", "search")
-# A head of more than 64 KiB is refused everywhere.
-_EVERY: Final = ("INTERNAL_ERROR", "INVALID_FORMAT")
-_CALLER: Final = ("INVALID_CREDENTIALS", "TOKEN_EXPIRED", "AUTHENTICATION_REQUIRED")
-_BODY: Final = (
-    "VALIDATION_ERROR",
-    "INVALID_FORMAT",
-    "REQUEST_TIMEOUT",
-    "PAYLOAD_TOO_LARGE",
-    "UNSUPPORTED_MEDIA_TYPE",
-)
-_STORE: Final = ("DATABASE_ERROR", "DEADLINE_EXCEEDED")
 _REASONS: Final = {
     400: "The request cannot be understood; `details` lists every problem.",
     401: "The caller is not signed in, or the token is not valid.",
@@ -47,6 +39,7 @@ _MORE_HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
+Codes = tuple[str, ...]
 
 
 class Refusals:
@@ -54,92 +47,87 @@ class Refusals:
 
     def __init__(self, schemas: Schemas) -> None:
         self.schemas = schemas
-        self._statuses: set[int] = set()
+        self._found: dict[str, dict[str, Any]] = {}
 
-    def of(self, codes: Iterable[str]) -> dict[str, Any]:
+    def of(self, codes: Collection[str]) -> dict[str, Any]:
         """The answers by status that have these codes."""
-        statuses = sorted({REGISTRY[code].status for code in codes})
-        self._statuses.update(statuses)
-        return {str(s): {"$ref": f"#/components/responses/{_name(s)}"} for s in statuses}
+        plain, documents = _by_status(codes, _plain), _by_status(codes, _in_json_api)
+        found = {}
+        for status in sorted(plain.keys() | documents.keys()):
+            both = plain.get(status, ()), documents.get(status, ())
+            name = f"Refused{_suffix(status, _in_order({*both[0], *both[1]}))}"
+            if name not in self._found:
+                self._found[name] = self._response(status, *both)
+            found[str(status)] = {"$ref": f"#/components/responses/{name}"}
+        return found
 
     def components(self) -> dict[str, Any]:
         """What has been referred to."""
-        return {_name(status): self._response(status) for status in sorted(self._statuses)}
+        return dict(sorted(self._found.items()))
 
-    def _response(self, status: int) -> dict[str, Any]:
-        """What a status means, with its codes."""
-        entries = [entry for entry in REGISTRY.values() if entry.status == status]
-        code = {"properties": {"code": {"enum": [entry.name for entry in entries]}}}
-        # Components, so that generators of clients make one type of each, and not one for each operation.
-        body = self.schemas.named(
-            f"ApiError{status}", envelope({"error": {"allOf": [ref(self.schemas.error), code]}})
-        )
-        problem = self.schemas.named(f"ApiProblem{status}", {"allOf": [ref(self.schemas.problem), code]})
+    def _response(self, status: int, plain: Codes, documents: Codes) -> dict[str, Any]:
+        """What a status means, with its codes: those of plain JSON, and of JSON:API."""
+        entries = [REGISTRY[code] for code in _in_order({*plain, *documents})]
         listed = "\n".join(f"- `{e.name}` ({e.number}): {e.meaning} {e.remedy}" for e in entries)
+        content = {}
+        if plain:
+            content = {JSON.media_type: self._json(status, plain), PROBLEM_TYPE: self._problem(status, plain)}
+        if documents:
+            content[JSON_API.media_type] = self._document(status, documents)
         return {
             "description": f"{_REASONS[status]}\n\n{listed}",
             "headers": headers(*_MORE_HEADERS.get(status, ())),
-            "content": {
-                "application/json": {"schema": body, "example": _example(entries[0])},
-                PROBLEM_TYPE: {"schema": problem},
-                JSON_API.media_type: {"schema": self.schemas.documents.errors},
-            },
+            "content": content,
         }
 
+    # Schemas are components, so that generators of clients make one type of each, and not one for each operation.
 
-def _name(status: int) -> str:
-    return f"Refused{status}"
+    def _json(self, status: int, codes: Codes) -> Media:
+        error = {"allOf": [ref(self.schemas.error), _told(codes)]}
+        return self._media(
+            f"ApiError{_suffix(status, codes)}", envelope({"error": error}), codes, JSON.media_type
+        )
 
+    def _problem(self, status: int, codes: Codes) -> Media:
+        schema = {"allOf": [ref(self.schemas.problem), _told(codes)]}
+        return self._media(f"ApiProblem{_suffix(status, codes)}", schema, codes, PROBLEM_TYPE)
 
-def codes_of(subject: Subject) -> tuple[str, ...]:
-    """The errors that an operation on a resource can meet."""
-    model, resource, kind = subject.model, subject.resource, subject.kind
-    codes = [*_EVERY, *_CALLER, *_STORE, "INVALID_PARAMETER", "INSUFFICIENT_PERMISSIONS"]
-    if subject.on_row:
-        codes.append("RESOURCE_NOT_FOUND")
-    removes = kind in ("delete", "purge")
-    if not removes:
-        codes.append("NOT_ACCEPTABLE")
-    if kind in _READS or (kind == "relationship" and subject.how is None):
-        return (*codes, *_BODY) if kind == "search" else tuple(codes)
-    codes.append("RESOURCE_CONFLICT")
-    if kind == "create":
-        codes.append("RESOURCE_NOT_FOUND")  # JSON:API: of what is referred to
-    if not removes:
-        codes += [*(() if kind == "restore" else _BODY), "RULE_VIOLATION"]
-    elif any(field.on_delete == "set_null" for _, field in model.referrers(resource.name)):
-        codes.append("RULE_VIOLATION")
-    if subject.on_row:
-        codes.append("PRECONDITION_FAILED")
-        if resource.demands_version:
-            codes.append("PRECONDITION_REQUIRED")
-    return tuple(codes)
+    def _document(self, status: int, codes: Codes) -> Media:
+        details = _in_order({detail for code in codes for detail in DETAILS.get(code, (code,))})
+        schema = self.schemas.documents.errors(details)
+        return self._media(f"ApiErrors{_suffix(status, codes)}", schema, codes, JSON_API.media_type)
+
+    def _media(self, name: str, schema: dict[str, Any], codes: Codes, media_type: str) -> Media:
+        # Examples are in the schema, as many operations share it: tools look at those of a media type in each.
+        shown = [refusal(code, media_type) for code in codes]
+        return {"schema": self.schemas.once(name, {**schema, "examples": shown})}
 
 
-def codes_of_report() -> tuple[str, ...]:
-    """The errors that a report can meet."""
-    return (*_EVERY, *_CALLER, *_STORE, *ASKING)
+def _told(codes: Sequence[str]) -> dict[str, Any]:
+    return {"properties": {"code": {"enum": list(codes)}}}
 
 
-def codes_of_route(route: Route, form: Form) -> tuple[str, ...]:
-    """The errors that a route which belongs to no resource can meet."""
-    return (
-        *_EVERY,
-        *(_CALLER if route.authenticates else ()),
-        *form.codes,
-        *(_BODY if form.body else ()),
-    )
+def _plain(code: str) -> int:
+    return REGISTRY[code].status
 
 
-def _example(entry: ErrorCode) -> Mapping[str, Any]:
-    error: dict[str, Any] = {
-        "code": entry.name,
-        "number": entry.number,
-        "message": entry.meaning,
-        "requestId": "req_0123456789abcdef01234567",
-        "timestamp": "2026-03-02T09:30:00.000000Z",
-        "details": [],
-    }
-    if entry.status in (429, 503):
-        error["retryAfter"] = 1
-    return {"error": error}
+def _in_json_api(code: str) -> int:
+    return json_api.status(Fault(code))
+
+
+def _by_status(codes: Iterable[str], status: Any) -> dict[int, Codes]:
+    found: dict[int, set[str]] = {}
+    for code in codes:
+        found.setdefault(status(code), set()).add(code)
+    return {status: _in_order(some) for status, some in found.items()}
+
+
+def _in_order(codes: Collection[str]) -> Codes:
+    return tuple(code for code in REGISTRY if code in codes)
+
+
+def _suffix(status: int, codes: Codes) -> str:
+    """A status, with the numbers of codes where others have it too."""
+    if {*codes} == {entry.name for entry in REGISTRY.values() if entry.status == status}:
+        return str(status)
+    return "_".join((str(status), *(str(REGISTRY[code].number) for code in codes)))

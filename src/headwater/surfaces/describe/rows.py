@@ -1,7 +1,5 @@
 """A resource as it is read, and as it is created, replaced and patched."""
 
-from typing import Any
-
 import msgspec
 
 from headwater.ir.model import Field, Model, Resource
@@ -11,7 +9,6 @@ from headwater.surfaces.describe.parameters import Parameters
 from headwater.surfaces.describe.values import (
     Schema,
     default,
-    example,
     nullable,
     patched,
     read,
@@ -29,7 +26,6 @@ class Rows:
     def read(self, resource: Resource) -> Schema:
         """A row in an answer."""
         members: dict[str, Schema] = {}
-        shown: dict[str, Any] = {}
         for field in visible(resource):
             schema = _shown(resource, field)
             if field.read_only or field.computed is not None:
@@ -38,10 +34,6 @@ class Rows:
             if field.batch is not None:
                 note = "Shown where `fields` names it."
                 members[field.wire]["description"] = f"{field.doc} {note}".strip()
-                continue
-            value = example(self.model, resource, field)
-            if value is not None:
-                shown[field.wire] = value
         for wire, relation in self.parameters.relations(resource).items():
             target, told = ref(relation.target), relation.doc or self.model.resources[relation.target].doc
             note = f"{told} With `include={wire}`.".strip()
@@ -56,14 +48,12 @@ class Rows:
             "type": "object",
             "description": f"{resource.doc} {described}".strip(),
             "properties": members,
-            "examples": [shown],
         }
 
     def written(self, resource: Resource, form: str) -> Schema:
         """A row in a body; `form` is `create`, `replace` or `patch`."""
         members: dict[str, Schema] = {}
         required: list[str] = []
-        shown: dict[str, Any] = {}
         for field in resource.fields.values():
             if field.internal and not field.secret:
                 continue
@@ -91,9 +81,6 @@ class Rows:
             demanded = field.required and (form == "create" or (form == "replace" and not kept))
             if demanded:
                 required.append(field.wire)
-            value = example(self.model, resource, field)
-            if value is not None and (demanded or (form == "patch" and not shown and not field.immutable)):
-                shown[field.wire] = value
         if form != "create" and "version" in resource.fields:
             members["version"] = {
                 "type": "integer",
@@ -115,8 +102,6 @@ class Rows:
         }
         if required:
             found["required"] = required
-        if form == "patch" or set(required) <= shown.keys():
-            found["examples"] = [shown]
         return found
 
 

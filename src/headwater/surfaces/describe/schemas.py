@@ -35,6 +35,7 @@ class Schemas:
         exposed = [resource for resource in model.resources.values() if resource.exposed]
         self._names = {resource.name for resource in exposed}
         self._forms: dict[tuple[str, str], str] = {}
+        self._shared: dict[str, str] = {}
         self.error = self.add("ApiError", error())
         self.meta = self.add("ApiMeta", META)
         self.page_meta = self.add("ApiPageMeta", PAGE_META)
@@ -97,20 +98,20 @@ class Schemas:
         """The body of an action's 200; None where it answers nothing."""
         return self._functions.result(resource, action)
 
-    def document(self, resource: Resource, action: Action) -> Schema:
-        """The document of an action's 200."""
-        rows = self._functions.shown(resource, action)
-        if rows is None:
-            return self.documents.result
-        return self.documents.form(rows[0], "Documents" if rows[1] else "Document")
+    def shown(self, resource: Resource, action: Action) -> tuple[Resource, bool] | None:
+        """The resource whose rows an action answers, and whether there can be several; None: it answers no rows."""
+        return self._functions.shown(resource, action)
 
     def report(self, report: Report) -> Schema:
         """The body of a report's 200."""
         return self._functions.report(report)
 
-    def named(self, name: str, schema: Schema) -> Schema:
-        """A reference to a schema that becomes a component."""
-        return ref(self.add(name, schema))
+    def once(self, name: str, schema: Schema) -> Schema:
+        """A reference to a component of this name, which becomes one unless it is there."""
+        known = self._shared.get(name)
+        if known is None:
+            known = self._shared[name] = self.add(name, schema)
+        return ref(known)
 
     def add(self, name: str, schema: Schema) -> str:
         """Make a component of a schema; its name, which is not that of another."""

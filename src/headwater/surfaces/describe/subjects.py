@@ -1,5 +1,6 @@
 """What an operation is about: the facts of its route, read once for all that is said of it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ class Subject:
     def kind(self) -> str:
         """What is done: `list`, `search`, `read`, `create`, …, `related`, `relationship`, `action`."""
         return str(self.route.facts["operation"])
+
+    @property
+    def operation_id(self) -> str:
+        return operation_id(self.route)
 
     @property
     def trashed(self) -> bool:
@@ -92,3 +97,9 @@ def guests_may(model: Model, path: str, verb: str, grants: Iterable[Grant]) -> b
     if any(covers(p, verb, path) for p in model.roles["guest"].permissions):
         return True
     return any(verb in grant.verbs and "guest" in (grant.roles or ()) for grant in grants)
+
+
+def operation_id(route: Route) -> str:
+    """The name of an operation: `tasks.time-logs` as `tasksTimeLogs`."""
+    first, *others = re.split("[^A-Za-z0-9]+", route.name)
+    return first + "".join(part[:1].upper() + part[1:] for part in others)

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from headwater.ir.limits import said
-from headwater.ir.model import Field, Kind, Model, Parts, Resource, Type
+from headwater.ir.model import Field, Kind, Parts, Resource, Type
 from headwater.ir.scalars import INT64
 from headwater.ir.values import MAX_ELEMENTS, item_type, to_wire
 
@@ -197,6 +195,14 @@ def visible(resource: Resource) -> Iterable[Field]:
     return (field for field in resource.fields.values() if not field.internal)
 
 
+def writable(resource: Resource) -> Iterable[Field]:
+    """The fields that bodies can hold."""
+    for field in resource.fields.values():
+        internal = field.internal and not field.secret
+        if not (internal or field.read_only or field.computed is not None):
+            yield field
+
+
 def default(field: Field) -> Any:
     """The JSON form of a constant default; `msgspec.UNSET` where there is none, or one that depends on the moment."""
     if field.default is None:
@@ -205,72 +211,3 @@ def default(field: Field) -> Any:
         return msgspec.UNSET
     first, second = field.default(), field.default()
     return to_wire(field.type, first) if first == second else msgspec.UNSET
-
-
-# -- examples --------------------------------------------------------------------------------------------
-
-_SUFFIX: Final = "01j9zq4h8wfwrtk4p2v6m8x3ae"
-
-
-def example(model: Model, resource: Resource, field: Field) -> Any:
-    """A value of a field: the author's example, or one made from its type and limits. None: none could be made."""
-    if field.example is not None:
-        return to_wire(field.type, field.example)
-    if field.name == "id" or field.target is not None:
-        target = resource if field.target is None else model.resources[field.target]
-        if target.natural:
-            return example(model, target, target.fields[target.key])
-        return f"{target.prefix}_{_SUFFIX}"
-    return to_wire(field.type, _value(field.type, field))
-
-
-def shown_value(field: Field) -> Any:
-    """The same of a field that belongs to no resource."""
-    return to_wire(field.type, _value(field.type, field) if field.example is None else field.example)
-
-
-def _value(type: Type, field: Field) -> Any:
-    limits = field.limits
-    if field.default is not None and type.kind not in (Kind.TEXT, Kind.DATE, Kind.DATETIME):
-        return field.default()
-    low = limits.ge if limits.ge is not None else limits.gt
-    match type.kind:
-        case Kind.INTEGER | Kind.FLOAT | Kind.DECIMAL | Kind.MONEY:
-            unit = Decimal(1) if type.kind in (Kind.DECIMAL, Kind.MONEY) else 1
-            most = limits.le if limits.le is not None else limits.lt
-            if low is not None:
-                return low if limits.ge is not None else low + unit
-            return min(unit, most - unit) if most is not None else unit
-        case Kind.ENUM:
-            return type.values[0]
-        case Kind.BOOLEAN:
-            return True
-        case Kind.DATE:
-            return low or date(2026, 3, 2)
-        case Kind.DATETIME:
-            return low or datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-        case Kind.DURATION:
-            return low or timedelta(minutes=90)
-        case Kind.JSON if type.parts is not None:
-            values = {p.wire: p.example or _value(p.type, p) for p in type.parts.fields}
-            return {p.wire: to_wire(p.type, values[p.wire]) for p in type.parts.fields}
-        case Kind.JSON:
-            return {}
-        case Kind.LIST:
-            return (
-                [_value(item_type(type), field)] * (limits.min_length or 1) if limits.max_length != 0 else []
-            )
-        case _:
-            return _text(field)
-
-
-def _text(field: Field) -> str | None:
-    limits = field.limits
-    if limits.format == "email":
-        return "ada@example.com"
-    if limits.format == "url":
-        return "https://example.com/"
-    if limits.pattern is not None and field.type.kind is not Kind.LIST:
-        return None  # nobody but the author knows a good one
-    text = field.wire.ljust(limits.min_length or 0, "x")
-    return text[: limits.max_length] if limits.max_length is not None else text

@@ -68,12 +68,16 @@ def _index(exposed: list[Resource], title: str, description: str, base: str) -> 
         page(start),
         "index",
         "What this is and where to go.",
-        form=Form(_enveloped({name: {"type": "string"} for name in start}), codes=("NOT_ACCEPTABLE",)),
+        form=Form(
+            _enveloped({name: {"type": "string"} for name in start}),
+            codes=("NOT_ACCEPTABLE",),
+            example=_shown(start),
+        ),
     )
     yield Route("GET", base, page(api), "collections", "What can be read and written.",
                 form=Form(_enveloped({**{name: {"type": "string"} for name in ("title", "version")},
                                       "collections": {"type": "array", "items": _COLLECTION}}),
-                          codes=("NOT_ACCEPTABLE",)))  # fmt: skip
+                          codes=("NOT_ACCEPTABLE",), example=_shown(api)))  # fmt: skip
 
 
 _COLLECTION: Final = {
@@ -88,6 +92,10 @@ def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
     meta = {"type": "object", "properties": {"requestId": {"type": "string"}}, "required": ["requestId"]}
     shown = {"type": "object", "properties": data, "required": list(data)}
     return {"type": "object", "properties": {"data": shown, "meta": meta}, "required": ["data", "meta"]}
+
+
+def _shown(data: Any) -> dict[str, Any]:
+    return {"data": data, "meta": {"requestId": "req_0123456789abcdef01234567"}}
 
 
 class _Page:
