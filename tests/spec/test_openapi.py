@@ -413,7 +413,7 @@ def test_every_code_of_the_registry_is_described() -> None:
     assert demo.openapi()["components"]["schemas"]["ApiError"]["properties"]["code"]["enum"] == list(REGISTRY)
     elsewhere = {
         "METHOD_NOT_ALLOWED",  # said once for all in the API's description
-        "RATE_LIMIT_EXCEEDED", "EXTERNAL_SERVICE_ERROR", "PRECONDITION_REQUIRED",  # of nothing in these applications
+        "RATE_LIMIT_EXCEEDED", "PRECONDITION_REQUIRED",  # of nothing in these applications
         "UNKNOWN_FIELD", "READ_ONLY_FIELD",  # of details
     }  # fmt: skip
     assert REGISTRY.keys() - described == elsewhere

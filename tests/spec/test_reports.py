@@ -363,14 +363,16 @@ def test_the_document_tells_of_reports(world_document: dict[str, Any]) -> None:
     assert named["moods"]["schema"]["items"] == {"type": "string", "enum": ["calm", "very_wild"]}
     assert told["x-permission"] == "echo:voyages"
     assert told["security"] == [{"bearer": []}]
-    shape = paths["/api/v1/ships/{id}/distance"]["get"]["responses"]["200"]["content"]["application/json"][
-        "schema"
-    ]
-    assert shape["properties"]["data"] == {"$ref": "#/components/schemas/Distance"}
+    answer = paths["/api/v1/ships/{id}/distance"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert answer["schema"]["properties"]["data"] == {"$ref": "#/components/schemas/Distance"}
     distance = world_document["components"]["schemas"]["Distance"]
     assert list(distance["properties"])[:3] == ["shipCode", "timeSpan", "totalMiles"]
     assert distance["required"] == list(distance["properties"])
-    assert shape["examples"][0]["data"]["ofMoods"] == {"calm": 1, "veryWild": 1}
+    name = answer["examples"]["example"]["$ref"].rpartition("/")[2]
+    assert world_document["components"]["examples"][name]["value"]["data"]["ofMoods"] == {
+        "calm": 1,
+        "veryWild": 1,
+    }
     assert paths["/api/v1/reports/trouble"]["get"]["security"] == [{}, {"bearer": []}]
     assert paths["/api/v1/ships/{id}/distance"]["get"]["parameters"][-1]["example"] == "all_time"
 

@@ -1,7 +1,8 @@
 """Which errors each operation can meet, as far as the declarations tell.
 
 What no field has, no operation is refused for: no FORBIDDEN_TRANSITION without moves, no RESOURCE_ALREADY_EXISTS where
-nothing is unique. Authors' code may write any row, so an action can meet what any write can.
+nothing is unique. Authors' code may write any row, so an action can meet what any write can; and where authors'
+functions work something out, a service that they ask may not answer.
 """
 
 from collections.abc import Iterable, Iterator
@@ -49,15 +50,18 @@ def codes_of(subject: Subject) -> frozenset[str]:
         codes |= {"RESOURCE_NOT_FOUND"}
     if subject.kind not in ("delete", "purge"):
         codes |= {"NOT_ACCEPTABLE"}
+    if subject.kind == "action" or (subject.kind in _SHOWING and _asks_authors(subject)):
+        codes |= {"EXTERNAL_SERVICE_ERROR"}
     if not (subject.open and subject.kind in _READING):
         codes |= {"AUTHENTICATION_REQUIRED"}
     return frozenset(codes)
 
 
 def codes_of_report() -> frozenset[str]:
-    """Those of a report. RULE_VIOLATION is for its author to raise."""
+    """Those of a report. The last two are for its author to raise."""
     own = ("INVALID_PARAMETER", "INSUFFICIENT_PERMISSIONS", "RESOURCE_NOT_FOUND", "NOT_ACCEPTABLE")
-    return frozenset((*_EVERY, *_TOKEN, *_STORE, "AUTHENTICATION_REQUIRED", *own, "RULE_VIOLATION"))
+    raised = ("RULE_VIOLATION", "EXTERNAL_SERVICE_ERROR")
+    return frozenset((*_EVERY, *_TOKEN, *_STORE, "AUTHENTICATION_REQUIRED", *own, *raised))
 
 
 def codes_of_route(route: Route, form: Form) -> frozenset[str]:
@@ -89,6 +93,11 @@ def _hidden(subject: Subject) -> Iterator[str]:
     """Who may not read a field cannot filter or sort by it either, and is told so."""
     if any(resource.masks for resource in _reachable(subject)):
         yield "INSUFFICIENT_PERMISSIONS"
+
+
+def _asks_authors(subject: Subject) -> bool:
+    """Whether a field that a function of an author's works out can be shown."""
+    return any(field.batch for resource in _reachable(subject) for field in resource.fields.values())
 
 
 def _reachable(subject: Subject) -> list[Resource]:
@@ -276,6 +285,7 @@ def _to_many(resource: Resource) -> bool:
 
 
 _READING: Final = ("list", "read", "related", "search")
+_SHOWING: Final = (*_READING, "create", "replace", "update", "restore")
 _DOING: Final = {
     "list": _listed,
     "read": _read,
