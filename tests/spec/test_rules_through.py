@@ -36,8 +36,17 @@ class Job(Resource):
     pay: Field[int] = field(default=0)
 
 
-for resource in (Person, Team, Seat, Job):
+class Letter(Resource):
+    """What somebody may read once it is open."""
+
+    to: Ref[Person] = ref(on_delete="cascade")
+    title: Field[str] = field(max_length=40)
+    sealed: Field[bool] = field(default=False)
+
+
+for resource in (Person, Team, Seat, Job, Letter):
     allow(resource, "read", "create", to="warden")
+allow(Letter, "read", when=lambda actor: (Letter.to == actor.id) & (Letter.sealed == False))  # noqa: E712
 allow(Job, "read", when=lambda actor: Job.team.people.any(Person.id == actor.id))
 mask(Job.pay, unless=lambda actor: Job.team.people.any((Person.id == actor.id) & (Person.name == "Ada")))
 
@@ -61,6 +70,22 @@ async def test_a_filter_sees_no_hidden_row_where_a_rule_does(store_url: str) -> 
             found = [(await who.get(f"/api/v1/jobs?{query}")).data for who in (warden, ada)]
             counts = [row["count"] if isinstance(row, dict) else len(row) for row in found]
             assert counts == ([1, 1] if not query else [1, 0]), query
+
+
+async def test_what_a_rule_asks_besides_whose_a_row_is_holds_in_lists(store_url: str) -> None:
+    """Such a list is found by the keys that lead to the caller's rows."""
+    app = App(title="Post", resources=[Person, Letter], roles=[Role("warden")], profile=Person)
+    async with client(app, database_url=store_url) as nobody:
+        warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
+        for title, sealed in (("Open", False), ("Sealed", True)):
+            letter = {"toId": ada.id, "title": title, "sealed": sealed}
+            assert (await warden.post("/api/v1/letters", letter)).status == 201
+        for query in ("", "sort=-createdAt", "page=1&perPage=10", "sealed[in]=true,false"):
+            found = [(await who.get(f"/api/v1/letters?{query}")).data for who in (warden, ada)]
+            assert [sorted(row["title"] for row in rows) for rows in found] == [
+                ["Open", "Sealed"],
+                ["Open"],
+            ], query
 
 
 async def test_a_rule_may_lead_through_a_link(store_url: str) -> None:
