@@ -1,5 +1,6 @@
 """Applications that authors mount: they share authentication, rules, limits, errors and the log, over real sockets."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -346,6 +347,31 @@ async def test_a_failing_start_says_which_application(tmp_path: Path) -> None:
         async with client(App(title="Library", resources=[Book], mounts=mounts)):
             pass
     assert stopped == ["a"]
+
+
+@pytest.mark.parametrize("when", ["at once", "later", "at the end"])
+async def test_a_lifespan_that_fails_behind_its_start_is_told(
+    when: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = asyncio.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        if when == "later":
+            await failing.wait()
+        elif when == "at the end":
+            await receive()
+        raise ConnectionError("the ink has run out")
+
+    app = App(title="Library", resources=[Book], mounts={"/press": application})
+    async with client(app) as visitor:
+        failing.set()
+        assert (await visitor.get("/health/live")).status == 200
+    [told] = [record for record in caplog.records if record.name == "headwater"]
+    assert told.getMessage() == "The lifespan of what is mounted at /press has failed."
+    assert told.exc_info is not None
+    assert str(told.exc_info[1]) == "the ink has run out"
 
 
 def test_a_request_from_elsewhere_has_no_caller() -> None:

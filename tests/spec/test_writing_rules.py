@@ -39,6 +39,15 @@ class Door(Resource):
     outside: Ref[Room] = ref(on_delete="cascade")
 
 
+class Badge(Resource):
+    """What one person alone has; a rule asks of it, of where it hangs, and of those around it."""
+
+    number: Field[int] = field(unique=True)
+    word: Field[str] = field(max_length=20, default="", search=True)
+    room: Ref[Room] = ref(on_delete="cascade")
+    owner: Field[str] = field(max_length=60)
+
+
 class Offer(Resource):
     """Whose author writes the text alone, and does not see what others say of it."""
 
@@ -56,6 +65,9 @@ lock(Offer.author, unless="warden")
 mask(Offer.verdict, unless="warden")
 mask(Offer.score, unless="warden")
 
+allow(Badge, "read", when=lambda actor: Badge.owner == actor.id)
+allow(Badge, "create", "update", when=lambda actor: (Badge.owner == actor.id) & (Badge.room.closed == False))  # noqa: E712
+allow(Badge, "read", "create", "update", to="warden")
 allow(Door, "create", to="user")
 allow(Room, "read", when=lambda actor: Room.keeper == actor.id)
 allow(Room, "read", "create", "update", "delete", to="warden")
@@ -69,7 +81,7 @@ lock(Note.stars, unless="warden")
 @pytest.fixture
 async def people(store_url: str) -> AsyncIterator[tuple[Client, Client, Client]]:
     """A warden, and Ada and Bob, each of whom keeps a room."""
-    app = App(title="Notes", resources=[Room, Note, Door, Offer], roles=[Role("warden")])
+    app = App(title="Notes", resources=[Room, Note, Door, Offer, Badge], roles=[Role("warden")])
     async with client(app, database_url=store_url) as nobody:
         yield (
             await nobody.sign_up("warden", "warden"),
@@ -208,6 +220,40 @@ async def test_what_is_masked_cannot_be_guessed_by_writing_it(people: tuple[Clie
         answers.append([reply.json()["error"]["details"] for reply in replies])
     assert answers[0] == answers[1]
     assert (await warden.get(own)).data["version"] == 1
+
+
+async def test_a_conflict_is_told_to_those_alone_who_may_write_the_row(
+    people: tuple[Client, Client, Client],
+) -> None:
+    """Be it with a row that they see or not: the answers are those of rows that conflict with none."""
+    warden, ada, bob = people
+    room_, closed = await room(warden, ada), await room(warden, ada, closed=True)
+    hidden = await room(warden, bob)
+    for number, owner in ((1, bob), (2, ada)):
+        badge = {"number": number, "roomId": room_, "owner": owner.id}
+        assert (await warden.post("/api/v1/badges", badge)).status == 201
+    own = await ada.get("/api/v1/badges?number=2")
+    place = f"/api/v1/badges/{own.data[0]['id']}"
+    for number in (1, 2, 3):  # one that is hidden, one that is not, and none
+
+        async def told(status: int, code: str, number: int = number, **values: object) -> None:
+            new = {"number": number, "roomId": room_, "owner": ada.id, **values}
+            replies = [
+                await ada.post("/api/v1/badges", new),
+                await ada.patch(place, {"number": number, **values}),
+            ]
+            for reply in replies:
+                assert (reply.status, reply.json()["error"]["code"]) == (status, code), (number, values)
+
+        await told(403, "INSUFFICIENT_PERMISSIONS", owner=bob.id)
+        await told(403, "INSUFFICIENT_PERMISSIONS", roomId=closed)
+        await told(422, "DANGLING_REFERENCE", roomId=hidden)
+        await told(422, "DANGLING_REFERENCE", roomId=hidden[:-4] + "0000", owner=bob.id)
+    taken = await ada.post("/api/v1/badges", {"number": 1, "roomId": room_, "owner": ada.id})
+    assert (taken.status, taken.json()["error"]["code"]) == (409, "RESOURCE_ALREADY_EXISTS")
+    moved = await ada.patch(place, {"number": 1})
+    assert moved.json()["error"]["details"] == taken.json()["error"]["details"]
+    assert [row["number"] for row in (await warden.get("/api/v1/badges?sort=number")).data] == [1, 2]
 
 
 async def test_an_action_asks_its_own_rule(people: tuple[Client, Client, Client]) -> None:

@@ -205,7 +205,7 @@ async def test_a_trailer_is_no_header() -> None:
     async with serving(echo) as port:
         trailer = b"2\r\nhi\r\n0\r\nAuthorization: Bearer x\r\nHost: y\r\n\r\n"
         head = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-        answer = await exchange(port, head, trailer)
+        answer = await exchange(port, head + trailer)
         assert b'"hi",{"host":"x","transfer-encoding":"chunked","connection":"close"}]' in answer
         assert (await exchange(port, CHUNKED, b"2\r\nhi\r\n0\r\n", b"x-a: " + b"a" * 99_000)).startswith(
             b"HTTP/1.1 400 "

@@ -28,7 +28,7 @@ from headwater.engine.report import in_time, written
 from headwater.engine.rows import dangling_reference, new_id
 from headwater.engine.schema import Schema
 from headwater.engine.single import SingleStatement
-from headwater.engine.statements import Dangling, Unit
+from headwater.engine.statements import Dangling, Taken, Unit
 from headwater.engine.tx import Tx
 from headwater.engine.units import Units
 from headwater.engine.vault import Vault
@@ -337,9 +337,20 @@ class Engine:
             raise store_fault(error) from error
         except Dangling as error:
             raise await self._dangling(call, error) from None
+        except Taken as taken:
+            await self._judge_unwritten(call, taken)
+            raise taken.fault from None
         if result is not None and WriteStage in self.store.observers.wanted:
             self.store.observers.emit(WriteStage("acknowledged"))
         return result
+
+    async def _judge_unwritten(self, call: Call, taken: Taken) -> None:
+        """Raises Fault where the writer of a row that conflicts with another may not write it at all."""
+
+        async def work(connection: Connection) -> None:
+            await self.writer.judge_unwritten(Unit(connection, call, taken.rules), taken)
+
+        await self.settled(call, self.store.write(work, deadline=call.deadline))
 
     async def _dangling(self, call: Call, error: Dangling) -> Fault:
         """The refusal of a row whose references lead to nothing that its writer sees, be it hidden or not there."""

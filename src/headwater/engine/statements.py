@@ -94,6 +94,18 @@ class Dangling(Exception):
         super().__init__(", ".join(references))
 
 
+class Taken(Exception):
+    """Another row has what must be unique. Whether its writer may write such a row at all is told before `fault`, so
+    that nobody learns by rows that they may not write what hidden ones hold: that is asked when the transaction is
+    over, as the database judges the conflict first."""
+
+    def __init__(
+        self, fault: Fault, rules: Rules, resource: Resource, values: Mapping[str, Any], trial: Any
+    ) -> None:
+        self.fault, self.rules, self.resource, self.values, self.trial = fault, rules, resource, values, trial
+        super().__init__(str(fault))
+
+
 class Statements:
     """Reads and writes rows as they are stored, with the rights of the product."""
 
@@ -225,6 +237,16 @@ class Statements:
             await unit.connection.fetch(plan.sql, parameters)
         except (UniqueViolation, ReferenceViolation) as error:
             raise self.refusal(unit, resource, None, values, error) from None
+
+    def unwritten(self, compiler: Compiler, resource: Resource) -> sa.Select[Any]:
+        """A row of the values of `Columns.encode`, which is in no table."""
+        fields = self.columns[resource.name].fields
+        named = [(str(f.column), f.type) for f in fields] + [(f.folded, ID) for f in fields if f.folded]
+        columns = [
+            sa.cast(compiler.bind(value_at(i), type), self.dialect.column_type(type)).label(name)
+            for i, (name, type) in enumerate(named)
+        ]
+        return sa.select(*columns)
 
     async def update(
         self, unit: Unit, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]

@@ -5,7 +5,8 @@ read back as the caller may see it, and the rules are judged again on the new ro
 since a position is drawn only when every lock is held.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ from headwater.engine.rows import (
     stamps,
     violation,
 )
-from headwater.engine.statements import Columns, Statements, Unit
+from headwater.engine.statements import Columns, Statements, Taken, Unit
 from headwater.engine.vault import Vault
 from headwater.ir import expr as e
 from headwater.ir.command import Create, Delete, Merge, Outcome, Purge, Restore, Update
@@ -119,7 +120,8 @@ class Writer:
     async def create(self, unit: Unit, command: Create) -> Outcome:
         resource = self.model.resources[command.resource]
         values, given = self.new_row(unit.call, unit.rules, resource, command)
-        await self.statements.insert(unit, resource, values)
+        with self._judging(unit, resource, values, "create", given):
+            await self.statements.insert(unit, resource, values)
         await self.cycles.check(unit, resource, None, values)
         self.stage("written")
         outcome = await self.read_back(unit, resource, values, "create", given, command.select)
@@ -132,7 +134,8 @@ class Writer:
         values, changed = self.new_version(unit.call, resource, old, given)
         if not changed:
             return await self.read_back(unit, resource, values, None, (), command.select)
-        await self.statements.update(unit, resource, old, values)
+        with self._judging(unit, resource, values, "update", changed):
+            await self.statements.update(unit, resource, old, values)
         await self.cycles.check(unit, resource, old, values)
         self.stage("written")
         outcome = await self.read_back(unit, resource, values, "update", changed, command.select)
@@ -170,6 +173,39 @@ class Writer:
         position = await self.log.append(unit.connection, unit.entries)
         self.stage("logged")
         return position
+
+    @contextmanager
+    def _judging(
+        self,
+        unit: Unit,
+        resource: Resource,
+        values: Mapping[str, Any],
+        verb: str,
+        written: tuple[str, ...],
+    ) -> Iterator[None]:
+        """A write within which a conflict with another row is told only to those who may write the row."""
+        try:
+            yield
+        except Fault as fault:
+            if fault.code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            trial = self.trial(unit.rules, resource, values, verb, written)
+            raise Taken(fault, unit.rules, resource, values, trial) from None
+
+    async def judge_unwritten(self, unit: Unit, taken: Taken) -> None:
+        """Judge a row that could not be written, as if it were there. Raises Fault as `read_back` does."""
+        resource, trial = taken.resource, taken.trial
+
+        def make() -> Plan:
+            compiler = Compiler(self.schema, unit.rules)
+            row = self.statements.unwritten(compiler, resource).cte("hw_new")
+            columns = self.judged(compiler, Scope(resource, row), trial, Select(("id",)))
+            return self.planner.finish(sa.select(*columns).select_from(row), compiler)
+
+        plan = self.statements.plan(("unwritten", resource.name, unit.rules.number, trial), make)
+        encoded = self.statements.columns[resource.name].encode(taken.values)
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, encoded))
+        self.verdict(unit.call, resource, str(taken.values["id"]), trial, rows[0])
 
     # -- what is to be written ------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Applications that authors mount beside the API, and the middleware that they put around all of it."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -51,10 +52,11 @@ class Mount:
 
 
 class Lifespan:
-    """The start and end of a mounted application, by ASGI's lifespan protocol; of one that has none, nothing."""
+    """The start and end of a mounted application, by ASGI's lifespan protocol; of one that has none, nothing. What it
+    raises once it has started is logged."""
 
     def __init__(self, mount: Mount) -> None:
-        self.mount = mount
+        self.mount, self._started = mount, False
         self._sent: asyncio.Queue[Message] = asyncio.Queue()
         self._heard: asyncio.Queue[Message] = asyncio.Queue()
 
@@ -75,10 +77,16 @@ class Lifespan:
 
     async def _run(self, scope: Scope) -> None:
         try:
-            await self.mount.application(scope, self._sent.get, self._heard.put)
-        except Exception:  # noqa: S110 - that is how an application says that it has no lifespan
-            pass
+            await self.mount.application(scope, self._sent.get, self._hear)
+        except Exception as error:
+            if self._started:  # else that is how an application says that it has no lifespan
+                message = "The lifespan of what is mounted at %s has failed."
+                logging.getLogger("headwater").error(message, self.mount.path, exc_info=error)
         await self._heard.put({"type": "ended"})
+
+    async def _hear(self, message: Message) -> None:
+        self._started = self._started or message["type"] == "lifespan.startup.complete"
+        await self._heard.put(message)
 
     async def _tell(self, what: str) -> None:
         await self._sent.put({"type": f"lifespan.{what}"})

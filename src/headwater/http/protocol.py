@@ -132,8 +132,6 @@ class Connection(HttpToolsProtocol):
             self.flow.pause_reading()
         elif self._held:
             self._take()
-        elif self._in_head or self._in_body:
-            self._set_timer()
 
     def pause_writing(self) -> None:
         super().pause_writing()
