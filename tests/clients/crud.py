@@ -33,8 +33,8 @@ with AuthenticatedClient(base_url=url, token=token, raise_on_unexpected_status=T
     assert changed.data.name == "Adders"
     stale = projects_update.sync(id, client=client, body=ProjectPatch(name="Late"), if_match='"1.x"')
     assert isinstance(stale, ApiError412), stale
-    # This generator writes a list as a repeated parameter, whatever the document says, so it has one element.
-    listed = projects_list.sync(client=client, codein=["PYT"])
+    # This generator writes a list as a repeated parameter, whatever the document says.
+    listed = projects_list.sync(client=client, codein=["XXX", "PYT"])
     assert isinstance(listed, ProjectMany), listed
     assert [str(row.id) for row in listed.data] == ["PYT"]
     gone = projects_delete.sync_detailed(id, client=client)

@@ -414,7 +414,7 @@ async def test_all_that_is_wrong_is_told_at_once(few: Shop) -> None:
         "aggregate=count&groupBy=mood&sort=-count&order=asc": "`order` goes with one key",
         "aggregate=": "There is no function ``",
         "aggregate=" + ",".join(["count"] * 21): "At most 20",
-        "aggregate=count&aggregate=count": "given more than once",
+        "aggregate=count&aggregate=count": "named twice",
     }.items():
         reply = await few.world.get(f"/api/v1/deeds?{query}")
         assert reply.status == 400, query

@@ -1,4 +1,4 @@
-"""JSON:API 1.1: documents, sparse fieldsets, inclusion, paging, media types, and how they are written."""
+"""JSON:API 1.1: documents, sparse fieldsets, inclusion, paging and media types."""
 
 from __future__ import annotations
 
@@ -9,182 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater import (
-    Field,
-    Many,
-    OptRef,
-    Ref,
-    Resource,
-    Role,
-    Tx,
-    action,
-    allow,
-    field,
-    key,
-    many,
-    mask,
-    optref,
-    ref,
-    through,
-)
-from headwater.base.call import ANONYMOUS, Actor
+from headwater.base.call import Actor
 from headwater.base.observe import Observation, StatementRun
-from headwater.declare import build
-from tests.json_api import CURSORS, JSON_API, check_answer
-from tests.spec.rest_world import Reply, World, open_world
+from tests.json_api import CURSORS, JSON_API
+from tests.spec.library import LIBRARIAN, NEW, Library, asked, open_library, sources
 
 EXAMPLES = settings.default.max_examples // 4
 PROFILE = "https://jsonapi.org/profiles/ethanresnick/cursor-pagination/"
 
 
-class Writer(Resource):
-    """Somebody who writes."""
-
-    name: Field[str] = field(max_length=50, search=True)
-    books: Many[Book] = many(lambda: Book.writer, init=False)
-    edited: Many[Book] = many(lambda: Book.editor, init=False)
-
-
-class Rack(Resource):
-    """A place for books. Its code may hold any character."""
-
-    code: Field[str] = key(pattern=".+", max_length=20)
-    full: Field[bool] = field(default=False)
-    books: Many[Book] = many(lambda: Book.rack, init=False)
-
-
-class Tag(Resource):
-    """A word that is put on books."""
-
-    word: Field[str] = field(max_length=20)
-    books: Many[Book] = through(lambda: Tagging.tag, lambda: Tagging.book)
-
-
-class Book(Resource):
-    """A book."""
-
-    title: Field[str] = field(max_length=50, min_length=1)
-    pages: Field[int] = field(default=1, ge=1)
-    notes: Field[dict[str, Any] | None] = field(default=None)
-    price: Field[int | None] = field(default=None)
-    hidden: Field[bool] = field(default=False)
-    rack: Ref[Rack] = ref(on_delete="restrict")
-    writer: OptRef[Writer] = optref(default=None, on_delete="set_null")
-    editor: OptRef[Writer] = optref(default=None, on_delete="set_null")
-    owner: OptRef[Writer] = optref(default=None, on_delete="set_null", immutable=True)
-    tags: Many[Tag] = through(lambda: Tagging.book, lambda: Tagging.tag)
-    loans: Many[Loan] = many(lambda: Loan.book, init=False)
-
-    @action(to="librarian")
-    async def lend(self, tx: Tx, *, days: int) -> dict[str, int]:
-        """Lend it."""
-        return {"days": days}
-
-    @action(to="librarian")
-    async def sign(self, tx: Tx) -> Writer | None:
-        """Have it signed."""
-        return await tx.get(Writer, self.writer) if self.writer else None
-
-
-class Tagging(Resource):
-    """That a tag is on a book."""
-
-    book: Ref[Book] = ref(on_delete="cascade")
-    tag: Ref[Tag] = ref(on_delete="cascade")
-
-
-class Loan(Resource):
-    """That a book was lent."""
-
-    book: Ref[Book] = ref(on_delete="cascade", immutable=True)
-    days: Field[int] = field(default=7)
-
-
-RESOURCES = (Writer, Rack, Tag, Book, Tagging, Loan)
-for resource in RESOURCES:
-    allow(resource, "read", "create", "update", "delete", to="librarian")
-for resource in (Writer, Rack, Tag, Tagging, Loan):
-    allow(resource, "read", to="user")
-allow(Book, "read", when=lambda actor: Book.hidden == False, to="user")  # noqa: E712
-allow(Book, "update", when=lambda actor: Book.writer == actor.id, to="user")
-mask(Book.price, unless=lambda actor: Book.writer == actor.id)
-mask(Book.editor, unless=lambda actor: Book.pages > 1)
-
-MODEL = build(RESOURCES, [Role("librarian", inherits="user")])
-LIBRARIAN = Actor("writer_librarian", roles=frozenset({"guest", "user", "librarian"}))
-RACK = {"rack": {"data": {"type": "racks", "id": "A"}}}
-NEW = {"type": "books", "attributes": {"title": "New"}, "relationships": RACK}
-
-
-class Library:
-    """Some books, and who asks for them."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.ids: dict[str, str] = {}
-
-    async def fill(self) -> None:
-        for name in ("ada", "bob"):
-            self.ids[name] = await self._made("writers", name=name)
-        for code in ("A", "B/ü &"):
-            await self._made("racks", code=code)
-        for word in ("old", "new"):
-            self.ids[word] = await self._made("tags", word=word)
-        for number in range(7):
-            title = f"book{number}"
-            values = {
-                "title": title,
-                "pages": 1 + number % 3,
-                "rackId": ("A", "B/ü &")[number % 2],
-                "price": number,
-            }
-            values |= {"writerId": self.ids["ada"]} if number % 3 else {}
-            values |= {"editorId": self.ids["bob"] if number % 2 else None, "hidden": number == 6}
-            values |= {"notes": {"type": "books", "id": None, "n": number}}
-            self.ids[title] = await self._made("books", **values)
-            for word in ("old", "new")[: number % 3]:
-                await self._made("taggings", bookId=self.ids[title], tagId=self.ids[word])
-            await self._made("loans", bookId=self.ids[title], days=number)
-
-    async def _made(self, path: str, **values: Any) -> str:
-        reply = await self.world.post(f"/api/v1/{path}", values)
-        assert reply.status == 201, reply.body
-        return str(reply.data["id"])
-
-    def acting_as(self, actor: Actor) -> Library:
-        library = Library(self.world.acting_as(actor))
-        library.ids = self.ids
-        return library
-
-    async def get(self, path: str, accept: str = JSON_API, *, sparse: bool = False) -> Reply:
-        reply = await self.world.get(f"/api/v1/{path}", accept=accept)
-        if reply.headers.get("content-type", "").startswith(JSON_API):
-            check_answer(reply.headers["content-type"], reply.json, sparse=sparse or "fields" in path)
-        return reply
-
-    async def send(self, method: str, path: str, body: Any, **headers: str) -> Reply:
-        sent = {
-            "content-type": JSON_API,
-            "accept": JSON_API,
-            **{k.replace("_", "-"): v for k, v in headers.items()},
-        }
-        reply = await self.world.ask(method, f"/api/v1/{path}", body, sent)
-        if reply.headers.get("content-type", "application/json") != "application/json":
-            check_answer(reply.headers["content-type"], reply.json)
-        return reply
-
-
 @pytest.fixture
 async def library(store_url: str) -> AsyncIterator[Library]:
-    async with open_world(store_url, MODEL) as world:
-        library = Library(world.acting_as(LIBRARIAN))
-        await library.fill()
+    async with open_library(store_url) as library:
         yield library
-
-
-def sources(reply: Reply) -> set[tuple[str, ...]]:
-    """Of each error: its status, its code, and where it is."""
-    return {(e["status"], e["code"], *e.get("source", {"": ""}).values()) for e in reply.json["errors"]}
 
 
 # -- documents -------------------------------------------------------------------------------------------
@@ -399,6 +236,7 @@ WRONG_PAGES = [
     ("page=2", "page", None),
     ("aggregate=count", "aggregate", None),
     ("page[sice]=2", "page[sice]", None),
+    ("page[cursor]=x", "page[cursor]", None),
 ]
 
 
@@ -407,6 +245,8 @@ async def test_what_is_wrong_with_paging(library: Library) -> None:
         reply = await library.get(f"books?{query}", CURSORS)
         (error,) = reply.json["errors"]
         assert (reply.status, error["status"], error["source"]) == (400, "400", {"parameter": parameter})
+        if parameter in ("page[sice]", "page[cursor]"):
+            assert "`page[number]`, `page[size]`, `page[after]`, `page[before]`" in error["detail"]
         assert error.get("links") == (kind and {"type": PROFILE + kind})
         if kind == "max-size-exceeded":
             assert error["meta"]["page"] == {"maxSize": 100}
@@ -459,6 +299,39 @@ async def test_what_is_sent(library: Library) -> None:
             assert JSON_API in reply.headers["accept-post"]
 
 
+PLACES = ("books", "books/{book1}", "books/{book1}/writer", "books/{book1}/relationships/tags", "trash/discs")
+
+
+async def test_each_place_keeps_the_rules_of_media_types(library: Library) -> None:
+    """Parameters but for extensions and profiles are refused where nothing else is accepted, extensions that nobody
+    knows as well, and of several profiles those that are known are applied."""
+    several = f'{JSON_API};profile="https://example.com/a {PROFILE}"'
+    for path in PLACES:
+        place = path.format(**library.ids)
+        for accept, status in (
+            (f"{JSON_API};charset=utf-8", 406), (f'{JSON_API};ext="https://example.com/x"', 406),
+            (f'{JSON_API};ext="https://example.com/x", {JSON_API};profile="https://example.com/a"', 200),
+            (f'{JSON_API};ext=""', 200), (several, 200), (f"{JSON_API};q=0", 406),
+        ):  # fmt: skip
+            reply = await library.get(place, accept)
+            assert (path, accept, reply.status) == (path, accept, status)
+            pages = accept == several and "book1}/w" not in path and path != "books/{book1}"
+            if status == 200:
+                assert reply.headers["content-type"] == (CURSORS if pages else JSON_API)
+    for method, path in (("POST", "books"), ("PATCH", "books/{book1}"), ("PATCH", "books/{book1}/relationships/tags"),
+                         ("DELETE", "books/{book1}/relationships/tags"), ("POST", "books/{book1}/lend"),
+                         ("PUT", "books/{book1}"), ("QUERY", "books")):  # fmt: skip
+        for parameters in (";version=1", ';ext="https://jsonapi.org/ext/atomic"', ";charset=utf-8"):
+            reply = await library.send(
+                method, path.format(**library.ids), {"data": []}, content_type=JSON_API + parameters
+            )
+            assert (method, path, reply.status) == (method, path, 415)
+    refused = await library.send("POST", "books", {"data": NEW}, accept=f"{JSON_API};version=1")
+    assert refused.status == 406
+    assert len((await library.get("books")).json["data"]) == 7
+    assert (await library.world.get("/api/v1", accept=JSON_API)).status == 406
+
+
 async def test_the_two_forms_mix(library: Library) -> None:
     """The body's form and the answer's are chosen by themselves; who does not care gets the form that they sent."""
     plain = await library.send("POST", "books", {"data": NEW}, accept="application/json")
@@ -472,270 +345,117 @@ async def test_the_two_forms_mix(library: Library) -> None:
     assert sources(refused) == {("400", "invalid_format", "/notes")}
 
 
-# -- writing ---------------------------------------------------------------------------------------------
+# -- the trash, and what functions work out -----------------------------------------------------------------
 
 
-async def test_a_resource_is_made_changed_and_deleted(library: Library) -> None:
-    """An object among the attributes is a value, which is replaced as a whole."""
-    relationships = {**RACK, "writer": {"data": {"type": "writers", "id": library.ids["ada"]}}}
-    attributes = {"title": "New", "notes": {"a": 1, "b": 2}}
-    body = {"data": {"type": "books", "attributes": attributes, "relationships": relationships}}
-    made = await library.send("POST", "books?include=writer", body)
-    assert (made.status, made.headers["location"]) == (201, made.json["data"]["links"]["self"])
-    assert made.json["included"][0]["attributes"]["name"] == "ada"
-    id = made.json["data"]["id"]
-    change = {
-        "type": "books",
-        "id": id,
-        "attributes": {"notes": {"a": 3}},
-        "relationships": {"writer": {"data": None}},
-    }
-    changed = await library.send("PATCH", f"books/{id}", {"data": change, "unknown": "is ignored"})
-    assert (changed.status, changed.json["data"]["attributes"]["notes"]) == (200, {"a": 3})
-    assert changed.json["data"]["relationships"]["writer"]["data"] is None
-    stale = {"type": "books", "id": id, "attributes": {"title": "x", "version": 1}}
-    refused = await library.send("PATCH", f"books/{id}", {"data": stale})
-    assert sources(refused) == {("409", "resource_conflict", "/data/attributes/version")}
-    lost = await library.send("PATCH", f"books/{id}", {"data": {**change}}, if_match=made.headers["etag"])
-    assert sources(lost) == {("412", "precondition_failed", "If-Match")}
-    assert (await library.send("DELETE", f"books/{id}", None)).status == 204
-    assert sources(await library.get(f"books/{id}")) == {("404", "resource_not_found", "")}
+async def disc(library: Library, type: str, player: str | None = None) -> str:
+    reply = await library.world.post("/api/v1/discs", {"type": type, "playerId": player})
+    return str(reply.data["id"])
 
 
-async def test_all_that_is_wrong_with_a_document_is_told(library: Library) -> None:
-    """By pointers into it."""
-    attributes = {"title": "", "pages": "5", "colour": 1, "writerId": "x", "notes": {"a": "ok"}}
-    relationships = {"rack": {"data": {"type": "books", "id": 5}}, "tag": {"data": None}, "owner": {}}
-    body = {"data": {"type": "books", "attributes": attributes, "relationships": relationships}}
-    reply = await library.send("POST", "books", body)
-    assert reply.status == 400
-    assert {(code, where) for _, code, where in sources(reply)} == {
-        ("validation_error", "/data/attributes/title"), ("invalid_format", "/data/attributes/pages"),
-        ("unknown_field", "/data/attributes/colour"), ("unknown_field", "/data/attributes/writerId"),
-        ("invalid_format", "/data/relationships/rack/data/type"),
-        ("invalid_format", "/data/relationships/rack/data/id"),
-        ("unknown_field", "/data/relationships/tag"), ("invalid_format", "/data/relationships/owner"),
-    }  # fmt: skip
-    first = reply.json["errors"][0]
-    assert set(first) == {"status", "code", "title", "detail", "source", "meta"}
-    assert all(isinstance(error["meta"]["number"], int) for error in reply.json["errors"])
-
-
-UNWRITTEN = [
-    ("books", {**NEW, "type": "tags"}, ("409", "resource_conflict", "/data/type")),
-    ("books", {"attributes": {"title": "x"}}, ("400", "required_field", "/data/type")),
-    ("books", {**NEW, "id": "mine"}, ("403", "not_supported", "/data/id")),
-    ("books", {**NEW, "id": 5}, ("400", "invalid_format", "/data/id")),
-    ("books", {"type": "books", "attributes": {"title": "x"}}, ("400", "required_field", "/data/relationships/rack")),
-    ("books", {**NEW, "relationships": {"rack": {"data": {"type": "racks", "id": "no"}}}},
-     ("404", "dangling_reference", "/data/relationships/rack")),
-    ("books", {**NEW, "relationships": {**RACK, "tags": {"data": []}}},
-     ("403", "not_supported", "/data/relationships/tags")),
-    ("books", [], ("400", "invalid_format", "/data")),
-    ("books/{book1}", {"type": "books", "attributes": {}}, ("400", "required_field", "/data/id")),
-    ("books/{book1}", {"type": "books", "id": "other"}, ("409", "resource_conflict", "/data/id")),
-    ("books/{book1}", {"type": "racks", "id": "{book1}"}, ("409", "resource_conflict", "/data/type")),
-    ("racks", {"type": "racks", "id": "C", "attributes": {"code": "D"}}, ("409", "resource_conflict", "/data/id")),
-    ]  # fmt: skip
-
-
-async def test_what_cannot_be_written(library: Library) -> None:
-    for path, data, error in UNWRITTEN:
-        path = path.format(**library.ids)
-        if isinstance(data, dict) and data.get("id") == "{book1}":
-            data = {**data, "id": library.ids["book1"]}
-        reply = await library.send("PATCH" if "/" in path else "POST", path, {"data": data})
-        assert (str(reply.status), sources(reply)) == (error[0], {error})
-
-
-async def test_a_natural_key_is_an_id_that_clients_choose(library: Library) -> None:
-    made = await library.send("POST", "racks", {"data": {"type": "racks", "id": "C"}})
-    assert (made.status, made.json["data"]["attributes"]["code"]) == (201, "C")
-    again = await library.send("POST", "racks", {"data": {"type": "racks", "id": "C"}})
-    assert sources(again) == {("409", "resource_already_exists", "/data/attributes/code")}
-
-
-async def test_actions_in_documents(library: Library) -> None:
-    """Arguments are in `meta`, as what is no resource is in the answer's."""
-    id = library.ids["book1"]
-    lent = await library.send("POST", f"books/{id}/lend", {"meta": {"days": 3}})
-    assert (lent.status, lent.json["meta"]["result"]) == (200, {"days": 3})
-    signed = await library.send("POST", f"books/{id}/sign", None)
-    assert (signed.json["data"]["type"], signed.json["data"]["attributes"]["name"]) == ("writers", "ada")
-    refused = await library.send("POST", f"books/{id}/lend", {"data": {}})
-    assert sources(refused) == {("400", "invalid_format", "")}
-
-
-async def test_questions_in_bodies(library: Library) -> None:
-    """They are written as ever, and answered in documents."""
-    body = {
-        "filter": {"pages": {"gte": 2}},
-        "include": [{"tags": {"limit": 1}}],
-        "sort": ["title"],
-        "limit": 2,
-    }
-    reply = await library.send("POST", "books/search", body, content_type="application/json")
-    assert [row["attributes"]["title"] for row in reply.json["data"]] == ["book1", "book2"]
-    assert len(reply.json["data"][1]["relationships"]["tags"]["data"]) == 1
-    assert reply.json["meta"]["pagination"]["hasMore"] is True
-
-
-# -- relationships ---------------------------------------------------------------------------------------
-
-
-async def ids(library: Library, path: str) -> list[str]:
-    reply = await library.get(path)
-    assert reply.status == 200, reply.body
-    plain = await library.get(path, "application/json")
-    assert plain.data == reply.json["data"]
-    return [one["id"] for one in reply.json["data"]]
-
-
-async def test_where_relations_lead(library: Library) -> None:
-    """Ids alone, or the rows; of to-one and to-many relations, in both forms."""
-    book, ada = library.ids["book1"], library.ids["ada"]
-    reply = await library.get(f"books/{book}/relationships/writer")
-    here = f"/api/v1/books/{book}"
-    assert reply.json["data"] == {"type": "writers", "id": ada}
-    assert reply.json["links"] == {"self": f"{here}/relationships/writer", "related": f"{here}/writer"}
-    assert (await library.get(f"books/{book}/relationships/writer", "application/json")).data == reply.json[
-        "data"
-    ]
-    assert (await library.get(f"books/{book}/relationships/owner")).json["data"] is None
-    assert (await library.get(f"books/{book}/writer?include=books")).json["data"]["attributes"][
-        "name"
-    ] == "ada"
-    assert (await library.get(f"books/{book}/writer", "application/json")).data["name"] == "ada"
-    assert (await library.get(f"books/{book}/owner")).json["data"] is None
-    assert len(await ids(library, f"writers/{ada}/relationships/books")) == 4
-    tags = await library.get(f"books/{library.ids['book2']}/tags")
-    assert [row["attributes"]["word"] for row in tags.json["data"]] == ["old", "new"]
-    page = await library.get(f"writers/{ada}/relationships/books?page[size]=3&filter[pages]=2&sort=-title")
-    assert [one["id"] for one in page.json["data"]] == [library.ids["book4"], library.ids["book1"]]
-    assert page.json["meta"]["total"] == 2
-    assert (await library.get("books/none/relationships/writer")).status == 404
-    assert (await library.get("books/none/writer")).status == 404
-    refused = await library.get(f"writers/{ada}/relationships/books?include=tags&fields[books]=title")
-    assert {where for _, _, where in sources(refused)} == {"include", "fields[books]"}
-
-
-async def test_a_to_one_relationship_is_set(library: Library) -> None:
-    """Also to nothing; not where it never changes."""
-    book, bob = library.ids["book1"], library.ids["bob"]
-    place = f"books/{book}/relationships/writer"
-    set_ = await library.send("PATCH", place, {"data": {"type": "writers", "id": bob}})
-    assert (set_.status, set_.json["data"]["id"]) == (200, bob)
-    assert (await library.send("PATCH", place, {"data": None})).json["data"] is None
-    plain = await library.send(
-        "PATCH",
-        place,
-        {"data": {"type": "writers", "id": bob}},
-        content_type="application/json",
-        accept="application/json",
+async def test_the_trash_in_documents(library: Library) -> None:
+    """Its rows have their places there, and no links to relationships, which have none there; what is shown with them
+    may be there or not, and has no links."""
+    player = (await library.world.post("/api/v1/players", {"typeId": library.ids["ada"]})).data["id"]
+    discs = [await disc(library, name, player) for name in ("vinyl", "tape")]
+    alone = await disc(library, "cylinder")
+    for path in (f"discs/{alone}", f"players/{player}"):
+        assert (await library.send("DELETE", path, None)).status == 204
+    assert (await library.get("discs")).json["data"] == []
+    page = await library.get("trash/discs?sort=discType&include=player.type,player.discs&page[size]=2")
+    assert [row["attributes"]["discType"] for row in page.json["data"]] == ["cylinder", "tape"]
+    assert (page.json["meta"]["total"], page.json["links"]["next"].split("?")[0]) == (
+        3,
+        "/api/v1/trash/discs",
     )
-    assert plain.data == {"type": "writers", "id": bob}
-    for sent, error in (
-        ({"data": {"type": "tags", "id": bob}}, ("400", "invalid_format", "/data/type")),
-        ({"data": {"type": "writers", "id": "none"}}, ("404", "dangling_reference", "/data")),
-        ({}, ("400", "invalid_format", "")),
-    ):
-        assert sources(await library.send("PATCH", place, sent)) == {error}
-    rack = await library.send("PATCH", f"books/{book}/relationships/rack", {"data": None})
-    assert sources(rack) == {("400", "invalid_format", "/data")}
-    owner = await library.send(
-        "PATCH", f"books/{book}/relationships/owner", {"data": {"type": "writers", "id": bob}}
+    first, second = page.json["data"]
+    assert first["links"] == {"self": f"/api/v1/trash/discs/{alone}"}
+    assert first["attributes"]["deletedAt"] is not None
+    assert (first["relationships"], second["relationships"]) == (
+        {"player": {"data": None}},
+        {"player": {"data": {"type": "players", "id": player}}},
     )
-    assert sources(owner) == {("403", "not_supported", "/data")}
-    assert (await library.send("POST", place, {"data": None})).status == 405
+    shown = {(row["type"], row["id"]): row for row in page.json["included"]}
+    assert shown.keys() == {("players", player), ("writers", library.ids["ada"]), ("discs", discs[0])}
+    assert all("links" not in row for row in shown.values())
+    assert {one["id"] for one in shown["players", player]["relationships"]["discs"]["data"]} == set(discs)
+    assert (await library.get(first["links"]["self"].removeprefix("/api/v1/"))).json["data"] == first
+    cursors = await library.get("trash/discs?page[size]=1&fields[discs]=discType", CURSORS)
+    assert cursors.headers["content-type"] == CURSORS
+    assert "relationships" not in cursors.json["data"][0]
+    again = await library.get(cursors.json["links"]["next"].removeprefix("/api/v1/"))
+    assert again.json["data"][0]["id"] != cursors.json["data"][0]["id"]
+    found = await library.send(
+        "POST", "trash/discs/search", {"filter": {"type": {"eq": "tape"}}}, content_type="application/json"
+    )
+    assert [row["links"]["self"] for row in found.json["data"]] == [f"/api/v1/trash/discs/{discs[1]}"]
+    user = library.acting_as(Actor(library.ids["ada"], roles=frozenset({"guest", "user"})))
+    assert (await user.get("trash/discs")).json["data"] == []
+    assert (await user.get(f"trash/discs/{alone}")).status == 404
 
 
-async def test_to_many_relationships_are_changed(library: Library) -> None:
-    """Rows at the other side refer to this one, or a link leads there: either is added, removed and replaced."""
-    book = [{"type": "books", "id": library.ids[f"book{n}"]} for n in range(7)]
-    place = f"writers/{library.ids['bob']}/relationships/books"
-    assert (await library.send("POST", place, {"data": [book[0], book[1], book[0]]})).status == 204
-    assert (await library.send("POST", place, {"data": [book[0]]})).status == 204
-    assert await ids(library, place) == [book[0]["id"], book[1]["id"]]
-    assert (await library.send("DELETE", place, {"data": [book[0], book[5]]})).status == 204
-    assert await ids(library, place) == [book[1]["id"]]
-    assert (await library.send("PATCH", place, {"data": [book[2], book[3]]})).status == 204
-    assert await ids(library, place) == [book[2]["id"], book[3]["id"]]
-    assert (await library.send("PATCH", place, {"data": []})).status == 204
-    assert await ids(library, place) == []
-    tags = f"books/{book[2]['id']}/relationships/tags"
-    old, new = ({"type": "tags", "id": library.ids[word]} for word in ("old", "new"))
-    assert (await library.send("DELETE", tags, {"data": [old]})).status == 204
-    assert await ids(library, tags) == [new["id"]]
-    assert (await library.send("PATCH", tags, {"data": [old]})).status == 204
-    assert await ids(library, tags) == [old["id"]]
-    assert (await library.send("POST", tags, {"data": [old, new]})).status == 204
-    assert await ids(library, tags) == [old["id"], new["id"]]
-    log = await library.world.engine.log.reader(0).read(10_000)
-    assert [e.type for e in log if e.resource == "Tagging"][-2:] == ["tagging.created", "tagging.created"]
-
-
-async def test_relationships_that_cannot_be_changed_so(library: Library) -> None:
-    """What always belongs somewhere is moved, not taken away; what never moves is not added. All or nothing is done."""
-    books = [{"type": "books", "id": library.ids[f"book{n}"]} for n in range(7)]
-    place = "racks/A/relationships/books"
-    before = await ids(library, place)
-    assert sources(await library.send("DELETE", place, {"data": books[:1]})) == {("403", "not_supported", "")}
-    assert sources(await library.send("PATCH", place, {"data": books[:3]})) == {("403", "not_supported", "")}
-    assert await ids(library, place) == before
-    assert (await library.send("POST", place, {"data": books})).status == 204
-    assert len(await ids(library, place)) == 7
-    assert (await library.send("PATCH", place, {"data": books})).status == 204
-    loans = f"books/{library.ids['book1']}/relationships/loans"
-    (loan,) = await ids(library, loans)
-    refused = await library.send("POST", loans, {"data": [{"type": "loans", "id": loan}]})
-    assert sources(refused) == {("403", "not_supported", "")}
-    some = [books[0], {"type": "books", "id": "none"}]
-    writer = f"writers/{library.ids['bob']}/relationships/books"
-    assert (await library.send("POST", writer, {"data": some})).status == 404
-    assert await ids(library, writer) == []
-    for sent in ({"data": None}, {"data": [None]}, {"data": books[:1] * 101}, {"data": ["x"]}):
-        assert (await library.send("POST", writer, sent)).status == 400
-    stale = await library.send("POST", writer, {"data": books[:1]}, if_match='"7.x"')
+async def test_restoring_and_purging_in_documents(library: Library) -> None:
+    """What comes back is shown where it is again; what is wrong is told in a document."""
+    player = (await library.world.post("/api/v1/players", {})).data["id"]
+    kept = await disc(library, "vinyl", player)
+    await library.send("DELETE", f"players/{player}", None)
+    refused = await library.send("POST", f"discs/{kept}/restore", None)
+    assert sources(refused) == {("409", "resource_conflict", "")}
+    back = await library.send("POST", f"players/{player}/restore?include=discs", None)
+    assert (back.status, back.json["data"]["links"]["self"]) == (200, f"/api/v1/players/{player}")
+    assert [row["id"] for row in back.json["included"]] == [kept]
+    assert "links" in back.json["included"][0]
+    await library.send("DELETE", f"discs/{kept}", None)
+    stale = await library.send("DELETE", f"trash/discs/{kept}", None, if_match='"1.x"')
     assert sources(stale) == {("412", "precondition_failed", "If-Match")}
+    assert (await library.send("DELETE", f"trash/discs/{kept}", None)).status == 204
+    assert sources(await library.send("DELETE", f"trash/discs/{kept}", None)) == {
+        ("404", "resource_not_found", "")
+    }
 
 
-async def test_rules_hold_for_relationships(library: Library) -> None:
-    """Rows that a caller may not see are not behind a relation, nor changed with it; masked references lead nowhere."""
-    ada, place = library.ids["ada"], f"writers/{library.ids['ada']}/relationships/books"
-    everything = await ids(library, place)
-    user = library.acting_as(Actor(ada, roles=frozenset({"guest", "user"})))
-    hidden = {"type": "books", "id": library.ids["book6"]}
-    assert (await library.send("POST", place, {"data": [hidden]})).status == 204
-    assert await ids(user, place) == everything
-    assert (await user.get(f"books/{hidden['id']}/relationships/writer")).status == 404
-    assert (await user.get(f"books/{hidden['id']}/writer")).status == 404
-    for method in ("POST", "DELETE"):
-        reply = await user.send(
-            method, f"writers/{library.ids['bob']}/relationships/books", {"data": [hidden]}
-        )
-        assert reply.status == (404 if method == "POST" else 204)
-    assert sorted(await ids(library, place)) == sorted([*everything, hidden["id"]])
-    other = {"type": "books", "id": library.ids["book0"]}
-    refused = await user.send("POST", f"writers/{library.ids['bob']}/relationships/books", {"data": [other]})
-    assert (refused.status, refused.json["errors"][0]["meta"]["requiredPermission"]) == (403, "update:books")
-    masked = library.ids["book3"]
-    shown = library.ids["book1"]
-    assert (await user.get(f"books/{shown}/editor")).json["data"]["id"] == library.ids["bob"]
-    assert (await user.get(f"books/{masked}/editor")).json["data"] is None
-    assert (await user.get(f"books/{masked}/relationships/editor")).json["data"] is None
-    assert await ids(user, f"writers/{library.ids['bob']}/relationships/edited") == [
-        shown,
-        library.ids["book5"],
-    ]
-    nobody = library.acting_as(ANONYMOUS)
-    for method, path in (
-        ("GET", place),
-        ("POST", place),
-        ("PATCH", place),
-        ("GET", f"books/{masked}/editor"),
-    ):
-        body = None if method == "GET" else {"data": []}
-        assert (await nobody.send(method, path, body)).status == 401
+async def test_what_functions_work_out_in_documents(library: Library) -> None:
+    """It is shown where its type's fieldset names it, wherever the rows are, by one call for each of these places; not
+    otherwise."""
+    player = (await library.world.post("/api/v1/players", {})).data["id"]
+    discs = {name: await disc(library, name, player) for name in ("vinyl", "tape")}
+    asked.clear()
+    assert all("hint" not in row["attributes"] for row in (await library.get("discs")).json["data"])
+    assert asked == []
+    hint = {name: {"type": name.upper(), "id": [player]} for name in discs}
+    page = await library.get("discs?fields[discs]=hint,discType,player&sort=type&include=player.discs")
+    assert [row["attributes"] for row in page.json["data"]] == [
+        {"hint": hint["tape"], "discType": "tape"}, {"hint": hint["vinyl"], "discType": "vinyl"}
+    ]  # fmt: skip
+    assert page.json["data"][0]["relationships"]["player"]["data"]["id"] == player
+    assert [sorted(ids) for ids in asked] == [sorted(discs.values())] * 2
+    behind = await library.get("players?include=discs&fields[discs]=hint&fields[players]=")
+    assert {row["id"]: row["attributes"] for row in behind.json["included"]} == {
+        discs[name]: {"hint": hint[name]} for name in discs
+    }
+    statements: list[str] = []
+    remove = library.world.engine.store.observers.add(lambda seen: note(statements, seen))
+    related = await library.get(f"players/{player}/discs?fields[discs]=hint&filter[type]=tape&page[size]=1")
+    remove()
+    assert ([row["attributes"] for row in related.json["data"]], len(statements)) == (
+        [{"hint": hint["tape"]}],
+        1,
+    )
+    body = {"data": {"type": "discs", "attributes": {"discType": "cd"}}}
+    made = await library.send("POST", "discs?fields[discs]=hint", body)
+    assert made.json["data"]["attributes"] == {"hint": {"type": "CD", "id": [None]}}
+    id = made.json["data"]["id"]
+    change = {"data": {"type": "discs", "id": id, "attributes": {"discType": "dvd"}}}
+    changed = await library.send("PATCH", f"discs/{id}?fields[discs]=hint", change)
+    assert changed.json["data"]["attributes"]["hint"]["type"] == "DVD"
+    await library.send("DELETE", f"discs/{id}", None)
+    (gone,) = (await library.get("trash/discs?fields[discs]=hint")).json["data"]
+    assert gone["attributes"]["hint"]["type"] == "DVD"
+    sent = {"data": {"type": "discs", "id": discs["tape"], "attributes": {"hint": hint["tape"]}}}
+    refused = await library.send("PATCH", f"discs/{discs['tape']}", sent)
+    assert sources(refused) == {("400", "read_only_field", "/data/attributes/hint")}
+    problems = await library.get("discs?filter[hint]=x")
+    assert sources(problems) == {("400", "invalid_parameter", "filter[hint]")}
 
 
 async def test_each_read_is_one_statement(library: Library) -> None:

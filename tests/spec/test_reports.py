@@ -277,7 +277,7 @@ async def test_the_parameters_are_typed(world: World) -> None:
         "moods": ["calm"], "day": "2026-02-28", "most": 5, "name": None, "exact": False, "price": None
     }  # fmt: skip
     reply = await asking.get(
-        "/api/v1/voyages/echo?day=2026-02-28&moods=very_wild,calm&most=10&name=Io&exact=true&price=1.50"
+        "/api/v1/voyages/echo?day=2026-02-28&moods=very_wild&moods=calm&most=10&name=Io&exact=true&price=1.50"
     )
     assert reply.data == {
         "moods": ["very_wild", "calm"], "day": "2026-02-28", "most": 10, "name": "Io", "exact": True,

@@ -74,6 +74,12 @@ def test_no_parameters() -> None:
         ("status[in]=approved,in_progress", e.OneOf(column("status"), ("approved", "in_progress"))),
         ("status[nin]=approved", e.Not(e.OneOf(column("status"), ("approved",)))),
         ("title[in]=a%5C,b,c", e.OneOf(column("title"), ("a,b", "c"))),
+        ("title[in]=a%5C,b&title[in]=c,d", e.OneOf(column("title"), ("a,b", "c", "d"))),
+        ("status[nin]=approved&status[nin]=in_progress",
+         e.Not(e.OneOf(column("status"), ("approved", "in_progress")))),
+        ("filter[priority][between]=2&filter[priority][between]=4",
+         e.And((e.Compare("gte", column("priority"), e.Value(2)), e.Compare("lte", column("priority"), e.Value(4))))),
+        ("priority=2&priority=4", e.And((eq(("priority",), 2), eq(("priority",), 4)))),
         ("priority[between]=2,4", e.And((e.Compare("gte", column("priority"), e.Value(2)),
                                          e.Compare("lte", column("priority"), e.Value(4))))),
         ("title[contains]=Swan", e.Matches("contains", column("title"), e.Value("Swan"))),
@@ -262,6 +268,9 @@ def test_within() -> None:
         ("page=1&limit=5", "limit", "`limit` pages by cursor; it cannot go with `page` and `perPage`."),
         ("page=1&page=2", "page", "`page` is given more than once."),
         ("page=1&perPage=5&per_page=5", "per_page", "`per_page` is given more than once."),
+        ("priority[between]=1&priority[between]=2&priority[between]=3", "priority[between]", "must be two values"),
+        ("priority[in]=1&priority[in]=x", "priority[in]", "`priority[in]` must be an integer"),
+        ("sort=title&sort=-title", "sort", "`-title` is named twice."),
         ("sort=titel", "sort", "did you mean `title`?"),
         ("sort=timeLogs.hours", "sort", "`timeLogs.hours` leads to many rows"),
         ("sort=tags", "sort", "`tags` holds no single value"),
@@ -459,6 +468,37 @@ def test_an_unknown_parameter_is_never_ignored(name: str, text: str) -> None:
         PARSER.list(TASK, [("status", "approved"), (name, text)])
     with pytest.raises(Fault):
         PARSER.one(TASK, "task_1", [(name, text)])
+
+
+def test_lists_may_come_one_by_one() -> None:
+    """Whatever takes a list: what is shown, sorted by, included and summed up."""
+    for several, one in (
+        ("fields=title&fields=status,id", "fields=title,status,id"),
+        ("sort=-priority&sort=title", "sort=-priority,title"),
+        ("include=project&include=timeLogs", "include=project,timeLogs"),
+        ("fields[tasks]=title&fields[tasks]=status", "fields[tasks]=title,status"),
+        ("include=timeLogs&timeLogs[sort]=hours&timeLogs[sort]=id", "include=timeLogs&timeLogs[sort]=hours,id"),
+        ("include=timeLogs&timeLogs[filter][hours][in]=1&timeLogs[filter][hours][in]=2",
+         "include=timeLogs&timeLogs[filter][hours][in]=1,2"),
+        ("aggregate=count&aggregate=sum(bid)&groupBy=status&groupBy=priority",
+         "aggregate=count,sum(bid)&groupBy=status,priority"),
+    ):  # fmt: skip
+        assert tasks(several) == tasks(one)
+
+
+@given(st.lists(st.text(), min_size=1), st.data())
+def test_a_list_may_come_in_any_parts(texts: list[str], data: st.DataObject) -> None:
+    written = [text.replace("\\", "\\\\").replace(",", "\\,") for text in texts]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(texts)))) - {len(texts)})
+    parts = [written[a:b] for a, b in zip([0, *cuts], [*cuts, len(texts)], strict=True)]
+
+    def asked(values: list[str]) -> Any:
+        try:
+            return PARSER.list(TASK, [("title[nin]", value) for value in values])
+        except Fault as fault:
+            return fault.details
+
+    assert asked([",".join(part) for part in parts]) == asked([",".join(written)])
 
 
 @given(st.lists(st.text(), min_size=1))

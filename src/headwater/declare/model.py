@@ -193,6 +193,10 @@ class Builder:
                 self._complain(draft, name, f"its wire name {found.wire!r} is also that of {other}", mend)
             elif isinstance(found, m.Field) and found.column != "id":
                 self._columns(draft, found, columns)
+        spelt = camel(f"{draft.singular}_type")
+        if "type" in wires and spelt in wires:
+            message = f"its wire name {spelt!r} is also that of {wires['type']} in JSON:API"
+            self._complain(draft, wires[spelt], message, f"rename it or {wires['type']}")
 
     def _columns(self, draft: Draft, found: m.Field, taken: dict[str, str]) -> None:
         for column in filter(None, (found.column, found.folded)):

@@ -4,7 +4,7 @@ The statement puts what such a field needs in its place. Here it is taken out, e
 place in the answer where its field is shown, and what it returned is put in. Rows without such fields never come here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from headwater.db.codec import json_decode, json_encode
 from headwater.declare.reader import Reader, shown
 from headwater.engine.report import in_time
 from headwater.ir.model import Batch, Field, Model, Resource
+from headwater.ir.pieces import between_pieces, between_rows, member, references
 from headwater.ir.query import Select
 from headwater.ir.scalars import BadValue
 from headwater.ir.values import from_wire, python_reader, wire_encoder
@@ -23,33 +24,53 @@ NEEDS = "hw_needs"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in each row of an answer a field is shown: behind these relations, by their names on the wire."""
+    """Where in each row of an answer a field is shown, by the name `wire`: behind these relations, by theirs."""
 
     path: tuple[str, ...]
     resource: Resource
     field: Field
     batch: Batch
+    wire: str
 
 
-def places(model: Model, resource: Resource, select: Select, path: tuple[str, ...] = ()) -> tuple[Place, ...]:
-    """All fields of a selection that functions work out."""
-    found: list[Place] = []
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The fields of an answer that functions work out, and how its rows are opened to put them in, and closed."""
+
+    places: tuple[Place, ...] = ()
+    open: Callable[[str], Any] = json_decode
+    close: Callable[[Any], str] = json_encode
+
+    def __bool__(self) -> bool:
+        return bool(self.places)
+
+
+def batches(model: Model, resource: Resource, select: Select) -> Batches:
+    """What functions work out of a selection."""
+    found = tuple(_places(model, resource, select, ()))
+    if select.relations is None or not found:
+        return Batches(found)
+    level = _level(model, resource, select, 1)
+    return Batches(found, level.open, level.close)
+
+
+def _places(model: Model, resource: Resource, select: Select, path: tuple[str, ...]) -> Iterator[Place]:
     for name in select.fields or ():
         field = resource.fields[name]
         if field.batch is not None:
-            found.append(Place(path, resource, field, field.batch))
+            wire = field.wire if select.relations is None else member(resource, field.wire)
+            yield Place(path, resource, field, field.batch, wire)
     for include in select.include:
         relation = resource.relations[include.relation]
         target = model.resources[relation.target]
-        found += places(model, target, include.select, (*path, relation.wire))
-    return tuple(found)
+        yield from _places(model, target, include.select, (*path, relation.wire))
 
 
-async def fill(call: Call, reader: Reader, wanted: Sequence[Place], rows: Sequence[str]) -> list[str]:
+async def fill(call: Call, reader: Reader, wanted: Batches, rows: Sequence[str]) -> list[str]:
     """The rows with what the functions work out. Raises what they raise, and Fault DEADLINE_EXCEEDED."""
-    decoded = [json_decode(row) for row in rows]
-    for place in wanted:
-        wire = place.field.wire
+    decoded = [wanted.open(row) for row in rows]
+    for place in wanted.places:
+        wire = place.wire
         holders = [
             holder
             for row in decoded
@@ -64,7 +85,48 @@ async def fill(call: Call, reader: Reader, wanted: Sequence[Place], rows: Sequen
         worked_out = dict(zip(by_id, _written(place, values, len(subjects)), strict=True))
         for holder in holders:
             holder[wire] = worked_out[holder[wire]["id"]]
-    return [json_encode(row) for row in decoded]
+    return [wanted.close(row) for row in decoded]
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A row in pieces, its fields decoded, and the rows behind its relations opened as well."""
+
+    pieces: list[str]
+    fields: dict[str, Any]
+    behind: dict[str, list["_Opened"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """How rows in pieces are made up at one depth: the pieces of their own, then those of relations by their names."""
+
+    depth: int
+    own: int
+    relations: tuple[tuple[str, "_Level"], ...]
+
+    def open(self, row: str) -> _Opened:
+        pieces = row.split(between_pieces(self.depth))
+        behind = {
+            wire: [inner.open(text) for text in pieces[place].split(between_rows(inner.depth)) if text]
+            for place, (wire, inner) in enumerate(self.relations, self.own)
+        }
+        return _Opened(pieces, json_decode(pieces[1]), behind)
+
+    def close(self, row: _Opened) -> str:
+        row.pieces[1] = json_encode(row.fields)
+        for place, (wire, inner) in enumerate(self.relations, self.own):
+            row.pieces[place] = between_rows(inner.depth).join(map(inner.close, row.behind[wire]))
+        return between_pieces(self.depth).join(row.pieces)
+
+
+def _level(model: Model, resource: Resource, select: Select, depth: int) -> _Level:
+    relations = []
+    for include in select.include:
+        relation = resource.relations[include.relation]
+        inner = _level(model, model.resources[relation.target], include.select, depth + 1)
+        relations.append((relation.wire, inner))
+    return _Level(depth, 2 + len(references(resource, select)), tuple(relations))
 
 
 def _reached(value: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -72,6 +134,8 @@ def _reached(value: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     if isinstance(value, list):
         for item in value:
             yield from _reached(item, path)
+    elif isinstance(value, _Opened):
+        yield from _reached(value.behind[path[0]], path[1:]) if path else (value.fields,)
     elif isinstance(value, dict):
         if path:
             yield from _reached(value.get(path[0]), path[1:])

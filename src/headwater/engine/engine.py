@@ -16,7 +16,7 @@ from headwater.base.errors import Fault
 from headwater.base.observe import UnexpectedFailure, WriteStage
 from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
 from headwater.declare.reader import Reader
-from headwater.engine.batches import fill, places
+from headwater.engine.batches import batches, fill
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found, unasked
 from headwater.engine.migrate import Revisions
@@ -30,7 +30,7 @@ from headwater.engine.schema import Schema
 from headwater.engine.single import SingleStatement
 from headwater.engine.statements import Dangling, Taken, Unit
 from headwater.engine.tx import Tx
-from headwater.engine.units import Units
+from headwater.engine.units import UNSEEN, Units
 from headwater.engine.vault import Vault
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
@@ -258,14 +258,14 @@ class Engine:
         """
         outcome = await self._run(call, command)
         select = getattr(command, "select", WHOLE)
-        if select.fields is None and not select.include:
-            return outcome
+        if (select.fields is None and not select.include) or outcome.resource not in (None, command.resource):
+            return outcome  # nothing else is asked of rows of other resources than that they are shown
         return await self._completed(call, command.resource, select, outcome)
 
     async def _completed(self, call: Call, resource: str, select: Select, outcome: Outcome) -> Outcome:
         """The outcome with the fields that functions of the author's work out. They may take their time, so the write
         is done by then, and whoever is refused is told so."""
-        wanted = places(self.model, self.model.resources[resource], select)
+        wanted = batches(self.model, self.model.resources[resource], select)
         if not wanted:
             return outcome
         reader = Reader(self, call, None)
@@ -290,7 +290,7 @@ class Engine:
         rules = self.guard.rules(call)
         verb = "read" if isinstance(command, Relate) else type(command).__name__.lower()
         self.admit(call, rules, command.resource, verb)
-        if self.single is not None and isinstance(command, Create | Update):
+        if self.single is not None and isinstance(command, Create | Update) and not command.linked:
             single = self.single.run(call, rules, command)
             if (outcome := await self.settled(call, single)) is not None:
                 return outcome
@@ -316,6 +316,8 @@ class Engine:
     ) -> Outcome:
         """Perform a command within a transaction. Raises Fault as `run` does."""
         match command:
+            case Create() | Update() if command.linked:
+                return await self._perform_linked(unit, command)
             case Create():
                 return await self.writer.create(unit, command)
             case Update():
@@ -328,6 +330,15 @@ class Engine:
                 return await self.writer.purge(unit, command)
             case Relate():
                 return await self.relating.relate(unit, command)
+
+    async def _perform_linked(self, unit: Unit, command: Create | Update) -> Outcome:
+        """The row first, by the rules of any write; then what its relations lead to; it is shown as it is then."""
+        resource = self.model.resources[command.resource]
+        fresh = isinstance(command, Create)
+        written = await self.perform(unit, replace(command, select=UNSEEN, linked={}))
+        key = str(written.key)
+        await self.relating.link(unit, resource, key, command.linked, fresh=fresh)
+        return await self.writer.read_back(unit, resource, {"id": key}, None, (), command.select)
 
     async def settled(self, call: Call, write: Awaitable[T]) -> T:
         """The result of a write that has become durable."""

@@ -12,7 +12,7 @@ from headwater.base.errors import Fault
 from headwater.db.base import Dialect, Element
 from headwater.db.elements import literal
 from headwater.db.types import Text
-from headwater.engine.batches import NEEDS, Place, places
+from headwater.engine.batches import NEEDS, Batches, batches
 from headwater.engine.compile import Compiler, Scope, Source
 from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
@@ -22,7 +22,7 @@ from headwater.engine.rows import logged_fields
 from headwater.engine.schema import Schema, from_stored, stored_fields
 from headwater.ir import expr as e
 from headwater.ir.model import Batch, Field, Kind, Type
-from headwater.ir.pieces import between_pieces, between_rows, references
+from headwater.ir.pieces import between_pieces, between_rows, member, references
 from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Numbered, Query, Select
 
 
@@ -44,7 +44,7 @@ class Plan:
     alternative: bool = False
     write: Callable[[Sequence[Any]], str] | None = None
     read: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
-    batches: tuple[Place, ...] = ()
+    batches: Batches = Batches()
     columns: tuple[Callable[[Sequence[Any]], Sequence[Any]] | None, ...] = ()
 
     def parameters(self, call: Call, values: list[Any]) -> list[Any]:
@@ -81,7 +81,7 @@ class Planner:
         key = compiler.bind(lambda call, values: values[0], Type(Kind.ID), "key")
         row = self.object(compiler, scope, query.select)
         statement = sa.select(row, table.c.version).where(table.c.id == key, *compiler.shown(scope))
-        return self.finish(statement, compiler, batches=places(self.model, resource, query.select))
+        return self.finish(statement, compiler, batches=batches(self.model, resource, query.select))
 
     def object(self, compiler: Compiler, scope: Scope, select: Select, depth: int = 1) -> Element:
         """A row as JSON: the chosen fields, and related rows within; or in pieces, where `select` asks for those."""
@@ -92,14 +92,15 @@ class Planner:
         for name, found in resource.fields.items():
             if found.internal or (found.batch is not None if chosen is None else name not in chosen):
                 continue
+            wire = found.wire if select.relations is None else member(resource, found.wire)
             if found.batch is not None:
-                nested.append((found.wire, self._needs(compiler, scope, found, found.batch)))
+                nested.append((wire, self._needs(compiler, scope, found, found.batch)))
                 continue
             rule = e.TRUE if compiler.rules is None else compiler.rules.unmasked(resource, name)
             element = sa.null() if rule == e.FALSE else compiler.value(found, scope)[0]
-            pairs.append((found.wire, self.dialect.wire(found.type, element) if rule != e.FALSE else element))
+            pairs.append((wire, self.dialect.wire(found.type, element) if rule != e.FALSE else element))
         if select.relations is not None:
-            return self._pieces(compiler, scope, select, depth, pairs)
+            return self._pieces(compiler, scope, select, depth, pairs, nested)
         for include in select.include:
             wire = resource.relations[include.relation].wire
             nested.append((wire, self.include(compiler, scope, include, depth)))
@@ -124,11 +125,17 @@ class Planner:
         return sa.null() if rule == e.FALSE else sa.case((compiler.rule(rule, scope), needs))
 
     def _pieces(
-        self, compiler: Compiler, scope: Scope, select: Select, depth: int, pairs: list[tuple[str, Element]]
+        self,
+        compiler: Compiler,
+        scope: Scope,
+        select: Select,
+        depth: int,
+        pairs: list[tuple[str, Element]],
+        nested: list[tuple[str, Element]],
     ) -> Element:
         """A row in pieces, as `ir.pieces` tells."""
-        pieces = [self.dialect.json_text(scope.table.c.id)]
-        pieces.append(self.dialect.json_object(pairs) if pairs else literal("{}"))
+        fields = self.dialect.json_object(pairs, nested) if pairs or nested else literal("{}")
+        pieces = [self.dialect.json_text(scope.table.c.id), fields]
         for name in references(scope.resource, select):
             found = scope.resource.fields[scope.resource.relations[name].field]
             masked = (
@@ -270,7 +277,7 @@ class Planner:
             "keys": keys,
             "heads": tuple(label for label, _ in heads),
             "alternative": alternative,
-            "batches": places(self.model, page.resource, query.select),
+            "batches": batches(self.model, page.resource, query.select),
         }
         labelled = [element.label(label) for label, element in heads]
         if not any(

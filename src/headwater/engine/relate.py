@@ -1,7 +1,8 @@
 """Writes to the rows behind a to-many relation, as changes of the rows at its other side."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -9,13 +10,14 @@ from headwater.base.errors import Detail, Fault
 from headwater.engine.compile import Compiler, Scope
 from headwater.engine.plan import Plan
 from headwater.engine.rows import expect
-from headwater.engine.statements import Unit
+from headwater.engine.statements import Dangling, Unit
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
-from headwater.ir.command import Create, Delete, Outcome, Relate, Update
+from headwater.ir.command import Create, Delete, Linked, Outcome, Relate, Update
 from headwater.ir.model import Kind, Relation, Resource, Type
 from headwater.ir.shape import Slot
 
+How = Literal["add", "remove", "replace"]
 MOST = 1000
 """Rows behind a relation up to which it can be replaced."""
 
@@ -33,27 +35,52 @@ class Relating:
         old = await self.writer.load(unit, owner, command.key, "read")
         if command.expected is not None:
             expect(owner, old, command.expected)
-        self._admit(relation, command)
-        known = await self._behind(unit, owner, relation, command)
-        if command.how == "replace" and len(known) > MOST:
-            message = f"{relation.wire} leads to more than {MOST} rows; add and remove some of them."
-            raise Fault("QUERY_TOO_COMPLEX", message)
-        added = () if command.how == "remove" else sorted(command.keys - known.keys())
-        removed = {"add": (), "remove": known.keys(), "replace": known.keys() - command.keys}[command.how]
-        for key in sorted(removed):
-            await self._remove(unit, relation, known[key])
-        for key in added:
-            await self._add(unit, relation, command.key, key)
+        self._admit(relation, command.how)
+        await self._change(unit, owner, command.key, relation, command.how, command.keys)
         return Outcome(command.key)
 
-    def _admit(self, relation: Relation, command: Relate) -> None:
+    async def link(self, unit: Unit, owner: Resource, key: str, linked: Linked, *, fresh: bool) -> None:
+        """Let relations of a row that has just been written lead to these rows alone; nothing is behind those of a
+        `fresh` one. What is refused is told of the relation. Raises as `relate` does."""
+        for name in sorted(linked):
+            relation = owner.relations[name]
+            try:
+                how: How = "add" if fresh else "replace"
+                await self._change(unit, owner, key, relation, how, linked[name])
+            except Dangling:
+                raise _leads_nowhere(relation) from None
+            except Fault as fault:
+                if fault.code == "DANGLING_REFERENCE":
+                    raise _leads_nowhere(relation) from None
+                details = fault.details or (Detail(fault.code, fault.message),)
+                fault.details = tuple(replace(detail, field=relation.wire) for detail in details)
+                raise
+
+    async def _change(
+        self, unit: Unit, owner: Resource, key: str, relation: Relation, how: How, keys: frozenset[str]
+    ) -> None:
+        known = await self._behind(unit, owner, key, relation, None if how == "replace" else keys)
+        if how == "replace" and len(known) > MOST:
+            raise _unsupported(
+                f"{relation.wire} leads to more than {MOST} rows; add and remove some of them."
+            )
+        added = () if how == "remove" else sorted(keys - known.keys())
+        removed = {"add": (), "remove": known.keys(), "replace": known.keys() - keys}[how]
+        if added or removed:
+            self._admit(relation, "add" if added else "remove")
+        for far in sorted(removed):
+            await self._remove(unit, relation, known[far])
+        for far in added:
+            await self._add(unit, relation, key, far)
+
+    def _admit(self, relation: Relation, how: How) -> None:
         """Refuse what nobody may do, whatever the rows are."""
         target = self.model.resources[relation.target]
         if relation.kind == "through":
             link = self.model.resources[str(relation.through)]
             ends = (relation.field, relation.far)
             others = [f.wire for f in link.fields.values() if f.required and f.name not in ends]
-            if others and command.how != "remove":
+            if others and how != "remove":
                 what = link.singular.replace("_", " ")
                 raise _unsupported(
                     f"A {what} needs {' and '.join(others)} too: create one of {link.path} instead."
@@ -64,15 +91,15 @@ class Relating:
             raise _unsupported(
                 f"{field.wire} of {target.path} is set when they are created and never changes."
             )
-        if command.how == "remove" and not field.nullable:
+        if how == "remove" and not field.nullable:
             raise _irremovable(target, field.wire)
 
     async def _behind(
-        self, unit: Unit, owner: Resource, relation: Relation, command: Relate
+        self, unit: Unit, owner: Resource, key: str, relation: Relation, named: frozenset[str] | None
     ) -> dict[str, str]:
-        """The rows behind the relation that the caller may see there (unless all are replaced, those that are named),
-        each with the id of what is changed to remove it: its own, or that of a row of the link."""
-        whole = command.how == "replace"
+        """The rows behind the relation that the caller may see there, all or those that are named, each with the id of
+        what is changed to remove it: its own, or that of a row of the link."""
+        whole = named is None
 
         def make() -> Plan:
             compiler = Compiler(self.writer.schema, unit.rules)
@@ -102,7 +129,7 @@ class Relating:
         plan = self.writer.statements.plan(
             ("behind", owner.name, relation.name, whole, unit.rules.number), make
         )
-        values = [command.key, sorted(command.keys)]
+        values = [key, sorted(named or ())]
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, values))
         return {row[0]: row[1] for row in rows}
 
@@ -121,6 +148,12 @@ class Relating:
             raise _irremovable(target, target.fields[relation.field].wire)
         else:
             await self.writer.update(unit, Update(relation.target, key, {relation.field: None}))
+
+
+def _leads_nowhere(relation: Relation) -> Fault:
+    """The refusal of a link with an end that is hidden from its writer or is not there, which must look the same."""
+    message = f"{relation.wire} does not lead to anything that you can see."
+    return Fault("DANGLING_REFERENCE", message, [Detail("DANGLING_REFERENCE", message, relation.wire)])
 
 
 _NAMED = e.OneOf(e.Column(("id",)), (Slot(1, many=True),))

@@ -4,7 +4,7 @@ Resource objects are taken as the JSON texts that they are, as rows are in the e
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -51,20 +51,21 @@ def status(fault: Fault) -> int:
     return _STATUSES.get(fault.code, fault.status)
 
 
-def errors(fault: Fault, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """A refusal as a document, one error object for each problem. `facts` is what all forms of a refusal tell."""
+def errors(fault: Fault, facts: Mapping[str, Any], *, sent: bool = True) -> dict[str, Any]:
+    """A refusal as a document, one error object for each problem. `facts` is what all forms of a refusal tell. Nothing
+    points into a document where none is `sent`."""
     shared = {
         name: value for name, value in facts.items() if name not in ("code", "number", "details", "hint")
     }
     details = fault.details or (Detail(fault.code, fault.message, hint=fault.hint),)
     return {
         "jsonapi": {"version": "1.1"},
-        "errors": [_error(fault, detail) for detail in details],
+        "errors": [_error(fault, detail, sent) for detail in details],
         "meta": shared,
     }
 
 
-def _error(fault: Fault, detail: Detail) -> dict[str, Any]:
+def _error(fault: Fault, detail: Detail, sent: bool) -> dict[str, Any]:
     entry = REGISTRY.get(detail.code, fault.entry)
     meta = {
         "number": entry.number,
@@ -78,15 +79,15 @@ def _error(fault: Fault, detail: Detail) -> dict[str, Any]:
         "title": entry.meaning,
         "detail": detail.message,
     }
-    if source := _source(detail):
+    if source := _source(detail, sent):
         found["source"] = source
     if detail.type is not None:
         found["links"] = {"type": detail.type}
     return {**found, "meta": meta}
 
 
-def _source(detail: Detail) -> dict[str, str] | None:
-    if detail.pointer is not None or detail.field is not None:
+def _source(detail: Detail, sent: bool) -> dict[str, str] | None:
+    if sent and (detail.pointer is not None or detail.field is not None):
         return {"pointer": pointer(detail.field or "") if detail.pointer is None else detail.pointer}
     if detail.parameter is None:
         return None
@@ -103,4 +104,9 @@ def steps(field: str) -> Iterator[str]:
 
 def pointer(field: str) -> str:
     """A detail's `field` as a JSON Pointer (RFC 6901)."""
-    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps(field))
+    return pointer_of(steps(field))
+
+
+def pointer_of(path: Iterable[str]) -> str:
+    """The JSON Pointer that leads through these members."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)

@@ -370,9 +370,15 @@ def _detail(detail: Detail) -> dict[str, Any]:
 
 
 def error_response(
-    fault: Fault, request_id: str, accept: bytes | None = None, path: str | None = None
+    fault: Fault,
+    request_id: str,
+    accept: bytes | None = None,
+    path: str | None = None,
+    *,
+    sent: bool = True,
 ) -> Response:
-    """A refusal as a response, in the form that the client's `Accept` header asks for, of what was asked at a path.
+    """A refusal as a response, in the form that the client's `Accept` header asks for, of what was asked at a path, and
+    perhaps `sent` there.
 
     401 challenges (RFC 6750, 3), 429 and 503 say when to come back.
     """
@@ -386,7 +392,8 @@ def error_response(
     if media_type == PROBLEM_TYPE:
         body = problem_body(fault, request_id, path)
     elif media_type == JSON_API.media_type:
-        status, body = json_api.status(fault), encode_json(json_api.errors(fault, _facts(fault, request_id)))
+        status = json_api.status(fault)
+        body = encode_json(json_api.errors(fault, _facts(fault, request_id), sent=sent))
     else:
         body = error_body(fault, request_id)
     encoded = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), (b"vary", b"Accept")]
@@ -399,7 +406,8 @@ def refusal(fault: Fault, exchange: Exchange) -> Response:
     accept = exchange.headers.get(b"accept")
     if accept in (None, b"*/*") and sends_document(exchange):
         accept = JSON_API.media_type.encode()
-    return error_response(fault, exchange.request_id, accept, exchange.path)
+    sent = bool(exchange.route.accepts)
+    return error_response(fault, exchange.request_id, accept, exchange.path, sent=sent)
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -16,28 +16,28 @@ from headwater.ir.values import MAX_ELEMENTS, item_type, query_decoder
 def asked(report: Report, parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The arguments by the author's names, those that are left out with their defaults.
 
-    Names may be written in snake case too; the values of a list are separated by commas. Raises: Fault, with every
-    problem.
+    Names may be written in snake case too; the values of a list are separated by commas, or come one by one. Raises:
+    Fault, with every problem.
     """
     fields = report.parameters
     values: dict[str, Any] = {}
     problems: list[Detail] = Problems()
-    given: set[str] = set()
+    given: dict[str, tuple[str, list[str]]] = {}
 
     def problem(name: str, message: str, hint: str | None = None, **facts: Any) -> None:
         problems.append(Detail("INVALID_PARAMETER", message, None, name, hint, facts))
 
     for name, text in parameters:
-        field = fields.get(snake(name))
-        if field is None or name not in (field.wire, field.name):
+        known = fields.get(snake(name))
+        of = name if known is None or name not in (known.wire, known.name) else known.name
+        given.setdefault(of, (name, []))[1].append(text)
+    for of, (name, texts) in given.items():
+        field = fields.get(of)
+        if field is None:
             problem(name, _unknown(name, fields.values()))
             continue
-        if field.name in given:
-            problem(name, f"`{name}` is given more than once.")
-            continue
-        given.add(field.name)
         try:
-            value = _read(field, text)
+            value = _read(field, texts)
             broken = check_limits(field, value)
         except BadValue as bad:
             broken = [bad]
@@ -45,6 +45,8 @@ def asked(report: Report, parameters: Sequence[tuple[str, str]]) -> dict[str, An
             values[field.name] = _enum(field, value)
         for one in broken:
             problem(name, sentence(name + one.path, one.message), one.hint, **one.facts)
+        if len(texts) > 1 and field.type.kind is not Kind.LIST:
+            problem(name, f"`{name}` is given more than once.")
     for field in fields.values():
         if field.name in given:
             continue
@@ -59,11 +61,11 @@ def asked(report: Report, parameters: Sequence[tuple[str, str]]) -> dict[str, An
     return values
 
 
-def _read(field: Field, text: str) -> Any:
+def _read(field: Field, texts: Sequence[str]) -> Any:
     if field.type.kind is not Kind.LIST:
-        return query_decoder(field.type)(text)
+        return query_decoder(field.type)(texts[0])
     decode = query_decoder(item_type(field.type))
-    parts = split(text) if text else []
+    parts = [part for text in texts if text for part in split(text)]
     if len(parts) > MAX_ELEMENTS:
         raise malformed(f"Must have at most {MAX_ELEMENTS} elements, not {len(parts)}.")
     return [decode(part) for part in parts]

@@ -77,22 +77,34 @@ class BodyParser:
         settle(problems)
         return values
 
-    def update(self, body: Any, *, merge: bool = True) -> tuple[dict[str, Any], Expected | None]:
+    def update(self, body: Any) -> tuple[dict[str, Any], Expected | None]:
         """The changes that a merge patch (RFC 7396) makes, and the version that they are meant for, if it has one: a
-        null clears a field, and the members of a JSON object are merged into the old one, unless `merge` is false.
+        null clears a field, and the members of a JSON object are merged into the old one.
 
         Raises: Fault.
         """
         problems: list[Detail] = Problems()
         body = dict(_object(body))
         expected = self._expected(body, problems)
-        values = self.values(body, problems, patch=merge)
+        values = self.values(body, problems, patch=True)
         for name, value in values.items():
             field = self.resource.fields[name]
-            if merge and value is not None and field.type.kind is Kind.JSON:
+            if value is not None and field.type.kind is Kind.JSON:
                 values[name] = Merge(value, self._whole(field) if field.type.parts else None)
         settle(problems)
         return values, expected
+
+    def assign(self, body: Any) -> "tuple[dict[str, Any], Expected | None, Unchanged | None]":
+        """The new values of some fields, and the version that they are meant for, if the body has one. It may be a row
+        that was read before, as `replace` takes it. Raises: Fault.
+        """
+        problems: list[Detail] = Problems()
+        body = dict(_object(body))
+        expected = self._expected(body, problems)
+        unchanged = self._unchanged(body)
+        values = self.values(body, problems)
+        settle(problems)
+        return values, expected, unchanged
 
     def replace(self, body: Any) -> "tuple[dict[str, Any], Expected | None, Unchanged | None]":
         """The values of the whole row, and the version that they are meant for, if the body has one. Fields that it
@@ -107,7 +119,7 @@ class BodyParser:
         problems: list[Detail] = Problems()
         body = dict(_object(body))
         expected = self._expected(body, problems)
-        fixed = {n: body.pop(n) for n in tuple(body) if n in self._fixed and self._fixed[n].batch is None}
+        unchanged = self._unchanged(body)
         guarded = {name for name, writer in self._writers.items() if writer.field.name in self._guarded}
         unseen = {name for name in guarded & body.keys() if body[name] is None}
         values = self.values({name: value for name, value in body.items() if name not in unseen}, problems)
@@ -118,7 +130,12 @@ class BodyParser:
             if f.wire not in body and not (f.immutable or f.secret or f.name in self._guarded)
         ]
         settle(problems)
-        return values, expected, Unchanged(self, fixed) if fixed else None
+        return values, expected, unchanged
+
+    def _unchanged(self, body: dict[str, Any]) -> "Unchanged | None":
+        """Takes out of a body what the server sets and computes, which must be as it is."""
+        fixed = {n: body.pop(n) for n in tuple(body) if n in self._fixed and self._fixed[n].batch is None}
+        return Unchanged(self, fixed) if fixed else None
 
     def _expected(self, body: dict[str, Any], problems: list[Detail]) -> Expected | None:
         if not self._versioned or "version" not in body:

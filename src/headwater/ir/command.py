@@ -63,17 +63,24 @@ class Rewrite(Protocol):
         ...
 
 
+Linked = Mapping[str, frozenset[str]]
+"""To-many relations, each with the ids of the rows that alone are to be behind it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Create:
+    """Makes a row, and lets its to-many relations lead to what is `linked`."""
+
     resource: str
     values: Mapping[str, Any]
     select: Select = Select()
+    linked: Linked = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
     """Changes some fields of a row; with `replace`, fields that are not given return to their defaults. A `rewrite`
-    adds to the values."""
+    adds to the values. What is `linked` is all that is behind those relations afterwards."""
 
     resource: str
     key: str
@@ -82,6 +89,7 @@ class Update:
     replace: bool = False
     select: Select = Select()
     rewrite: Rewrite | None = None
+    linked: Linked = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@ r"""The operators of filters: `status=active` and `deadline[gte]=2026-01-01` in 
 `{"deadline": {"gte": "2026-01-01"}}` in JSON.
 
 - `in`, `nin` and `between` take a JSON array, or values separated by commas. Within such a value a comma is written
-  `\,`, and a backslash before a comma or another backslash is written `\\`.
+  `\,`, and a backslash before a comma or another backslash is written `\\`. Repeats of a
+  parameter mean one list.
 - `ne` and `nin` include the rows where the field is null. `between` includes both ends.
 - Text operators ignore case and accents on text fields. `contains` on a list field asks for an element.
 - Money is compared by its amount. A date stands for its beginning, in UTC, where a field holds moments.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ from headwater.ir.names import Place, UnknownName
 from headwater.ir.scalars import BadValue, beyond, boolean_text, boolean_value, json_name, malformed
 from headwater.ir.values import MAX_ELEMENTS, filter_decoder, query_decoder
 
-Build = Callable[[str], Predicate]
+Build = Callable[[Sequence[str]], Predicate]
 BuildJson = Callable[[Any], Predicate]
 
 _EQUAL = ("eq", "ne", "in", "nin", "isNull")
@@ -71,11 +72,18 @@ class _Spelling:
 
 
 def builder(place: Place, operator: str) -> Build:
-    """The function from a parameter's text to its predicate, which raises BadValue.
+    """The function from a parameter's texts to its predicate, which raises BadValue: one for each time that it is
+    given, where it takes a list, or else always one.
 
     Raises: UnknownName, where the field does not have the operator.
     """
-    return _reader(place, operator, _TEXTS)
+    build = _reader(place, operator, _TEXTS)
+    return build if takes_list(operator) else lambda texts: build(texts[0])
+
+
+def takes_list(operator: str) -> bool:
+    """Whether an operator asks for several values."""
+    return operator in _SEVERAL
 
 
 def json_builder(place: Place, operator: str) -> BuildJson:
@@ -182,5 +190,9 @@ def _elements(value: Any) -> list[Any]:
     return value
 
 
-_TEXTS: Final = _Spelling(boolean_text, query_decoder, split, "Must be two values, separated by a comma.")
+def _parts(texts: Sequence[str]) -> list[str]:
+    return split(texts[0]) if len(texts) == 1 else [part for text in texts for part in split(text)]
+
+
+_TEXTS: Final = _Spelling(boolean_text, query_decoder, _parts, "Must be two values, separated by a comma.")
 _JSON: Final = _Spelling(boolean_value, filter_decoder, _elements, "Must be an array of two values.")

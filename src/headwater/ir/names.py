@@ -12,6 +12,7 @@ from headwater.base.caches import remembered
 from headwater.base.errors import nearest
 from headwater.ir.expr import Column, Predicate, Related
 from headwater.ir.model import Field, Kind, Model, Relation, Resource
+from headwater.ir.pieces import member
 from headwater.ir.query import MAX_INCLUDE_DEPTH
 
 
@@ -59,11 +60,11 @@ class Names:
 
 
 class Namer:
-    """Finds what names mean in a model."""
+    """Finds what names mean in a model. `pieces`: the names that rows in pieces have are understood too."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, pieces: bool = False) -> None:
         self.model = model
-        self._names = {name: _names(model, resource) for name, resource in model.resources.items()}
+        self._names = {name: _names(model, resource, pieces) for name, resource in model.resources.items()}
 
     def names(self, resource: Resource) -> Names:
         return self._names[resource.name]
@@ -145,7 +146,7 @@ def _segments(text: str) -> list[str]:
     return segments
 
 
-def _names(model: Model, resource: Resource) -> Names:
+def _names(model: Model, resource: Resource, pieces: bool) -> Names:
     fields: dict[str, Field] = {}
     relations: dict[str, Relation] = {}
     visible = [field for field in resource.fields.values() if not field.internal]
@@ -160,6 +161,12 @@ def _names(model: Model, resource: Resource) -> Names:
             relations[relation.wire] = relation
     for relation in tuple(relations.values()):
         relations.setdefault(relation.name, relation)
+    if pieces:
+        for name in [name for name in (*fields, *relations) if name != "id"]:
+            if name in fields:
+                fields.setdefault(member(resource, name), fields[name])
+            if name in relations:
+                relations.setdefault(member(resource, name), relations[name])
     preferred = dict.fromkeys(field.wire for field in visible)
     return Names(fields, relations, (*preferred, *(r for r in relations if r not in preferred)))
 

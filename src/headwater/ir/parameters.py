@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from headwater.base.errors import Detail, nearest
-from headwater.ir.filters import Build, builder
+from headwater.ir.filters import Build, builder, takes_list
 from headwater.ir.model import Model, Resource
 from headwater.ir.names import Namer, UnknownName, snake
 
@@ -15,6 +15,7 @@ LIST_PARAMETERS: Final = (
     "limit", "cursor", "page", "perPage", "sort", "order", "fields", "include", "aggregate", "groupBy",
     "q",
 )  # fmt: skip
+LISTS: Final = frozenset({"sort", "fields", "include", "aggregate", "groupBy"})
 ROW_PARAMETERS: Final = ("fields", "include")
 PAGES: Final = ("page[number]", "page[size]", "page[after]", "page[before]")
 """How JSON:API spells paging; the last two are of its profile for cursors."""
@@ -38,16 +39,18 @@ _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]+\]){0,3})")
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """A parameter of the request itself, which can be given once: one of `LIST_PARAMETERS`, or of `PAGES`."""
+    """A parameter of the request itself, one of `LIST_PARAMETERS`, or of `PAGES`. Those of `LISTS` are lists, whose
+    elements may come one by one; any other can be given once."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`status`, `deadline[gte]`, `filter[limit]`."""
+    """`status`, `deadline[gte]`, `filter[limit]`. `many`: it takes a list, whose values may come one by one."""
 
     build: Build
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Option:
     path: tuple[str, ...]
     name: str
     target: Resource
-    build: Build | None = None
+    filter: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,9 @@ class Glossary:
         if self.json_api:
             if parameter in PAGES:
                 return Single(parameter)
+            if base == "page" and brackets:
+                listed = ", ".join(f"`{name}`" for name in PAGES)
+                raise UnknownName(f"There is no parameter `{parameter}`; there are {listed}.")
             if _SPELLINGS.get(base) in _ELSEWHERE:
                 mend = _ELSEWHERE[_SPELLINGS[base]].format(path=resource.path)
                 raise UnknownName(f"`{parameter}` means nothing in JSON:API; use {mend}.")
@@ -125,7 +131,8 @@ class Glossary:
     def _filter(self, resource: Resource, path: str, rest: Sequence[str], also: Iterable[str] = ()) -> Filter:
         if len(rest) > 1:
             raise UnknownName(f"`[{rest[1]}]` follows an operator, where nothing can follow.")
-        return Filter(builder(self.namer.place(resource, path, also=also), rest[0] if rest else "eq"))
+        operator = rest[0] if rest else "eq"
+        return Filter(builder(self.namer.place(resource, path, also=also), operator), takes_list(operator))
 
     def _option(self, resource: Resource, base: str, brackets: Sequence[str]) -> Option | None:
         """The option of a to-many relation; None if `base` does not lead to one."""
@@ -140,7 +147,7 @@ class Glossary:
             case ["limit" | "sort" as option]:
                 return Option(names, option, target)
             case ["filter", inner, *rest]:
-                return Option(names, "filter", target, self._filter(target, inner, rest).build)
+                return Option(names, "filter", target, self._filter(target, inner, rest))
         near = nearest(brackets[0], [option for option in _OPTIONS if option != brackets[0]])
         mend = f"did you mean `[{near}]`?" if near else "there are `[limit]`, `[sort]`, `[filter][name]`."
         raise UnknownName(f"`{base}` is a relation without the option `[{']['.join(brackets)}]`; {mend}")

@@ -12,10 +12,20 @@ from typing import Any, Final, Literal, NoReturn
 from headwater.base.caches import LONGEST, remembered
 from headwater.base.errors import MOST_DETAILS, Detail, Fault, Problems
 from headwater.ir.expr import Predicate
-from headwater.ir.filters import UNSORTED
+from headwater.ir.filters import UNSORTED, Build
 from headwater.ir.model import Model, Resource
 from headwater.ir.names import Namer, UnknownName
-from headwater.ir.parameters import PAGES, ROW_PARAMETERS, FieldsOf, Filter, Glossary, Option, Single, Unknown
+from headwater.ir.parameters import (
+    LISTS,
+    PAGES,
+    ROW_PARAMETERS,
+    FieldsOf,
+    Filter,
+    Glossary,
+    Option,
+    Single,
+    Unknown,
+)
 from headwater.ir.query import (
     DEFAULT_LIMIT,
     MAX_CONDITIONS,
@@ -53,7 +63,7 @@ class Parser:
 
     def __init__(self, model: Model, form: Form = "json") -> None:
         self.model, self.form = model, form
-        self.namer = Namer(model)
+        self.namer = Namer(model, pieces=form != "json")
         self.glossary = Glossary(model, self.namer, json_api=form != "json")
         # What is shown where nothing is said, and the first page.
         self.whole = {
@@ -170,22 +180,18 @@ class _Reading:
     """One request while it is read: what it gave, and what is wrong with it."""
 
     __slots__ = (
-        "conditions",
-        "one",
-        "options",
-        "parser",
-        "problems",
-        "resource",
-        "singles",
-        "typed",
+        "conditions", "lists", "one", "options", "parser", "problems", "resource", "singles", "sorts", "typed",
         "where",
-    )
+    )  # fmt: skip
 
     def __init__(self, parser: Parser, resource: Resource, one: bool = False) -> None:
         self.parser, self.resource, self.one = parser, resource, one
         self.singles: dict[str, str] = {}
         self.where: list[Predicate] = []
         self.conditions = 0
+        # What may come in several parameters: lists that filter, and the orders of what is included.
+        self.lists: dict[str, tuple[Build, list[Predicate], list[str]]] = {}
+        self.sorts: dict[tuple[str, ...], tuple[str, str]] = {}
         self.typed: dict[str, str] = {}
         self.options: dict[tuple[str, ...], Options] = {}
         self.problems: list[Detail] = Problems()
@@ -208,32 +214,46 @@ class _Reading:
         for name, text in parameters:
             found = meaning(resource, name)
             match found:
-                case Filter(build) if not self.one:
-                    self._condition(name, text, build, self.where)
+                case Filter() if not self.one:
+                    self._filter(name, text, found, self.where)
                 case Single(canonical) if not self.one or canonical in ROW_PARAMETERS:
-                    if canonical in self.singles:
+                    if canonical not in self.singles:
+                        self.singles[canonical] = text
+                    elif canonical in LISTS:
+                        self.singles[canonical] += f",{text}"
+                    else:
                         self.problem(name, f"`{name}` is given more than once.")
-                    self.singles[canonical] = text
                 case FieldsOf(target):
-                    if target.name in self.typed:
-                        self.problem(name, f"`{name}` is given more than once.")
-                    self.typed[target.name] = text
+                    before = self.typed.get(target.name)
+                    self.typed[target.name] = text if before is None else f"{before},{text}"
                 case Option():
                     self._option(name, text, found)
                 case Unknown(detail):
                     self.problems.append(detail)
                 case _:
                     self.problem(name, f"`{name}` means nothing for a single row; `fields` and `include` do.")
+        for name, (build, where, texts) in self.lists.items():
+            self._condition(name, build, where, texts)
+        for path, (name, text) in self.sorts.items():
+            target = self.parser.model.target(resource, path)
+            self.options[path].sort, problems = self.parser.sorts(target.name, text, None)
+            for message in problems:
+                self.problem(name, message)
 
-    def _condition(
-        self, name: str, text: str, build: Callable[[str], Predicate], conditions: list[Predicate]
-    ) -> None:
+    def _filter(self, name: str, text: str, filter: Filter, where: list[Predicate]) -> None:
+        """Add what a filter asks for to `where`: that of a list when all of its values are known."""
+        if filter.many:
+            self.lists.setdefault(name, (filter.build, where, []))[2].append(text)
+        else:
+            self._condition(name, filter.build, where, (text,))
+
+    def _condition(self, name: str, build: Build, where: list[Predicate], texts: Sequence[str]) -> None:
         self.conditions += 1
         if self.conditions > MAX_CONDITIONS:
             message = f"A query has at most {MAX_CONDITIONS} conditions."
             refuse([*self.problems, Detail("QUERY_TOO_COMPLEX", message, parameter=name)])
         try:
-            conditions.append(build(text))
+            where.append(build(texts))
         except BadValue as bad:
             self.bad(name, bad)
 
@@ -241,17 +261,15 @@ class _Reading:
         wanted = self.options.get(option.path)
         if wanted is None:
             wanted = self.options[option.path] = Options(name)
-        if option.build is not None:
-            self._condition(name, text, option.build, wanted.where)
-        elif option.name in wanted.given:
+        if option.filter is not None:
+            self._filter(name, text, option.filter, wanted.where)
+        elif option.name == "sort":
+            _, before = self.sorts.get(option.path, (name, None))
+            self.sorts[option.path] = name, text if before is None else f"{before},{text}"
+        elif wanted.limited:
             self.problem(name, f"`{name}` is given more than once.")
-        elif option.name == "limit":
-            wanted.limit = self.number(name, text, MAX_LIMIT)
         else:
-            wanted.sort, problems = self.parser.sorts(option.target.name, text, None)
-            for message in problems:
-                self.problem(name, message)
-        wanted.given.add(option.name)
+            wanted.limit, wanted.limited = self.number(name, text, MAX_LIMIT), True
 
     def number(self, name: str, text: str, most: int) -> int:
         """A count from 1 to `most`."""

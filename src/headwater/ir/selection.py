@@ -20,7 +20,7 @@ class Options:
     where: list[Predicate] = field(default_factory=list)
     sort: tuple[Sort, ...] = ()
     limit: int = DEFAULT_NESTED_LIMIT
-    given: set[str] = field(default_factory=set)
+    limited: bool = False
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ class Node:
         fields = [
             f.name
             for f in resource.fields.values()
-            if not (f.internal or f.batch or f.name == "id" or f.name in references)
-            and (named is None or f.name in named)
+            if not (f.internal or f.name == "id" or f.name in references)
+            and (f.batch is None if named is None else f.name in named)
         ]
         shown = [
             name
@@ -123,10 +123,7 @@ class Selector:
             else:
                 self._child(node, text).whole = True
             return
-        found = self.namer.field(node.resource, text)
-        if self.pieces and found.batch is not None:
-            raise UnknownName(f"`{found.wire}` has no form in JSON:API; accept `application/json`.")
-        node.named.add(found.name)
+        node.named.add(self.namer.field(node.resource, text).name)
 
     def _child(self, node: Node, text: str) -> Node:
         relation = self.namer.relation(node.resource, text)

@@ -124,9 +124,10 @@ def _created(subject: Subject) -> Iterator[str]:
         yield "RULE_VIOLATION"
     if resource.natural:
         yield "RESOURCE_ALREADY_EXISTS"
-    # Of JSON:API: another type; no type; an id that the server chooses, or what is behind a to-many relation.
+    # Of JSON:API: another type; no type; what is linked; an id that the server chooses.
+    yield from _linking(subject)
     yield from ("RESOURCE_CONFLICT", "REQUIRED_FIELD")
-    if not resource.natural or _to_many(resource):
+    if not resource.natural:
         yield "NOT_SUPPORTED"
 
 
@@ -141,9 +142,8 @@ def _changed(subject: Subject) -> Iterator[str]:
     if any(field.moves is not None and not field.immutable for field in fields):
         yield "FORBIDDEN_TRANSITION"
     if subject.kind == "update":
-        yield "REQUIRED_FIELD"  # of JSON:API: no type
-        if _to_many(resource):
-            yield "NOT_SUPPORTED"
+        yield "REQUIRED_FIELD"  # of JSON:API: no type; and what is linked
+        yield from _linking(subject)
 
 
 def _removed(subject: Subject) -> Iterator[str]:
@@ -198,6 +198,28 @@ def _set(resource: Resource, field: Field) -> Iterator[str]:
     yield from _written(resource, [field])
     if resource.checks or resource.acyclic:
         yield "RULE_VIOLATION"
+
+
+def _linking(subject: Subject) -> Iterator[str]:
+    """What documents of JSON:API can be refused for that name the rows behind to-many relations."""
+    model, resource = subject.model, subject.resource
+    for relation in resource.relations.values():
+        if relation.kind == "one" or not model.resources[relation.target].exposed:
+            continue
+        yield from ("NOT_SUPPORTED", "QUERY_TOO_COMPLEX")
+        if relation.kind == "through":
+            link = model.resources[str(relation.through)]
+            yield from _written(link, [link.fields[relation.field], link.fields[str(relation.far)]])
+            yield from _removal_of(model, link)
+            changed = link
+        else:
+            changed = model.resources[relation.target]
+            yield "RESOURCE_NOT_FOUND"
+            yield from _written(changed, [changed.fields[relation.field]])
+        if changed.checks or changed.acyclic:
+            yield "RULE_VIOLATION"
+        if changed.demands_version:
+            yield "PRECONDITION_REQUIRED"
 
 
 def _linked(subject: Subject, relation: Relation) -> Iterator[str]:
@@ -278,10 +300,6 @@ def _going(model: Model, resource: Resource) -> list[Resource]:
                 found[child.name] = child
                 ahead.append(child)
     return list(found.values())
-
-
-def _to_many(resource: Resource) -> bool:
-    return any(relation.kind != "one" for relation in resource.relations.values())
 
 
 _READING: Final = ("list", "read", "related", "search")

@@ -5,6 +5,7 @@ from typing import Final
 
 from headwater.ir.model import Model, Relation, Resource
 from headwater.ir.parse import CURSOR_PROFILE
+from headwater.ir.pieces import member
 from headwater.ir.query import MAX_LIMIT
 from headwater.surfaces.describe.parameters import Parameters
 from headwater.surfaces.describe.values import Schema
@@ -47,7 +48,7 @@ class DocumentSchemas:
                 "NewDocument": self._sent(resource, "Create"),
                 "ChangeDocument": self._sent(resource, "Patch"),
                 "Linkage": _envelope(data={"anyOf": [id, {"type": "null"}]}),
-                "Linkages": _envelope(data={"type": "array", "items": id, "maxItems": MAX_IDENTIFIERS}),
+                "Linkages": _linkages(id),
             }
             for form, schema in forms.items():
                 self._forms[resource.name, form] = add(resource.name + form, schema)
@@ -96,7 +97,9 @@ class DocumentSchemas:
             "id": {"type": "string"},
             "attributes": {
                 "type": "object",
-                "properties": {name: schema for name, schema in plain.items() if name not in left_out},
+                "properties": {
+                    member(resource, name): schema for name, schema in plain.items() if name not in left_out
+                },
                 "additionalProperties": False,
             },
             "links": _envelope(self={"type": "string", "format": "uri-reference"}),
@@ -104,7 +107,10 @@ class DocumentSchemas:
         if relations:
             members["relationships"] = {
                 "type": "object",
-                "properties": {wire: self._relationship(relation) for wire, relation in relations.items()},
+                "properties": {
+                    member(resource, wire): self._relationship(relation)
+                    for wire, relation in relations.items()
+                },
                 "additionalProperties": False,
             }
         return {
@@ -117,12 +123,11 @@ class DocumentSchemas:
 
     def _relationship(self, relation: Relation) -> Schema:
         id = self._identifiers[relation.target]
-        found = _envelope(links=self._links)
-        if relation.kind == "one":
-            found["properties"]["data"] = {"anyOf": [id, {"type": "null"}]}
-            found["required"].append("data")
-        else:
-            found["properties"]["data"] = {"type": "array", "items": id}
+        if relation.kind != "one":
+            members = {"links": self._links, "data": {"type": "array", "items": id}}
+            return {"type": "object", "properties": members, "minProperties": 1}
+        found = _envelope(data={"anyOf": [id, {"type": "null"}]})
+        found["properties"]["links"] = self._links  # what is in the trash has none
         return found
 
     def _sent(self, resource: Resource, form: str) -> Schema:
@@ -132,7 +137,9 @@ class DocumentSchemas:
         attributes: Schema = {
             "type": "object",
             "properties": {
-                name: schema for name, schema in plain["properties"].items() if name not in references
+                member(resource, name): schema
+                for name, schema in plain["properties"].items()
+                if name not in references
             },
             "additionalProperties": False,
         }
@@ -143,7 +150,10 @@ class DocumentSchemas:
                 data: Schema = (
                     {"anyOf": [id, {"type": "null"}]} if resource.fields[relation.field].nullable else id
                 )
-                relationships[relation.wire] = _envelope(data=data)
+                relationships[member(resource, relation.wire)] = _envelope(data=data)
+        for name, relation in self.parameters.relations(resource).items():
+            if relation.kind != "one":
+                relationships[member(resource, name)] = _linkages(self._identifiers[relation.target])
         data = {
             "type": "object",
             "properties": {"type": {"const": resource.path}, "attributes": attributes},
@@ -159,12 +169,12 @@ class DocumentSchemas:
                 "description": f"The same as `{key}`, which it stands for.",
             }
             needed = [name for name in needed if name != key]
-        if demanded := [name for name in needed if name not in references]:
+        if demanded := [member(resource, name) for name in needed if name not in references]:
             attributes["required"] = demanded
             data["required"].append("attributes")
         if relationships:
             found: Schema = {"type": "object", "properties": relationships, "additionalProperties": False}
-            if linked := [references[name].wire for name in needed if name in references]:
+            if linked := [member(resource, references[name].wire) for name in needed if name in references]:
                 found["required"] = linked
                 data["required"].append("relationships")
             data["properties"]["relationships"] = found
@@ -174,6 +184,11 @@ class DocumentSchemas:
 def _envelope(**members: Schema) -> Schema:
     """An object with all of these members."""
     return {"type": "object", "properties": members, "required": list(members)}
+
+
+def _linkages(id: Schema) -> Schema:
+    """What a to-many relation is to lead to."""
+    return _envelope(data={"type": "array", "items": id, "maxItems": MAX_IDENTIFIERS})
 
 
 def _identifier(resource: Resource) -> Schema:

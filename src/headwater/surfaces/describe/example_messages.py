@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from headwater.base.errors import Fault
 from headwater.http.wire import JSON, JSON_API, PROBLEM_TYPE, error_response
-from headwater.ir.model import Field, Kind, Model, Relation, Resource
+from headwater.ir.model import TRASH, Field, Kind, Model, Relation, Resource
 from headwater.ir.parse import DEFAULT_SIZE
+from headwater.ir.pieces import member
 from headwater.ir.query import DEFAULT_GROUPS, DEFAULT_LIMIT
 from headwater.ir.values import to_wire
 from headwater.surfaces.describe.example_rows import MOMENT_SENT, ExampleRows, is_known
@@ -85,7 +86,8 @@ class ExampleMessages:
 
     def change_document(self, resource: Resource) -> dict[str, Any]:
         """A resource object that changes the row."""
-        return {"data": {**self.identifier(resource), "attributes": self.patch(resource)}}
+        attributes = {member(resource, name): value for name, value in self.patch(resource).items()}
+        return {"data": {**self.identifier(resource), "attributes": attributes}}
 
     def linkage(self, resource: Resource, relation: Relation) -> dict[str, Any]:
         """Where a relation of the row leads."""
@@ -186,8 +188,8 @@ class ExampleMessages:
     def identifier(self, resource: Resource) -> dict[str, Any]:
         return {"type": resource.path, "id": self.rows.key(resource)}
 
-    def document(self, resource: Resource) -> dict[str, Any]:
-        return {"jsonapi": _JSON_API, "data": self._object(resource), "meta": _META}
+    def document(self, resource: Resource, *, trashed: bool = False) -> dict[str, Any]:
+        return {"jsonapi": _JSON_API, "data": self._object(resource, trashed=trashed), "meta": _META}
 
     def related_document(self, resource: Resource, relation: Relation, path: str) -> dict[str, Any]:
         """The row behind a to-one relation."""
@@ -195,21 +197,21 @@ class ExampleMessages:
         data = found[0] if found else None
         return {"jsonapi": _JSON_API, "data": data, "meta": _META, "links": {"self": path}}
 
-    def documents(self, resource: Resource) -> dict[str, Any]:
+    def documents(self, resource: Resource, *, trashed: bool = False) -> dict[str, Any]:
         """The rows that an action returns."""
-        return {"jsonapi": _JSON_API, "data": [self._object(resource)], "meta": _META}
+        return {"jsonapi": _JSON_API, "data": [self._object(resource, trashed=trashed)], "meta": _META}
 
-    def document_page(self, resource: Resource, path: str) -> dict[str, Any]:
-        return self._document_page([self._object(resource)], path)
+    def document_page(self, resource: Resource, path: str, *, trashed: bool = False) -> dict[str, Any]:
+        return self._document_page([self._object(resource, trashed=trashed)], path)
 
     def related_document_page(self, resource: Resource, relation: Relation, path: str) -> dict[str, Any]:
         """The rows behind a to-many relation."""
         return self._document_page(self._objects(resource, relation), path)
 
-    def found_document(self, resource: Resource) -> dict[str, Any]:
+    def found_document(self, resource: Resource, *, trashed: bool = False) -> dict[str, Any]:
         """A page that the example of a question asks for."""
         pagination = self.found_page(resource)["meta"]["pagination"]
-        return {**self.documents(resource), "meta": {**_META, "pagination": pagination}}
+        return {**self.documents(resource, trashed=trashed), "meta": {**_META, "pagination": pagination}}
 
     def relationship_document(self, resource: Resource, relation: Relation, path: str) -> dict[str, Any]:
         found, related = self._identifiers(resource, relation), self._beside(path, relation)
@@ -235,16 +237,21 @@ class ExampleMessages:
         target = self.model.resources[relation.target]
         return [self._object(target, id) for id in self.ids(resource, relation)]
 
-    def _object(self, resource: Resource, id: str | None = None) -> dict[str, Any]:
+    def _object(self, resource: Resource, id: str | None = None, *, trashed: bool = False) -> dict[str, Any]:
         here = self.path(resource, id)
-        attributes, linked = self._parted(resource, self.rows.sent(resource))
+        attributes, linked = self._parted(resource, self.rows.sent(resource, trashed=trashed))
         attributes.pop("id", None)
         relationships: dict[str, Any] = {}
         for wire, relation in self.parameters.relations(resource).items():
-            segment = relation.name.replace("_", "-")
+            name, segment = member(resource, wire), relation.name.replace("_", "-")
             links = {"self": f"{here}/relationships/{segment}", "related": f"{here}/{segment}"}
-            data = {"data": linked[wire]} if wire in linked else {}
-            relationships[wire] = {"links": links, **data}
+            data = {"data": linked[name]} if name in linked else {}
+            if not trashed:
+                relationships[name] = {"links": links, **data}
+            elif data:
+                relationships[name] = data
+        if trashed:
+            here = f"{self.base}/{TRASH}{here.removeprefix(self.base)}"
         more = {"relationships": relationships} if relationships else {}
         shown = {"attributes": attributes, **more, "links": {"self": here}}
         return {"type": resource.path, "id": id or self.rows.key(resource), **shown}
@@ -259,8 +266,8 @@ class ExampleMessages:
             if name in attributes:
                 id = attributes.pop(name)
                 path = self.model.resources[relation.target].path
-                linked[wire] = None if id is None else {"type": path, "id": id}
-        return attributes, linked
+                linked[member(resource, wire)] = None if id is None else {"type": path, "id": id}
+        return {member(resource, name): value for name, value in attributes.items()}, linked
 
     # -- where things are -----------------------------------------------------------------------------------
 

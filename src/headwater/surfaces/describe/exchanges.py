@@ -48,7 +48,7 @@ class Exchanges:
                 return sent, self._found(subject)
             case "read":
                 shown = self._one(resource, trashed=subject.trashed)
-                document = None if subject.trashed else self._document(resource)
+                document = self._document(resource, trashed=subject.trashed)
                 return None, answer(200, "The row.", shown, ("ETag",), document) | UNCHANGED
             case "create":
                 document = self._in_json_api(resource, "NewDocument", examples.new_document(resource))
@@ -119,13 +119,13 @@ class Exchanges:
             self.schemas.form(resource, "One"), name, self.examples.one(resource, trashed=trashed)
         )
 
-    def _document(self, resource: Resource) -> Media:
-        return self._in_json_api(resource, "Document", self.examples.document(resource))
+    def _document(self, resource: Resource, *, trashed: bool = False) -> Media:
+        schema = self.schemas.documents.form(resource, "Document")
+        name = f"{resource.name}DocumentInTrash" if trashed else f"{resource.name}Document"
+        return self.examples.media(schema, name, self.examples.document(resource, trashed=trashed))
 
-    def _documents(self, resource: Resource, subject: Subject, example: Any) -> Media | None:
-        """A page in JSON:API, in which what is in the trash has no form."""
-        if subject.trashed:
-            return None
+    def _documents(self, resource: Resource, subject: Subject, example: Any) -> Media:
+        """A page in JSON:API."""
         schema = self.schemas.documents.form(resource, "Documents")
         return self.examples.media(schema, f"{subject.operation_id}.document", example)
 
@@ -147,7 +147,7 @@ class Exchanges:
         if subject.kind == "list":
             count = 1
             page = examples.page(resource, path, trashed=subject.trashed)
-            document = examples.document_page(resource, path)
+            document = examples.document_page(resource, path, trashed=subject.trashed)
         else:
             there = (subject.resource, subject.relation)
             count = len(examples.ids(*there))
@@ -174,7 +174,7 @@ class Exchanges:
             groups=examples.groups(resource, None),
             summary=examples.summary(None),
         )
-        found = examples.found_document(resource)
+        found = examples.found_document(resource, trashed=subject.trashed)
         return answer(200, _PAGE, media, _FOUND_HEADERS, self._documents(resource, subject, found))
 
     def _related(self, subject: Subject) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from headwater.ir.parse import Parser
 from headwater.surfaces.rest.documents import DocumentHandler, Documents
 from headwater.surfaces.rest.forms import Forms
 from headwater.surfaces.rest.incoming import Incoming
-from headwater.surfaces.rest.objects import segment
+from headwater.surfaces.rest.objects import segment, trash
 from headwater.surfaces.rest.reads import QUERIES, Reads
 from headwater.surfaces.rest.relationships import Relationships
 from headwater.surfaces.rest.reports import report_routes
@@ -119,34 +119,22 @@ def _either(plain: Handler, document: DocumentHandler) -> Handler:
     return handle
 
 
-def _in_json(plain: Handler) -> Handler:
-    """The handler of what is answered in plain JSON alone."""
-
-    def handle(exchange: Exchange) -> Awaitable[Response]:
-        negotiate(exchange.header(b"accept"))
-        return plain(exchange)
-
-    return handle
-
-
 def _reading(resource: Resource, reads: Reads, documents: Documents, path: str) -> Iterator[Route]:
-    """A collection and its rows: those of the resource, and those in its trash, whose rows have no relationships."""
+    """A collection and its rows: those of the resource, and those in its trash."""
     name = resource.path
     many = _either(reads.many(), documents.page(resource))
     search = _either(reads.search(), documents.search(resource))
     one, facts = _either(reads.one(), documents.read(resource)), {"resource": resource.name}
     yield from _collection(resource, many, search, one, path, name, resource.permission("read"), facts)
     if resource.trash:
-        trash = Reads(reads.engine, reads.parser, resource, trashed=True)
-        handlers = (_in_json(trash.many()), _in_json(trash.search()), _in_json(trash.one()))
-        path, name, facts = _trash(path), f"{name}.{TRASH}", {**facts, "trashed": "yes"}
+        gone = Reads(reads.engine, reads.parser, resource, trashed=True)
+        handlers = (
+            _either(gone.many(), documents.page(resource, trashed=True)),
+            _either(gone.search(), documents.search(resource, trashed=True)),
+            _either(gone.one(), documents.read(resource, trashed=True)),
+        )
+        path, name, facts = trash(path), f"{name}.{TRASH}", {**facts, "trashed": "yes"}
         yield from _collection(resource, *handlers, path, name, resource.permission("restore"), facts)
-
-
-def _trash(path: str) -> str:
-    """The path of a resource's trash: beside all resources, as below its own it could be taken for a row."""
-    start, _, name = path.rpartition("/")
-    return f"{start}/{TRASH}/{name}"
 
 
 def _collection(
@@ -237,7 +225,7 @@ def _writing(resource: Resource, writes: Writes, path: str) -> Iterator[Route]:
     yield route("delete", "DELETE", item, writes.delete, ())
     if resource.trash:
         yield route("restore", "POST", f"{item}/restore", writes.restore, ())
-        yield route("purge", "DELETE", f"{_trash(path)}/{{id}}", writes.purge, ())
+        yield route("purge", "DELETE", f"{trash(path)}/{{id}}", writes.purge, ())
     for action in resource.actions.values():
         where = item if action.on == "row" else path
         yield route(action.name, "POST", f"{where}/{action.path}", writes.act(action), BODIES, action)

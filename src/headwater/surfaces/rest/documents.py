@@ -37,19 +37,20 @@ class Documents:
         self.row = lru_cache(4096)(self._row)
         self._lists = lru_cache(4096)(self._list)
 
-    def _layout(self, resource: str, select: Select) -> Layout:
-        return Layout(self.model, self.base, self.model.resources[resource], select)
+    def _layout(self, resource: str, select: Select, trashed: bool = False) -> Layout:
+        return Layout(self.model, self.base, self.model.resources[resource], select, trashed=trashed)
 
-    def _row(self, resource: str, query: bytes) -> tuple[Select, Layout]:
+    def _row(self, resource: str, query: bytes, trashed: bool = False) -> tuple[Select, Layout]:
         """What is shown of a row, and how."""
         select = self.parser.select(self.model.resources[resource], decode_query(query))
-        return select, self.layout(resource, select)
+        return select, self.layout(resource, select, trashed)
 
-    def _list(self, resource: str, query: bytes, cursors: bool) -> tuple[Query, Layout]:
+    def _list(self, resource: str, query: bytes, cursors: bool, trashed: bool) -> tuple[Query, Layout]:
         """A question about many rows, and how they are shown."""
         parser = self.cursors if cursors else self.parser
         found = parser.list(self.model.resources[resource], decode_query(query))
-        return found, self.layout(resource, found.select)
+        found = replace(found, trashed=True) if trashed else found
+        return found, self.layout(resource, found.select, trashed)
 
     # -- documents ------------------------------------------------------------------------------------------
 
@@ -86,26 +87,35 @@ class Documents:
 
     # -- handlers -------------------------------------------------------------------------------------------
 
-    def read(self, resource: Resource) -> DocumentHandler:
+    def read(self, resource: Resource, *, trashed: bool = False) -> DocumentHandler:
         """One row, with its entity tag."""
         engine, name = self.engine, resource.name
 
         async def read(exchange: Exchange, format: Format) -> Response:
-            select, layout = (self.row if len(exchange.query) < _KEPT else self._row)(name, exchange.query)
-            answer = await engine.read(exchange.call, Query(name, exchange.path_parameters["id"], select))
+            find = self.row if len(exchange.query) < _KEPT else self._row
+            select, layout = find(name, exchange.query, trashed)
+            query = Query(name, exchange.path_parameters["id"], select, trashed=trashed)
+            answer = await engine.read(exchange.call, query)
             row = answer.rows[0]
             response = Response(200, [_TYPE, *_READ], self.one(exchange, layout, row))
             return tagged(exchange, etag(row.encode(), answer.version), response)
 
         return read
 
-    def page(self, resource: Resource, within: Callable[[Exchange], Within] | None = None) -> DocumentHandler:
+    def page(
+        self,
+        resource: Resource,
+        within: Callable[[Exchange], Within] | None = None,
+        *,
+        trashed: bool = False,
+    ) -> DocumentHandler:
         """A page of rows. `within` tells behind which relation of which row they are."""
         engine, name = self.engine, resource.name
 
         async def page(exchange: Exchange, format: Format) -> Response:
             raw = exchange.query
-            query, layout = (self._lists if len(raw) < _KEPT else self._list)(name, raw, format is CURSORS)
+            find = self._lists if len(raw) < _KEPT else self._list
+            query, layout = find(name, raw, format is CURSORS, trashed)
             if within is not None:
                 query = replace(query, within=within(exchange))
             answer = await read_page(engine, exchange, query)
@@ -118,7 +128,11 @@ class Documents:
         return page
 
     def search(
-        self, resource: Resource, within: Callable[[Exchange], Within] | None = None
+        self,
+        resource: Resource,
+        within: Callable[[Exchange], Within] | None = None,
+        *,
+        trashed: bool = False,
     ) -> DocumentHandler:
         """A page of rows that a body asks for."""
 
@@ -126,14 +140,15 @@ class Documents:
             self.parser.nothing(decode_query(exchange.query))
             around = None if within is None else within(exchange)
             query = query_of(self.parser, resource, await read_body(exchange), within=around)
+            query = replace(query, trashed=True) if trashed else query
             if query.summary is not None:
                 message = "Summaries have no form in JSON:API; accept `application/json`."
                 raise Fault("INVALID_PARAMETER", message, [Detail("INVALID_PARAMETER", message, "aggregate")])
             answer = await self.engine.read(exchange.call, query)
             # The page was not asked for in the words of the profile, and cannot be led on from in those.
             facts = {"pagination": pagination(query.page, answer)}
-            body = self.many(exchange, self.layout(resource.name, query.select), answer.rows, meta=facts)
-            return Response(200, [_TYPE, *_READ], body)
+            layout = self.layout(resource.name, query.select, trashed)
+            return Response(200, [_TYPE, *_READ], self.many(exchange, layout, answer.rows, meta=facts))
 
         return search
 

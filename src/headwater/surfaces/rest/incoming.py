@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from headwater.base.errors import Detail, Fault, Problems, nearest
-from headwater.http.json_api import pointer
+from headwater.http.json_api import pointer, pointer_of, steps
 from headwater.ir.body import settle
+from headwater.ir.command import Linked
 from headwater.ir.model import Relation, Resource
 from headwater.ir.names import Namer
+from headwater.ir.pieces import member
 from headwater.ir.scalars import json_name
 
 T = TypeVar("T")
@@ -25,17 +27,29 @@ class Incoming:
 
     def __init__(self, namer: Namer, resource: Resource) -> None:
         self.model, self.resource = namer.model, resource
-        self.relations = {r.wire: r for r in namer.names(resource).relations.values()}
+        self.relations = {member(resource, r.wire): r for r in namer.names(resource).relations.values()}
         self._references = {
-            resource.fields[r.field].wire: r.wire for r in self.relations.values() if r.kind == "one"
+            resource.fields[r.field].wire: name for name, r in self.relations.items() if r.kind == "one"
+        }
+        # Where a detail's field is in a document, if it is not an attribute of the same name.
+        self._places = {wire: f"/relationships/{name}" for wire, name in self._references.items()}
+        self._places |= {
+            r.wire: f"/relationships/{name}" for name, r in self.relations.items() if r.kind != "one"
+        }
+        self._renamed = {
+            f.wire: name
+            for f in resource.fields.values()
+            if f.target is None and (name := member(resource, f.wire)) != f.wire
         }
 
-    def read(self, sent: Any, parse: Callable[[dict[str, Any]], T], key: str | None = None) -> T:
-        """What `parse` makes of the plain body that a document of a resource means; `key` is the row that it is about,
-        None for a new one.
+    def read(
+        self, sent: Any, parse: Callable[[dict[str, Any]], T], key: str | None = None
+    ) -> tuple[T, Linked]:
+        """What `parse` makes of the plain body that a document of a resource means, and where its to-many
+        relationships are to lead; `key` is the row that it is about, None for a new one.
 
         Raises: Fault, of all problems that it has and that `parse` finds; RESOURCE_CONFLICT for another type or id;
-        NOT_SUPPORTED for an id that clients cannot choose, and for to-many relationships.
+        NOT_SUPPORTED for an id that clients cannot choose.
         """
         data = _data(sent)
         if not isinstance(data, dict):
@@ -45,7 +59,7 @@ class Incoming:
         problems: list[Detail] = Problems()
         body = self._attributes(data, problems)
         self._identity(data, key, body, problems)
-        unread = self._relationships(data, body, problems)
+        unread, linked = self._relationships(data, body, problems)
         try:
             found = parse(body)
         except Fault as fault:
@@ -53,7 +67,7 @@ class Incoming:
             settle([*problems, *located])
             raise
         settle(problems)
-        return found
+        return found, linked
 
     @contextmanager
     def pointing(self) -> Iterator[None]:
@@ -67,8 +81,11 @@ class Incoming:
     def _located(self, detail: Detail) -> Detail:
         if detail.field is None or detail.pointer is not None:
             return detail
-        relation = self._references.get(detail.field)
-        place = f"/relationships/{relation}" if relation else f"/attributes{pointer(detail.field)}"
+        first, *rest = tuple(steps(detail.field)) or ("",)
+        if (named := self._renamed.get(first)) is not None:
+            message = detail.message.replace(f"`{first}", f"`{named}")
+            return replace(detail, message=message, pointer=pointer_of(("data", "attributes", named, *rest)))
+        place = self._places.get(detail.field) or f"/attributes{pointer(detail.field)}"
         return replace(detail, pointer=f"/data{place}")
 
     def _identity(
@@ -111,18 +128,26 @@ class Incoming:
             message = f"`{name}` is no attribute; send the relationship `{self._references[name]}`."
             problems.append(Detail("UNKNOWN_FIELD", message, pointer=f"/data/attributes/{name}"))
             del body[name]
+        for wire, name in self._renamed.items():
+            if wire in given:
+                message = f"`{wire}` is no attribute in JSON:API; send `{name}`."
+                problems.append(Detail("UNKNOWN_FIELD", message, pointer=f"/data/attributes/{wire}"))
+                del body[wire]
+            if name in given:
+                body[wire] = body.pop(name)
         return body
 
     def _relationships(
         self, data: dict[str, Any], body: dict[str, Any], problems: list[Detail]
-    ) -> set[str | None]:
-        """Add the references to the body. The names of those that cannot be read."""
+    ) -> tuple[set[str | None], Linked]:
+        """Add the references to the body. The names of those that cannot be read, and where other relations lead."""
         given = data.get("relationships", {})
         unread: set[str | None] = set()
+        linked: dict[str, frozenset[str]] = {}
         if not isinstance(given, dict):
             message = f"`relationships` must be an object, not {json_name(given)}."
             problems.append(Detail("INVALID_FORMAT", message, pointer="/data/relationships"))
-            return unread
+            return unread, linked
         for name, relationship in given.items():
             place, relation = f"/data/relationships{pointer(name)}", self.relations.get(name)
             if relation is None:
@@ -131,13 +156,14 @@ class Incoming:
                 mend = f"did you mean `{near}`?" if near else listed
                 message = f"{self.resource.path} has no relationship `{name[:80]}`; {mend}"
                 problems.append(Detail("UNKNOWN_FIELD", message, pointer=place))
-            elif relation.kind != "one":
-                message = f"`{name}` is written at `/{self.resource.path}/{{id}}/relationships/{name}`."
-                raise _refused("NOT_SUPPORTED", message, place)
             elif not isinstance(relationship, dict) or "data" not in relationship:
                 message = f"`{name}` must be an object with `data`."
                 problems.append(Detail("INVALID_FORMAT", message, pointer=place))
-                unread.add(self.resource.fields[relation.field].wire)
+                if relation.kind == "one":
+                    unread.add(self.resource.fields[relation.field].wire)
+            elif relation.kind != "one":
+                ids = self.references(relation, relationship["data"], f"{place}/data", problems)
+                linked[relation.name] = frozenset(ids)
             else:
                 before = len(problems)
                 id = self.reference(relation, relationship["data"], f"{place}/data", problems)
@@ -146,7 +172,7 @@ class Incoming:
                     unread.add(wire)
                 else:
                     body[wire] = id
-        return unread
+        return unread, linked
 
     # -- linkage --------------------------------------------------------------------------------------------
 
@@ -174,22 +200,32 @@ class Incoming:
         """
         data = _data(sent)
         problems: list[Detail] = Problems()
+        found: Sequence[str | None]
         if relation.kind == "one":
-            found: Sequence[str | None] = [self.reference(relation, data, "/data", problems)]
-        elif not isinstance(data, list):
-            raise _refused("INVALID_FORMAT", f"`data` must be an array, not {json_name(data)}.", "/data")
-        elif len(data) > MAX_IDENTIFIERS:
-            message = f"At most {MAX_IDENTIFIERS} can be named at once, not {len(data)}."
-            raise _refused("QUERY_TOO_COMPLEX", message, "/data")
+            found = (self.reference(relation, data, "/data", problems),)
         else:
-            for index, item in enumerate(data):
-                if item is None:
-                    problems.append(
-                        Detail("INVALID_FORMAT", "A member must not be null.", pointer=f"/data/{index}")
-                    )
-            found = [self.reference(relation, item, f"/data/{i}", problems) for i, item in enumerate(data)]
+            found = self.references(relation, data, "/data", problems)
         settle(problems)
         return tuple(found)
+
+    def references(self, relation: Relation, data: Any, place: str, problems: list[Detail]) -> Sequence[str]:
+        """The ids of an array of resource identifier objects. What is wrong is added to `problems`.
+
+        Raises: Fault, where it is no array, or one of too many.
+        """
+        if not isinstance(data, list):
+            raise _refused("INVALID_FORMAT", f"`data` must be an array, not {json_name(data)}.", place)
+        if len(data) > MAX_IDENTIFIERS:
+            message = f"At most {MAX_IDENTIFIERS} can be named at once, not {len(data)}."
+            raise _refused("QUERY_TOO_COMPLEX", message, place)
+        found = []
+        for index, item in enumerate(data):
+            here = f"{place}/{index}"
+            if item is None:
+                problems.append(Detail("INVALID_FORMAT", "A member must not be null.", pointer=here))
+            elif (id := self.reference(relation, item, here, problems)) is not None:
+                found.append(id)
+        return found
 
 
 def arguments_of(sent: Any) -> Any:

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from headwater.ir.model import Model, Relation, Resource
-from headwater.ir.pieces import between_pieces, between_rows, references
+from headwater.ir.model import TRASH, Model, Relation, Resource
+from headwater.ir.pieces import between_pieces, between_rows, member, references
 from headwater.ir.query import Select
 
 
@@ -54,13 +54,33 @@ class _Frame:
         return "".join(whole)
 
 
+def trash(path: str) -> str:
+    """The path of a resource's trash: beside all resources, as below its own it could be taken for a row."""
+    start, _, name = path.rpartition("/")
+    return f"{start}/{TRASH}/{name}"
+
+
 class Layout:
-    """How the rows of a selection become resource objects. `base` is the path of the API."""
+    """How the rows of a selection become resource objects. `base` is the path of the API.
+
+    What is `trashed` has no relationships that could be read by themselves, and what is shown with it may be there or
+    may be not; so links lead to the rows alone that were asked for.
+    """
 
     def __init__(
-        self, model: Model, base: str, resource: Resource, select: Select, depth: int = 1, many: bool = True
+        self,
+        model: Model,
+        base: str,
+        resource: Resource,
+        select: Select,
+        depth: int = 1,
+        many: bool = True,
+        *,
+        trashed: bool = False,
     ) -> None:
-        self.resource, self.path, self.many = resource, f"{base}/{resource.path}", many
+        path = f"{base}/{resource.path}"
+        self.resource, self.many, self.trashed = resource, many, trashed
+        self.path = path if not trashed else trash(path) if depth == 1 else None
         self.between_pieces, self.between_rows = between_pieces(depth), between_rows(depth)
         self.opening = identifier(resource, "")[:-1]
         self.relations = [resource.relations[name] for name in select.relations or ()]
@@ -75,7 +95,7 @@ class Layout:
             relation = resource.relations[include.relation]
             many = relation.kind != "one"
             inner = model.resources[relation.target]
-            self.includes.append(Layout(model, base, inner, include.select, depth + 1, many))
+            self.includes.append(Layout(model, base, inner, include.select, depth + 1, many, trashed=trashed))
             if many and relation in self.relations:
                 self.linked[place] = relation.name
         linked = {name: place for place, name in self.linked.items()}
@@ -108,22 +128,27 @@ class Layout:
     def _framed(self, linked: Mapping[str, int], place: int) -> _Frame:
         """The text around a row's pieces, after which its id as it is in paths has its place."""
         parts: list[str | int] = [self.opening, 0, ',"attributes":', 1]
-        for number, relation in enumerate(self.relations):
-            parts.append(',"relationships":{' if number == 0 else ",")
-            for start, rest in (
-                (f'"{relation.wire}":{{"links":{{"self":', f"/relationships/{segment(relation)}"),
-                (',"related":', f"/{segment(relation)}"),
-            ):
-                parts += [f'{start}"{self.path}/', place, f'{rest}"']
-            parts.append("}")
+        opened = False
+        for relation in self.relations:
+            data = linked.get(relation.name)
             if relation.name in self.references:
-                parts += [',"data":', 2 + self.references.index(relation.name)]
-            elif relation.name in linked:
-                parts += [',"data":', linked[relation.name]]
+                data = 2 + self.references.index(relation.name)
+            if self.trashed and data is None:
+                continue
+            parts.append("," if opened else ',"relationships":{')
+            parts.append(f'"{member(self.resource, relation.wire)}":{{')
+            opened = True
+            if not self.trashed:
+                parts += [f'"links":{{"self":"{self.path}/', place, f'/relationships/{segment(relation)}"']
+                parts += [f',"related":"{self.path}/', place, f'/{segment(relation)}"}}']
+            if data is not None:
+                parts += ['"data":' if self.trashed else ',"data":', data]
             parts.append("}")
-        if self.relations:
+        if opened:
             parts.append("}")
-        return _Frame([*parts, f',"links":{{"self":"{self.path}/', place, '"}}'])
+        if self.path is not None:
+            parts += [f',"links":{{"self":"{self.path}/', place, '"}']
+        return _Frame([*parts, "}"])
 
 
 def _listed(identifiers: Iterable[str]) -> str:
@@ -200,12 +225,14 @@ class _Row:
 
 def _gather_all(layout: Layout, rows: Iterable[str], found: dict[str, _Row]) -> list[str]:
     """Note rows and what they include; their identifiers. A resource may have several layouts."""
-    identifiers = []
+    identifiers, noted = [], []
     for text in rows:
         pieces = text.split(layout.between_pieces)
         identifier = layout.opening + pieces[0] + "}"
         identifiers.append(identifier)
-        row = found.setdefault(identifier, _Row(layout, pieces[: layout.own]))
+        noted.append((pieces, found.setdefault(identifier, _Row(layout, pieces[: layout.own]))))
+    # Only then what they include, so that a row that is there in its own right is shown as that.
+    for pieces, row in noted:
         for place, inner in enumerate(layout.includes, layout.own):
             behind = pieces[place]
             linked = _gather_all(inner, behind.split(inner.between_rows), found) if behind else []

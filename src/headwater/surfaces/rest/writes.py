@@ -25,6 +25,7 @@ from headwater.ir.command import (
     Create,
     Delete,
     Expected,
+    Linked,
     Outcome,
     Purge,
     Restore,
@@ -81,11 +82,12 @@ class Writes:
         form = self.forms.of(exchange)
         select = form.select(self.resource, exchange.query)
         body = await read_body(exchange)
+        linked: Linked = {}
         if sends_document(exchange):
-            values = self.incoming.read(body, self.bodies.create)
+            values, linked = self.incoming.read(body, self.bodies.create)
         else:
             values = self.bodies.create(body)
-        outcome = await self._run(exchange, Create(self.resource.name, values, select))
+        outcome = await self._run(exchange, Create(self.resource.name, values, select, linked))
         headers = [(b"location", self._place(outcome.key))]
         return self._row(exchange, form, select, outcome, 201, headers)
 
@@ -96,17 +98,16 @@ class Writes:
         key, body = exchange.path_parameters["id"], await read_body(exchange)
         rewrite: Rewrite | None = None
         values: dict[str, Any] = {}
+        linked: Linked = {}
         media_type = sent_type(exchange)
         if media_type == JSON_PATCH:
             rewrite, named = read_patch(self.bodies, body)
         elif media_type == JSON_API.media_type:
-            values, named = self.incoming.read(
-                body, lambda plain: self.bodies.update(plain, merge=False), key
-            )
+            (values, named, rewrite), linked = self.incoming.read(body, self.bodies.assign, key)
         else:
             values, named = self.bodies.update(body)
         expected = await self.versions.expected(exchange, key, named)
-        command = Update(self.resource.name, key, values, expected, False, select, rewrite)
+        command = Update(self.resource.name, key, values, expected, False, select, rewrite, linked)
         return self._row(exchange, form, select, await self._run(exchange, command), 200, [])
 
     async def replace(self, exchange: Exchange) -> Response:

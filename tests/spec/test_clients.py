@@ -1,7 +1,9 @@
-"""Clients that others' generators make of the served document compile, and create, read, update, list and delete."""
+"""Clients of others: those that generators make of the served document, and libraries for JSON:API. They create, read,
+list, page, update, relate and delete, and see why they are refused."""
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +72,26 @@ def test_a_generated_typescript_client_works(typescript: Workshop, studio: Serve
     """`fetch` is openapi-typescript's with openapi-fetch, `hey` is @hey-api/openapi-ts's."""
     said = typescript.node(f"{program}.js", studio.url, studio.accounts["ada"].token)
     assert said.strip() == "done"
+
+
+@pytest.mark.parametrize("program", ["kitsu", "devour"])
+def test_a_library_for_json_api_works(studio: Served, tmp_path: Path, program: str) -> None:
+    """Unmodified, from npm."""
+    tools = workshop(TESTS / "npm" / "jsonapi", tmp_path)
+    said = tools.node(CLIENTS / f"{program}.js", studio.url, studio.accounts["ada"].token)
+    assert said.strip() == "done"
+
+
+EXAMPLE = re.compile(r"```js\n(.+?)```\n\n```text\n(.+?)```", re.DOTALL)
+
+
+def test_the_examples_of_the_documentation_say_what_it_says(studio: Served, tmp_path: Path) -> None:
+    tools = workshop(TESTS / "npm" / "jsonapi", tmp_path)
+    examples = EXAMPLE.findall((TESTS.parent / "docs" / "json-api.md").read_text())
+    assert len(examples) == 2
+    for number, (program, said) in enumerate(examples):
+        (file := tmp_path / f"{number}.js").write_text(program)
+        assert tools.node(file, URL=studio.url, TOKEN=studio.accounts["ada"].token) == said
 
 
 # -- Python: its generator wants older packages than the tests, so it gets an environment of its own --------
