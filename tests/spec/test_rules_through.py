@@ -112,3 +112,21 @@ async def test_a_rule_may_lead_through_a_link(store_url: str) -> None:
         assert [row["title"] for row in (*first.data, *rest.data)] == sorted(row["title"] for row in listed)
         assert (await ada.get(f"/api/v1/jobs/{jobs['Red'][1]}")).data["pay"] == 1
         assert (await ada.get(f"/api/v1/jobs/{jobs['Green'][1]}")).status == 404
+
+
+async def test_who_does_not_see_a_link_does_not_see_where_it_leads(store_url: str) -> None:
+    """A clerk sees all teams and all people, and not who is in which."""
+    roles = [Role("warden"), Role("clerk", permissions=["read:teams", "read:persons"])]
+    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=roles, profile=Person)
+    async with client(app, database_url=store_url) as nobody:
+        warden, clerk = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Cleo", "clerk")
+        bob = await nobody.sign_up("Bob")
+        team = (await warden.post("/api/v1/teams", {"name": "Red"})).data["id"]
+        await warden.post("/api/v1/seats", {"teamId": team, "personId": bob.id})
+        for who, seen in ((warden, 1), (clerk, 0)):
+            assert len((await who.get("/api/v1/teams?people.name=Bob")).data) == seen
+            assert len((await who.get(f"/api/v1/teams/{team}/people")).data) == seen
+            assert len((await who.get(f"/api/v1/teams/{team}?include=people")).data["people"]) == seen
+            document = {"filter": {"people": {"name": {"eq": "Bob"}}}}
+            assert len((await who.request("QUERY", "/api/v1/teams", document)).data) == seen
+        assert len((await clerk.get("/api/v1/teams")).data) == 1
