@@ -164,10 +164,8 @@ class DocumentSchemas:
             data["properties"]["id"] = {"type": "string"}
             data["required"].append("id")
         elif resource.natural:
-            data["properties"]["id"] = {
-                "type": "string",
-                "description": f"The same as `{key}`, which it stands for.",
-            }
+            told = f"The same as `{key}`, which it stands for."
+            data["properties"]["id"] = {**plain["properties"][key], "description": told}
             needed = [name for name in needed if name != key]
         if demanded := [member(resource, name) for name in needed if name not in references]:
             attributes["required"] = demanded

@@ -22,7 +22,7 @@ Parameter = dict[str, Any]
 
 _SHOWN_DEPTH: Final = 2  # levels of relations of which every path is listed
 
-CALL: Final = rf"^-?(?:{'|'.join(FITTING)})(?:\([^(),]+\))?$"
+CALL: Final = rf"^-?(?:count|(?:{'|'.join(FITTING)})\([A-Za-z][A-Za-z0-9_.]*\))$"
 
 _MEANING: Final = {
     "eq": "`{0}` is this.",
