@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import threading
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -83,7 +84,7 @@ async def test_the_schedule_puts_each_task_behind_what_it_needs(demo: Any) -> No
             assert (start, end) == (task.started_at.date(), task.approved_at.date())
             assert not bar["critical"]
             continue
-        days = int(-(-task.bid // HOURS))
+        days = math.ceil(task.bid / HOURS)
         if task.started_at is not None:
             assert start == task.started_at.date()
             assert end >= today or today.weekday() >= 5
@@ -124,6 +125,16 @@ async def test_a_part_of_the_schedule_is_that_of_the_whole(demo: Any) -> None:
     refused = await admin.get("/api/v1/projects/SWA/schedule?departement=lighting")
     assert refused.status == 400
     assert "`department`" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("bid", "days"), [("0.25", 1), ("6", 1), ("8", 1), ("8.01", 2), ("20", 3)])
+async def test_a_day_that_is_begun_is_a_day(demo: Any, bid: str, days: int) -> None:
+    admin, _ = demo
+    await admin.post("/api/v1/projects", {"code": "NEW", "name": "New"})
+    task = {"projectId": "NEW", "title": "Sky", "department": "fx", "bid": bid}
+    assert (await admin.post("/api/v1/tasks", task)).status == 201
+    (bar,) = (await admin.get("/api/v1/projects/NEW/schedule")).data["tasks"]
+    assert working_days(*(dt.date.fromisoformat(bar[day]) for day in ("start", "end"))) == days
 
 
 async def test_a_schedule_keeps_nobody_waiting(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +194,7 @@ async def test_the_workload_adds_up_what_each_has_logged(demo: Any) -> None:
         assert Decimal(load["loggedHours"]) == hours
         assert Decimal(load["overtimeHours"]) == sum(max(Decimal(0), h - HOURS) for h in by_day.values())
         assert Decimal(load["capacityHours"]) == members[id].weekly_hours * days / 5
-        assert load["utilization"] == round(float(hours / Decimal(load["capacityHours"])), 3)
+        assert load["utilizationRate"] == round(float(100 * hours / Decimal(load["capacityHours"])), 1)
         assert load["openTasks"] == len(tasks)
         assert load["lateTasks"] == sum(t.deadline is not None and t.deadline < now for t in tasks)
         assert Decimal(load["remainingHours"]) == sum(map(left, tasks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -311,3 +312,49 @@ async def test_achievements_are_shown_as_their_person_says(studio: Studio) -> No
     done = (await studio.ok(admin, "PATCH", f"progress/{progress['id']}", {"done": 2})).data
     assert done["finishedAt"] == done["updatedAt"]
     assert (await studio.refused(admin, "PATCH", f"progress/{progress['id']}", {"done": 3}))[0] == 422
+
+
+async def planned(studio: Studio) -> list[dict[str, Any]]:
+    """The tasks of a new shot."""
+    made = await shot(studio)
+    types = {"types": ["layout", "animation", "lighting"], "start": "2026-03-02"}
+    return list((await studio.ok(studio.coordinator, "POST", f"shots/{made['id']}/plan", types)).data)
+
+
+async def test_hours_are_logged_on_a_task(studio: Studio) -> None:
+    task = (await planned(studio))[0]["id"]
+    path = f"tasks/{task}/log-time"
+    today = datetime.now(UTC).date().isoformat()
+    first = (await studio.ok(studio.artist, "POST", path, {"hours": "2.5"})).data
+    assert (first["personId"], first["hours"]) == (studio.artist.id, "2.50")
+    assert first["date"] in (today, datetime.now(UTC).date().isoformat())
+    body = {"hours": "1", "date": "2026-03-02", "note": "Blocking"}
+    second = (await studio.ok(studio.coordinator, "POST", path, body)).data
+    assert (second["personId"], second["date"], second["note"]) == (
+        studio.coordinator.id,
+        "2026-03-02",
+        "Blocking",
+    )
+    assert (await studio.ok(studio.artist, "GET", f"tasks/{task}?fields=spent")).data["spent"] == "3.50"
+    assert await studio.refused(studio.artist, "POST", path, {"hours": "25"}) == (
+        400,
+        [("hours", "VALIDATION_ERROR")],
+    )
+    for who, status in ((studio.reviewer, 403), (studio.stranger, 404)):
+        assert (await studio.refused(who, "POST", path, {"hours": "1"}))[0] == status
+
+
+async def test_a_plan_names_types_that_there_are(studio: Studio) -> None:
+    made = await shot(studio)
+    path = f"shots/{made['id']}/plan"
+    status, message = await studio.refused(
+        studio.coordinator, "POST", path, {"types": ["layout", "animatoin"]}
+    )
+    assert status == 422
+    assert message == "`types` has 'animatoin'; the task types are animation, comp, layout, lighting."
+    assert (await studio.ok(studio.coordinator, "GET", "projects/SWA/tasks")).data == []
+
+
+async def test_a_refusal_speaks_in_words(studio: Studio) -> None:
+    reply = await studio.artist.delete("/api/v1/task-types/layout")
+    assert reply.json()["error"]["message"] == "You may not delete this task type."

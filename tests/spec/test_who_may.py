@@ -68,6 +68,7 @@ WHO: dict[str, dict[str, str]] = {
         "update status": "manager | own crew",
         "update estimate": "manager | own crew",
         "submit": "manager | own crew",
+        "log_time": "crew",
         "approve": "supervisor | reviewing crew",
         "request_revision": "supervisor | reviewing crew",
     },
@@ -155,7 +156,7 @@ PRIVATE = {"email": "a@example.com", "phone": "+4915112345678"}
 DRIVES = {"workingFiles": "/work", "renderOutputs": "/renders"}
 BODIES: dict[str, Any] = {
     "approve": {"note": "Well"}, "request_revision": {"note": "Well"}, "send_back": {"note": "Well"},
-    "plan": {"types": []},
+    "plan": {"types": []}, "log_time": {"hours": "1"},
 }  # fmt: skip
 ABOUT: dict[str, Callable[["Studio", str], dict[str, Any]]] = {
     "Block": lambda studio, person: {"blockedId": next(i for i in studio.ids.values() if i != person)},

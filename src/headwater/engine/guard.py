@@ -129,7 +129,9 @@ def denied(call: Call, resource: Resource, verb: str, fields: tuple[str, ...] = 
             for name in fields
         ]  # fmt: skip
         return Fault("INSUFFICIENT_PERMISSIONS", f"You may not change {', '.join(fields)} here.", details)
-    return _without(permission, f"You may not {verb} this {resource.singular}.")
+    return _without(
+        permission, f"You may not {verb.replace('_', ' ')} this {resource.singular.replace('_', ' ')}."
+    )
 
 
 def unasked(call: Call, report: Report, permission: str) -> Fault:

@@ -1,6 +1,7 @@
 """Film production: projects and their crews, sequences, shots and assets, tasks, and the hours spent on them."""
 
 from headwater_products.people.seed import DEMO_ACCOUNTS
+from headwater_products.production import constraints as constraints
 from headwater_products.production import planning as planning
 from headwater_products.production import rules as rules
 from headwater_products.production import schedule as schedule

@@ -14,6 +14,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from headwater import Reader, report
+from headwater_products.production.analytics import percent
 from headwater_products.production.critical_path import monday, workday
 from headwater_products.production.resources import (
     Membership,
@@ -35,7 +36,8 @@ ZERO = Decimal("0.00")
 @dataclass
 class Load:
     """What one person has done and has to do in the project. `capacity_hours` are those that they have for it in the
-    time asked about; `utilization` is what they logged by that; `overtime_hours` go beyond eight a day."""
+    time asked about; `utilization_rate` is what they logged of these, in per cent; `overtime_hours` go beyond eight a
+    day."""
 
     person_id: str
     name: str
@@ -47,7 +49,7 @@ class Load:
     weeks_of_work: float | None
     logged_hours: Decimal
     capacity_hours: Decimal
-    utilization: float | None
+    utilization_rate: float | None
     overtime_hours: Decimal
 
 
@@ -122,7 +124,7 @@ async def workload(
                 round(float(left[whose] / week), 1) if week else None,
                 logged[whose],
                 capacity,
-                round(float(logged[whose] / capacity), 3) if capacity else None,
+                percent(logged[whose], capacity),
                 overtime[whose],
             )
         )

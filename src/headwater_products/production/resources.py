@@ -17,20 +17,16 @@ from headwater import (
     CurrentActor,
     Embedded,
     Expression,
+    Fault,
     Field,
     Many,
     OptRef,
     Ref,
     Resource,
     Tx,
-    accept,
     action,
-    acyclic,
-    check,
     computed,
-    desc,
     field,
-    index,
     key,
     many,
     now,
@@ -39,7 +35,6 @@ from headwater import (
     stamp,
     state,
     through,
-    unique,
 )
 from headwater_products.people import Person, record
 from headwater_products.production.words import (
@@ -300,6 +295,16 @@ class Task(Resource):
         self.status = TaskStatus.SUBMITTED
         await self.tell(tx, tx.call.actor.id, "submitted")
 
+    @action(when=lambda actor: takes_part(Task.project, actor))
+    async def log_time(
+        self, tx: Tx, *, hours: Decimal, date: dt.date | None = None, note: str | None = None
+    ) -> TimeLog:
+        """Log hours of one's own on the task: today's, unless another day is given."""
+        me = tx.call.actor.id
+        assert me is not None, "whoever takes part has signed in"
+        day = date or tx.call.now.date()
+        return await tx.create(TimeLog(task=self, person=me, date=day, hours=hours, note=note))
+
     @action(when=lambda actor: reviews(actor))
     async def approve(self, tx: Tx, *, note: Note | None = None) -> None:
         """Sign the work off."""
@@ -347,10 +352,13 @@ async def plan_tasks(
     tx: Tx, types: list[str], start: dt.date | None, *, project: str, name: str,
     shot: str | None = None, asset: str | None = None,
 ) -> list[Task]:  # fmt: skip
-    """A task of each type, one after the other. Raises Fault RESOURCE_NOT_FOUND for an unknown type."""
+    """A task of each type, one after the other. Raises Fault RULE_VIOLATION for an unknown type."""
+    known = {type.code: type for type in await tx.select(TaskType, sort=[TaskType.position])}
+    if unknown := [code for code in types if code not in known]:
+        raise Fault("RULE_VIOLATION", f"`types` has {unknown[0]!r}; the task types are {', '.join(known)}.")
     made: list[Task] = []
     for code in types:
-        type = await tx.get(TaskType, code)
+        type = known[code]
         task = Task(
             project=project, shot=shot, asset=asset, type=type, title=f"{type.name} {name}",
             department=type.department, bid=type.bid, start=None if made else start,
@@ -361,88 +369,6 @@ async def plan_tasks(
         made.append(task)
     return made
 
-
-# -- what must hold, and what is looked up often --------------------------------------------------------
-
-check(
-    Project,
-    lambda: Project.deadline >= Project.start,
-    message="A project's deadline is not before its start.",
-)
-check(
-    Shot,
-    lambda: Shot.frame_out >= Shot.frame_in,
-    message="A shot's last frame is not before its first.",
-)
-
-check(
-    Shot,
-    lambda: Shot.sequence.project == Shot.project,
-    message="A shot's sequence belongs to the same project.",
-)
-check(
-    AssetUse,
-    lambda: AssetUse.asset.project == AssetUse.shot.project,
-    message="An asset is seen in shots of its own project.",
-)
-check(
-    Task,
-    lambda: Task.shot.is_null() | Task.asset.is_null(),
-    message="A task is on a shot or on an asset, not on both.",
-)
-check(Task, lambda: Task.shot.project == Task.project, message="A task's shot belongs to the same project.")
-check(Task, lambda: Task.asset.project == Task.project, message="A task's asset belongs to the same project.")
-check(
-    Task,
-    lambda: Task.type.department == Task.department,
-    message="A task belongs to the department of its type.",
-)
-check(
-    Dependency,
-    lambda: Dependency.needs.project == Dependency.task.project,
-    message="A task depends on tasks of its own project.",
-)
-acyclic(Dependency.task, Dependency.needs, message="Tasks cannot wait for each other in a circle.")
-
-unique(Membership.project, Membership.person)
-unique(Sequence.project, Sequence.code)
-unique(Shot.project, Shot.code)
-unique(Asset.project, Asset.code)
-unique(AssetUse.shot, AssetUse.asset)
-unique(Dependency.task, Dependency.needs)
-
-accept(
-    Project,
-    "unindexed-sort",
-    "status",
-    "start",
-    "deadline",
-    because="A studio has hundreds of projects, no more.",
-)
-accept(
-    Task, "unindexed-sort", "start", "started_at", "approved_at", "completed_at",
-    because="They are looked at within a project, whose tasks are found by an index.",
-)  # fmt: skip
-accept(Task, "reserved-name", "type", because="The whole trade calls it the type of a task.")
-accept(Asset, "reserved-name", "type", because="The whole trade calls it the type of an asset.")
-
-index(Project.name)
-index(desc(Project.created_at))
-index(Membership.person, Membership.project)
-index(Shot.sequence, Shot.cut_order)
-index(Shot.project, Shot.status, Shot.code)
-index(Asset.project, Asset.type, Asset.code)
-index(AssetUse.asset)
-index(Task.project, Task.status, desc(Task.created_at))
-index(Task.project, desc(Task.created_at))
-index(desc(Task.created_at))
-index(Task.artist, Task.status, desc(Task.created_at))
-index(Task.project, Task.deadline)
-index(Task.shot)
-index(Task.asset)
-index(Dependency.needs)
-index(TimeLog.task, TimeLog.date)
-index(TimeLog.person, TimeLog.date)
 
 # -- what somebody is to a project ----------------------------------------------------------------------
 

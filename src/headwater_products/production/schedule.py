@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
+from math import ceil
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
@@ -192,7 +193,7 @@ def in_steps(
 ) -> dict[str, Step]:
     """The tasks as the critical path method takes them."""
     number, now = calendar.number, calendar.number(today)
-    days_of = cache(lambda bid: int(-(-bid // HOURS)))
+    days_of = cache(lambda bid: ceil(bid / HOURS))
 
     def step(piece: Piece) -> Step:
         needed = tuple(needs.get(piece.id, ()))
