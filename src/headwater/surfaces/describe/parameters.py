@@ -313,7 +313,8 @@ class Parameters:
             else:
                 found["schema"] = asked(field.type)
                 if value is not None:
-                    found["example"] = _part(value) if operator in ("contains", "startsWith") else value
+                    part = operator in ("contains", "startsWith") and isinstance(value, str)
+                    found["example"] = _part(value) if part else value
             yield f"{field.wire}.{operator}", found
 
     def _asked_value(self, resource: Resource, field: Field) -> Any:
