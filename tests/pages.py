@@ -8,6 +8,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -16,12 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.servers import free_port
 
 BLOCK = re.compile(r"^```(\S[^\n]*)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVERS = ("make run", "headwater serve")
 FILE = re.compile(r"# (\S+/\S+\.py)\n")
 SECONDS = 120
+with_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="what is typed needs curl")
 
 
 def written_to(code: str) -> str | None:

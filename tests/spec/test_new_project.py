@@ -17,6 +17,7 @@ import pytest
 from headwater.base.errors import DeclarationError
 from headwater.cli import project
 from headwater.cli.apps import find, load
+from tests.pages import with_curl
 from tests.servers import free_port
 from tests.wheel import Installed
 
@@ -67,6 +68,7 @@ def served(folder: Path, port: int) -> Iterator[str]:
         process.wait(timeout=30)
 
 
+@with_curl
 def test_it_runs_and_its_curl_line_works(installed: Installed, shop: Path) -> None:
     where = run([str(installed.bin / "python"), "-c", "import headwater; print(headwater.__file__)"], shop)
     assert Path(where.stdout.strip()).is_relative_to(installed.folder)
