@@ -8,7 +8,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -17,15 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
+from tests.curl import curl
 from tests.servers import free_port
 
 BLOCK = re.compile(r"^```(\S[^\n]*)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVERS = ("make run", "headwater serve")
 FILE = re.compile(r"# (\S+/\S+\.py)\n")
 SECONDS = 120
-with_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="what is typed needs curl")
 
 
 def written_to(code: str) -> str | None:
@@ -47,7 +44,7 @@ class Shell:
 
     def environment(self) -> dict[str, str]:
         known = {k: v for k, v in os.environ.items() if not k.startswith(("HEADWATER_", "PYTEST", "PYTHON"))}
-        path = f"{self.path}{os.pathsep}{known['PATH']}"
+        path = os.pathsep.join((self.path, known["PATH"], str(Path(curl()).parent)))
         return {**known, "PATH": path, "HEADWATER_PORT": str(self.port), "COLUMNS": "200"}
 
     def type(self, script: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 from headwater.base import config, errors
 from headwater.testing import client
 from headwater_products.demo import app as demo
-from tests.pages import BLOCK, follow, shell, with_curl, written_to
+from tests.pages import BLOCK, follow, shell, written_to
 from tests.wheel import Installed
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,6 @@ def test_examples_run_and_print_what_the_page_says(page: Path, monkeypatch: pyte
         end = block.end()
 
 
-@with_curl
 @pytest.mark.parametrize("page", TUTORIAL)
 def test_the_tutorial_can_be_followed_word_by_word(page: str, installed: Installed, tmp_path: Path) -> None:
     quick = not os.environ.get("HEADWATER_TEST_LONG")
