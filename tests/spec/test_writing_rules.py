@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from headwater import App, Field, Ref, Resource, Role, Tx, action, allow, field, lock, mask, ref
-from headwater.testing import Client, client
+from headwater.testing import Client, Reply, client
+from headwater_products.demo import app as demo
 
 
 class Room(Resource):
@@ -280,3 +281,26 @@ async def test_what_may_not_be_read_cannot_be_told_from_what_is_not_there(
         ]
         assert messages[0] == messages[1]
     assert (await ada.patch(f"/api/v1/rooms/{await room(warden, ada)}", {"name": "x"})).status == 403
+
+
+async def test_a_row_grants_its_writer_nothing(store_url: str) -> None:
+    """A membership that would let its writer see the project, and so write it, is refused as one in no project is."""
+    async with client(demo, database_url=store_url) as visitor:
+        admin, eve = await visitor.sign_up("ada", "admin"), await visitor.sign_up("eve", "user")
+        for code in ("SWA", "OWN"):
+            made = await admin.post("/api/v1/projects", {"code": code, "name": code})
+            assert made.status == 201, made.body
+
+        async def join(code: str, who: Client) -> Reply:
+            body = {"projectId": code, "personId": eve.id, "role": "coordinator"}
+            return await who.post("/api/v1/memberships", body)
+
+        refused = [await join(code, eve) for code in ("SWA", "NOP")]
+        assert [reply.status for reply in refused] == [422, 422]
+        assert refused[0].json()["error"]["details"] == refused[1].json()["error"]["details"]
+        own = (await join("OWN", admin)).data["id"]
+        moved = [
+            await eve.patch(f"/api/v1/memberships/{own}", {"projectId": code}) for code in ("SWA", "NOP")
+        ]
+        assert [reply.status for reply in moved] == [422, 422]
+        assert [row["code"] for row in (await eve.get("/api/v1/projects")).data] == ["OWN"]

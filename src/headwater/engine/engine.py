@@ -359,7 +359,8 @@ class Engine:
         """Raises Fault where the writer of a row that conflicts with another may not write it at all."""
 
         async def work(connection: Connection) -> None:
-            await self.writer.judge_unwritten(Unit(connection, call, taken.rules), taken)
+            unit = Unit(connection, call, taken.rules)
+            await self.writer.judge_unwritten(unit, taken.resource, taken.values, taken.trial)
 
         await self.settled(call, self.store.write(work, deadline=call.deadline))
 

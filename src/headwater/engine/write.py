@@ -120,6 +120,7 @@ class Writer:
     async def create(self, unit: Unit, command: Create) -> Outcome:
         resource = self.model.resources[command.resource]
         values, given = self.new_row(unit.call, unit.rules, resource, command)
+        await self._judge_before(unit, resource, values, "create", given)
         with self._judging(unit, resource, values, "create", given):
             await self.statements.insert(unit, resource, values)
         await self.cycles.check(unit, resource, None, values)
@@ -134,6 +135,7 @@ class Writer:
         values, changed = self.new_version(unit.call, resource, old, given)
         if not changed:
             return await self.read_back(unit, resource, values, None, (), command.select)
+        await self._judge_before(unit, resource, values, "update", changed)
         with self._judging(unit, resource, values, "update", changed):
             await self.statements.update(unit, resource, old, values)
         await self.cycles.check(unit, resource, old, values)
@@ -192,20 +194,49 @@ class Writer:
             trial = self.trial(unit.rules, resource, values, verb, written)
             raise Taken(fault, unit.rules, resource, values, trial) from None
 
-    async def judge_unwritten(self, unit: Unit, taken: Taken) -> None:
-        """Judge a row that could not be written, as if it were there. Raises Fault as `read_back` does."""
-        resource, trial = taken.resource, taken.trial
+    async def _judge_before(
+        self,
+        unit: Unit,
+        resource: Resource,
+        values: Mapping[str, Any],
+        verb: str,
+        written: tuple[str, ...],
+    ) -> None:
+        """Judge a row while it is not there yet, where the rules look back at its table: a row grants its writer
+        nothing of what it takes to write it, as a membership would that makes its project visible. What the same unit
+        has written may be referred to. Raises Fault as `read_back` does."""
+        trial = self.trial(unit.rules, resource, values, verb, written)._replace(checks=())
+        if not self._unwritten_plan(unit.rules, resource, trial, always=False).sql:
+            return
+
+        def is_own(name: str) -> bool:
+            place = (str(resource.fields[name].target), values[name])
+            return place == (resource.name, values["id"]) or unit.last(*place) is not None
+
+        others = tuple(name for name in trial.references if not is_own(name))
+        await self.judge_unwritten(unit, resource, values, trial._replace(references=others))
+
+    async def judge_unwritten(
+        self, unit: Unit, resource: Resource, values: Mapping[str, Any], trial: "Trial"
+    ) -> None:
+        """Judge a row that is not in its table, as if it were. Raises Fault as `read_back` does."""
+        plan = self._unwritten_plan(unit.rules, resource, trial, always=True)
+        encoded = self.statements.columns[resource.name].encode(values)
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, encoded))
+        self.verdict(unit.call, resource, str(values["id"]), trial, rows[0])
+
+    def _unwritten_plan(self, rules: Rules, resource: Resource, trial: "Trial", *, always: bool) -> Plan:
+        """What judges a row that is in no table; unless `always`, without text where it would be judged alike in it."""
 
         def make() -> Plan:
-            compiler = Compiler(self.schema, unit.rules)
+            compiler = Compiler(self.schema, rules)
             row = self.statements.unwritten(compiler, resource).cte("hw_new")
             columns = self.judged(compiler, Scope(resource, row), trial, Select(("id",)))
+            if not always and resource.name not in compiler.statement.reads:
+                return Plan("", ())
             return self.planner.finish(sa.select(*columns).select_from(row), compiler)
 
-        plan = self.statements.plan(("unwritten", resource.name, unit.rules.number, trial), make)
-        encoded = self.statements.columns[resource.name].encode(taken.values)
-        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, encoded))
-        self.verdict(unit.call, resource, str(taken.values["id"]), trial, rows[0])
+        return self.statements.plan(("unwritten", resource.name, rules.number, trial, always), make)
 
     # -- what is to be written ------------------------------------------------------------------------------
 
