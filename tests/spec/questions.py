@@ -83,7 +83,7 @@ class Asker:
         return Request("GET", f"/api/v1/{resource.path}{of}/{report.path}?seed={seed}")
 
     def _key(self, resource: Resource) -> str:
-        return self.draw.choice(self.keys[resource.name])
+        return self.draw.choice(self.keys[resource.name] or self.keys["Task"])
 
     def _query(self, wanted: list[tuple[str, str]]) -> str:
         parts = [f"{quote(name, safe='[].')}={quote(value, safe=',()-.')}" for name, value in wanted]

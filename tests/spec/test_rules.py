@@ -77,7 +77,9 @@ def commands(draw: random.Random, rows: Rows, ruled: Ruled, actor: str) -> list[
     the actor sees, since the others are not found."""
     found = []
     for _ in range(COMMANDS):
-        name, path, text = draw.choice([("Task", "tasks", "title"), ("Note", "notes", "text")])
+        name, path, text = draw.choice(
+            [("Task", "tasks", "title"), ("Note", "notes", "text")][: 1 + bool(rows["Note"])]
+        )
         seen = sorted(ruled.seen(rows, actor, name)) if draw.random() < 0.7 else []
         row = rows[name][draw.choice(seen or list(rows[name]))]
         tests = {
@@ -125,7 +127,7 @@ def moves(draw: random.Random, rows: Rows, other: Rows, ruled: Ruled, actor: str
 
     def some(name: str) -> str:
         seen = sorted(ruled.seen(rows, actor, name)) if draw.random() < 0.6 else []
-        return draw.choice(seen or keys[name])
+        return draw.choice(seen or keys[name] or keys["Task"])
 
     for _ in range(MOVES):
         resource = draw.choice([r for r in ruled.model.resources.values() if r.relations])
