@@ -19,6 +19,7 @@ from headwater.declare.reader import Reader
 from headwater.engine.batches import batches, fill
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found, unasked
+from headwater.engine.judge import UNTRIED
 from headwater.engine.migrate import Revisions
 from headwater.engine.order import After
 from headwater.engine.page import MANY_KEYS
@@ -237,8 +238,8 @@ class Engine:
             reader = self._reader(call, rules, report)
             if report.on == "row":
                 key = str(ask.key)
-                rows = await self.fetch(call, self.writer.load_plan(resource, rules, ask.report), [key])
-                self.writer.judge(call, resource, key, ask.report, rows)
+                rows = await self.fetch(call, self.writer.judge.load_plan(resource, rules, ask.report), [key])
+                self.writer.judge.row(call, resource, key, ask.report, rows)
                 subject = [await reader.get(resource.cls, key)]
             elif rules.rows(resource, ask.report) == e.FALSE:
                 raise denied(call, resource, ask.report)
@@ -338,7 +339,7 @@ class Engine:
         written = await self.perform(unit, replace(command, select=UNSEEN, linked={}))
         key = str(written.key)
         await self.relating.link(unit, resource, key, command.linked, fresh=fresh)
-        return await self.writer.read_back(unit, resource, {"id": key}, None, (), command.select)
+        return await self.writer.judge.read_back(unit, resource, key, UNTRIED, command.select)
 
     async def settled(self, call: Call, write: Awaitable[T]) -> T:
         """The result of a write that has become durable."""
@@ -360,7 +361,7 @@ class Engine:
 
         async def work(connection: Connection) -> None:
             unit = Unit(connection, call, taken.rules)
-            await self.writer.judge_unwritten(unit, taken.resource, taken.values, taken.trial)
+            await self.writer.judge.unwritten(unit, taken.resource, taken.values, taken.trial)
 
         await self.settled(call, self.store.write(work, deadline=call.deadline))
 

@@ -32,7 +32,7 @@ class Relating:
         """Raises Fault NOT_SUPPORTED where nobody may do this, and what the writes of the other side raise."""
         owner = self.model.resources[command.resource]
         relation = owner.relations[command.relation]
-        old = await self.writer.load(unit, owner, command.key, "read")
+        old = await self.writer.judge.load(unit, owner, command.key, "read")
         if command.expected is not None:
             expect(owner, old, command.expected)
         self._admit(relation, command.how)

@@ -21,10 +21,11 @@ from headwater.base.call import Call
 from headwater.db.base import Contended, ReferenceViolation, Row, Store, UniqueViolation
 from headwater.engine.compile import Compiler, Scope, value_at
 from headwater.engine.guard import Rules
+from headwater.engine.judge import Trial
 from headwater.engine.plan import Plan
 from headwater.engine.rows import entry
 from headwater.engine.statements import Unit
-from headwater.engine.write import Trial, Writer
+from headwater.engine.write import Writer
 from headwater.ir.command import Create, Outcome, Update
 from headwater.ir.model import Kind, Resource, Type
 from headwater.ir.query import Query, Select
@@ -67,7 +68,7 @@ class SingleStatement:
                 return None
         if any(self.writer.cycles.concerned(resource, old, values)):
             return None
-        trial = self.writer.trial(rules, resource, values, verb, written)
+        trial = self.writer.judge.trial(rules, resource, values, verb, written)
         chosen = self._chosen(resource, old, values)
         query = Query(resource.name, key="", select=command.select)
         plan = self.statements.plan(
@@ -93,7 +94,7 @@ class SingleStatement:
         if not rows:
             return None
         *judged, position = rows[0]
-        outcome = self.writer.verdict(call, resource, values["id"], trial, judged)
+        outcome = self.writer.judge.verdict(call, resource, values["id"], trial, judged)
         outcome.position = position
         return outcome
 
@@ -137,7 +138,7 @@ class SingleStatement:
             row = row.with_for_update(of=table, key_share=True, skip_locked=True)
         fresh = row.cte("hw_new")
 
-        judged = self.writer.judged(compiler, Scope(resource, fresh), trial, select)
+        judged = self.writer.judge.judged(compiler, Scope(resource, fresh), trial, select)
         if resource.name in compiler.statement.reads:
             return Plan("", ())
         tried = sa.select(*fresh.c, *judged).cte("hw_tried")

@@ -16,6 +16,7 @@ from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.db.base import Connection
 from headwater.engine.guard import Rules, denied
+from headwater.engine.judge import UNTRIED
 from headwater.engine.rows import expect
 from headwater.engine.statements import Unit
 from headwater.engine.tx import Tx, changes
@@ -57,11 +58,11 @@ class Units:
 
             return await self._transact(call, on_collection, resource, None, command.select)
         key = str(command.key)
-        plan = self.writer.load_plan(resource, rules, action.name)
+        plan = self.writer.judge.load_plan(resource, rules, action.name)
 
         async def on_row(tx: Tx) -> Any:
             rows = await self.engine.fetch(call, plan, [key])
-            old = self.writer.judge(call, resource, key, action.name, rows)
+            old = self.writer.judge.row(call, resource, key, action.name, rows)
             expect(resource, old, command.expected)
             row = await tx.get(resource.cls, key)
             return await action.function(row, tx, **arguments)
@@ -110,7 +111,7 @@ class Units:
         mine = Unit(connection, tx.call, self.engine.guard.rules(tx.call))
         await self._unchanged(unit, tx)
         if row is not None and resource is not None:
-            await self.writer.load(mine, resource, row[0], row[1])
+            await self.writer.judge.load(mine, resource, row[0], row[1])
         gone = {id(r) for r in (*tx.deleted, *tx.purged)}
         fresh = {id(r) for r in tx.created}
         problems: list[Detail] = []
@@ -199,7 +200,7 @@ class Units:
             declared = self._declared(result[0])
             if all(self._declared(item) is declared for item in result):
                 keys = [str(item.__dict__["_values"]["id"]) for item in result]
-                shown_rows = await self.writer.show(unit, declared, keys, selected(declared))
+                shown_rows = await self.writer.judge.show(unit, declared, keys, selected(declared))
                 return Outcome(None, rows=shown_rows, resource=declared.name)
             raise TypeError(f"An action returned rows of several resources together: {result!r}.")
         if self._is_row(result):
@@ -212,7 +213,7 @@ class Units:
             return Outcome(row[0] if row else None, value=value, returned=result is not None)
         if (shown.name, key) in gone:
             return Outcome(key)
-        outcome = await self.writer.read_back(unit, shown, {"id": key}, None, (), selected(shown))
+        outcome = await self.writer.judge.read_back(unit, shown, key, UNTRIED, selected(shown))
         outcome.resource = shown.name
         return outcome
 

@@ -7,22 +7,18 @@ since a position is drawn only when every lock is held.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
-
-import msgspec
-import sqlalchemy as sa
+from typing import Any
 
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.base.observe import WriteStage
-from headwater.db.base import Row, Store
+from headwater.db.base import Store
 from headwater.engine.cascade import Cascade
-from headwater.engine.compile import Compiler, Scope
 from headwater.engine.cycles import Cycles
-from headwater.engine.guard import Rules, denied, not_found
-from headwater.engine.plan import Plan, Planner
+from headwater.engine.guard import Rules, denied
+from headwater.engine.judge import UNTRIED, Judge, Trial
+from headwater.engine.plan import Planner
 from headwater.engine.rows import (
-    dangling_reference,
     demand,
     expect,
     new_values,
@@ -31,40 +27,13 @@ from headwater.engine.rows import (
     stamps,
     violation,
 )
-from headwater.engine.statements import Columns, Statements, Taken, Unit
+from headwater.engine.statements import Statements, Taken, Unit
 from headwater.engine.vault import Vault
 from headwater.ir import expr as e
 from headwater.ir.command import Create, Delete, Merge, Outcome, Purge, Restore, Update
-from headwater.ir.evaluate import compile_python, is_local, reads
-from headwater.ir.model import Check, Kind, Model, Resource, Type
-from headwater.ir.query import Query, Select
-from headwater.ir.shape import Slot, shape, slotted
+from headwater.ir.evaluate import compile_python, is_local
+from headwater.ir.model import Model, Resource
 from headwater.log.log import Log
-
-ID = Type(Kind.ID)
-_ALL = Slot(0, many=True)
-PARTS = 10_000
-
-
-class Trial(NamedTuple):
-    """What a written row must pass: each reference written leads to a row that the caller may see; the rule of the
-    verb, unless it is None; the checks that ask other rows and that the write could break; the locks of the fields
-    written."""
-
-    references: tuple[str, ...]
-    verb: str | None
-    checks: tuple[int, ...]
-    locked: tuple[str, ...]
-
-
-class Loaded(NamedTuple):
-    """A row that is to be written: its values, the JSON form of some as the caller may see them, and of the fields that
-    were to be written those that the caller may not write, each with whether they may read it. What one may not read
-    one does not change either: the answer would tell what it was."""
-
-    row: dict[str, Any]
-    shown: dict[str, Any]
-    closed: dict[str, bool]
 
 
 class Writer:
@@ -74,42 +43,16 @@ class Writer:
         self.model, self.store, self.planner, self.log = model, store, planner, log
         self.schema = planner.schema
         self.statements = Statements(planner, vault)
+        self.judge = Judge(model, planner, self.statements, self.stage)
         self.cycles = Cycles(self.statements)
         self.cascade = Cascade(self.statements, self._check_row, self.cycles)
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}
-        self._asking = {r.name: self._asking_of(r) for r in model.resources.values()}
         self._stamps = {r.name: stamps(r) for r in model.resources.values()}
-        self._always = {r.name: self._always_read(r) for r in model.resources.values()}
-        self._parts: dict[Any, Columns] = {}
 
     def _checks_of(self, resource: Resource) -> list[Any]:
         return [
             (c, compile_python(c.holds, resource)) for c in resource.checks if is_local(c.holds, resource)
         ]
-
-    def _asking_of(self, resource: Resource) -> list[tuple[Check, frozenset[str]]]:
-        """The checks that ask other rows, each with the fields whose change could break it; those that the engine sets
-        by itself stand for any."""
-        found = []
-        mine = {f.name for f in resource.fields.values() if f.column is not None}
-        set_here = {f.name for f in resource.fields.values() if f.stamp is not None} | {
-            "version",
-            "updated_at",
-        }
-        for check in resource.checks:
-            if not is_local(check.holds, resource):
-                read = {name for of, name in reads(check.holds, resource, self.model) if of == resource.name}
-                found.append((check, frozenset(mine if read & set_here else read)))
-        return found
-
-    def _always_read(self, resource: Resource) -> frozenset[str]:
-        """The fields of an old row that any update must know."""
-        asked = [c.holds for c in resource.checks if is_local(c.holds, resource)]
-        asked += [f.stamp.when for f in resource.fields.values() if f.stamp is not None]
-        found = {name for asks in asked for _, name in reads(asks, resource, self.model)}
-        found |= {f.name for f in resource.fields.values() if f.stamp is not None}
-        found |= {name for rule in resource.acyclic for name in rule.fields}
-        return frozenset(found | {"id", "version", "updated_at"})
 
     def stage(self, name: str) -> None:
         if WriteStage in self.store.observers.wanted:
@@ -120,12 +63,13 @@ class Writer:
     async def create(self, unit: Unit, command: Create) -> Outcome:
         resource = self.model.resources[command.resource]
         values, given = self.new_row(unit.call, unit.rules, resource, command)
-        await self._judge_before(unit, resource, values, "create", given)
-        with self._judging(unit, resource, values, "create", given):
+        trial = self.judge.trial(unit.rules, resource, values, "create", given)
+        await self.judge.before(unit, resource, values, trial)
+        with self._judging(unit, resource, values, trial):
             await self.statements.insert(unit, resource, values)
         await self.cycles.check(unit, resource, None, values)
         self.stage("written")
-        outcome = await self.read_back(unit, resource, values, "create", given, command.select)
+        outcome = await self.judge.read_back(unit, resource, values["id"], trial, command.select)
         self.statements.note(unit, resource, "created", None, values)
         return outcome
 
@@ -134,19 +78,20 @@ class Writer:
         old, given = await self.given(unit, resource, command, lock=True)
         values, changed = self.new_version(unit.call, resource, old, given)
         if not changed:
-            return await self.read_back(unit, resource, values, None, (), command.select)
-        await self._judge_before(unit, resource, values, "update", changed)
-        with self._judging(unit, resource, values, "update", changed):
+            return await self.judge.read_back(unit, resource, values["id"], UNTRIED, command.select)
+        trial = self.judge.trial(unit.rules, resource, values, "update", changed)
+        await self.judge.before(unit, resource, values, trial)
+        with self._judging(unit, resource, values, trial):
             await self.statements.update(unit, resource, old, values)
         await self.cycles.check(unit, resource, old, values)
         self.stage("written")
-        outcome = await self.read_back(unit, resource, values, "update", changed, command.select)
+        outcome = await self.judge.read_back(unit, resource, values["id"], trial, command.select)
         self.statements.note(unit, resource, "updated", old, values)
         return outcome
 
     async def delete(self, unit: Unit, command: Delete) -> Outcome:
         resource = self.model.resources[command.resource]
-        old = await self.load(unit, resource, command.key, "delete")
+        old = await self.judge.load(unit, resource, command.key, "delete")
         expect(resource, old, command.expected)
         await self.cascade.remove(unit, resource, old)
         self.stage("written")
@@ -154,15 +99,16 @@ class Writer:
 
     async def restore(self, unit: Unit, command: Restore) -> Outcome:
         resource = self.model.resources[command.resource]
-        old = await self.load(unit, resource, command.key, "restore", trashed=True)
+        old = await self.judge.load(unit, resource, command.key, "restore", trashed=True)
         expect(resource, old, command.expected)
         values = await self.cascade.restore(unit, resource, old)
         self.stage("written")
-        return await self.read_back(unit, resource, values, "restore", (), command.select)
+        trial = self.judge.trial(unit.rules, resource, values, "restore", ())
+        return await self.judge.read_back(unit, resource, values["id"], trial, command.select)
 
     async def purge(self, unit: Unit, command: Purge) -> Outcome:
         resource = self.model.resources[command.resource]
-        old = await self.load(unit, resource, command.key, "purge", trashed=True)
+        old = await self.judge.load(unit, resource, command.key, "purge", trashed=True)
         expect(resource, old, command.expected)
         await self.cascade.remove(unit, resource, old, for_good=True)
         self.stage("written")
@@ -178,12 +124,7 @@ class Writer:
 
     @contextmanager
     def _judging(
-        self,
-        unit: Unit,
-        resource: Resource,
-        values: Mapping[str, Any],
-        verb: str,
-        written: tuple[str, ...],
+        self, unit: Unit, resource: Resource, values: Mapping[str, Any], trial: Trial
     ) -> Iterator[None]:
         """A write within which a conflict with another row is told only to those who may write the row."""
         try:
@@ -191,52 +132,7 @@ class Writer:
         except Fault as fault:
             if fault.code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            trial = self.trial(unit.rules, resource, values, verb, written)
             raise Taken(fault, unit.rules, resource, values, trial) from None
-
-    async def _judge_before(
-        self,
-        unit: Unit,
-        resource: Resource,
-        values: Mapping[str, Any],
-        verb: str,
-        written: tuple[str, ...],
-    ) -> None:
-        """Judge a row while it is not there yet, where the rules look back at its table: a row grants its writer
-        nothing of what it takes to write it, as a membership would that makes its project visible. What the same unit
-        has written may be referred to. Raises Fault as `read_back` does."""
-        trial = self.trial(unit.rules, resource, values, verb, written)._replace(checks=())
-        if not self._unwritten_plan(unit.rules, resource, trial, always=False).sql:
-            return
-
-        def is_own(name: str) -> bool:
-            place = (str(resource.fields[name].target), values[name])
-            return place == (resource.name, values["id"]) or unit.last(*place) is not None
-
-        others = tuple(name for name in trial.references if not is_own(name))
-        await self.judge_unwritten(unit, resource, values, trial._replace(references=others))
-
-    async def judge_unwritten(
-        self, unit: Unit, resource: Resource, values: Mapping[str, Any], trial: "Trial"
-    ) -> None:
-        """Judge a row that is not in its table, as if it were. Raises Fault as `read_back` does."""
-        plan = self._unwritten_plan(unit.rules, resource, trial, always=True)
-        encoded = self.statements.columns[resource.name].encode(values)
-        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, encoded))
-        self.verdict(unit.call, resource, str(values["id"]), trial, rows[0])
-
-    def _unwritten_plan(self, rules: Rules, resource: Resource, trial: "Trial", *, always: bool) -> Plan:
-        """What judges a row that is in no table; unless `always`, without text where it would be judged alike in it."""
-
-        def make() -> Plan:
-            compiler = Compiler(self.schema, rules)
-            row = self.statements.unwritten(compiler, resource).cte("hw_new")
-            columns = self.judged(compiler, Scope(resource, row), trial, Select(("id",)))
-            if not always and resource.name not in compiler.statement.reads:
-                return Plan("", ())
-            return self.planner.finish(sa.select(*columns).select_from(row), compiler)
-
-        return self.statements.plan(("unwritten", resource.name, rules.number, trial, always), make)
 
     # -- what is to be written ------------------------------------------------------------------------------
 
@@ -272,7 +168,7 @@ class Writer:
         rewritten = rewrite.writes if rewrite is not None else ()
         writing = tuple(dict.fromkeys((*given, *rewritten)))
         shows = rewrite.shows if rewrite is not None else ()
-        found = await self._load(unit, resource, command.key, "update", writing, shows, lock=lock)
+        found = await self.judge.loaded(unit, resource, command.key, "update", writing, shows, lock=lock)
         old, kept = found.row, []
         if command.replace:
             kept = [
@@ -311,244 +207,6 @@ class Writer:
             self._check_row(resource, values, call)
         return values, changed
 
-    # -- reading within the transaction ---------------------------------------------------------------------
-
-    async def load(
-        self,
-        unit: Unit,
-        resource: Resource,
-        key: str,
-        verb: str,
-        *,
-        trashed: bool = False,
-    ) -> dict[str, Any]:
-        """The old row, locked, if the caller may see it and do this to it; with `trashed`, one in the trash.
-
-        Raises Fault: RESOURCE_NOT_FOUND, INSUFFICIENT_PERMISSIONS.
-        """
-        return (await self._load(unit, resource, key, verb, (), trashed=trashed)).row
-
-    async def _load(
-        self,
-        unit: Unit,
-        resource: Resource,
-        key: str,
-        verb: str,
-        writing: tuple[str, ...],
-        shows: tuple[str, ...] = (),
-        *,
-        lock: bool = True,
-        trashed: bool = False,
-    ) -> "Loaded":
-        """The old row, and what of it the caller may see and write; without `lock`, of the old row only what must be
-        known to write some fields. Raises as `load` does."""
-        rules = unit.rules
-        guarded = tuple(
-            n for n in writing if not (rules.unlocked(resource, n) == rules.unmasked(resource, n) == e.TRUE)
-        )
-        part = None if lock else self._part(resource, writing)
-        plan = self.load_plan(resource, rules, verb, guarded, part, lock, shows, trashed)
-        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
-        old = self.judge(unit.call, resource, key, verb, rows, part)
-        columns = part or self.statements.columns[resource.name]
-        flags = rows[0][len(columns.fields) + 2 :]
-        closed = {
-            name: bool(readable)
-            for name, readable, writable in zip(guarded, flags[::2], flags[1::2], strict=False)
-            if not (readable and writable)
-        }
-        self.stage("checked")
-        return Loaded(old, msgspec.json.decode(rows[0][-1]) if shows else {}, closed)
-
-    def _part(self, resource: Resource, writing: tuple[str, ...]) -> Columns:
-        """What must be known of an old row to write some fields."""
-        part = self._parts.get((resource.name, writing))
-        if part is None:
-            if len(self._parts) >= PARTS:
-                self._parts.clear()
-            part = self.statements.columns[resource.name].part(self._always[resource.name].union(writing))
-            self._parts[resource.name, writing] = part
-        return part
-
-    def load_plan(
-        self,
-        resource: Resource,
-        rules: Rules,
-        verb: str,
-        guarded: tuple[str, ...] = (),
-        part: Columns | None = None,
-        lock: bool = False,
-        shows: tuple[str, ...] = (),
-        trashed: bool = False,
-    ) -> Plan:
-        """The stored columns of one row, or `part` of them, then: may be read, may be done, each guarded field may be
-        read, be written; last, if any are to be shown, the JSON of some fields as the caller may see them."""
-        columns = part or self.statements.columns[resource.name]
-
-        def make() -> Plan:
-            compiler = Compiler(self.schema, rules)
-            scope = compiler.start(resource, trashed)
-            table = scope.table
-            stored = [table.c[str(f.column)] for f in columns.fields]
-            judged = [rules.trash(resource) if trashed else rules.rows(resource, "read")]
-            judged.append(rules.rows(resource, verb))
-            for name in guarded:
-                judged += [rules.unmasked(resource, name), rules.unlocked(resource, name)]
-            flags = [self._flag(compiler, rule, scope).label(f"f{i}") for i, rule in enumerate(judged)]
-            key = compiler.bind(lambda call, values: values[0], ID, "key")
-            shown = [self.planner.object(compiler, scope, Select(shows)).label("shown")] if shows else []
-            there = compiler.unruled().shown(scope)
-            statement = sa.select(*stored, *flags, *shown).where(table.c.id == key, *there)
-            if lock:
-                statement = self.statements.locked(statement, table, goes=verb in ("delete", "purge"))
-            return self.planner.finish(statement, compiler)
-
-        key = ("load", columns, resource.name, rules.number, verb, guarded, lock, shows, trashed)
-        return self.statements.plan(key, make)
-
-    def _flag(self, compiler: Compiler, rule: e.Predicate, scope: Scope) -> Any:
-        return sa.case((compiler.rule(rule, scope), sa.literal_column("1")), else_=sa.literal_column("0"))
-
-    def judge(
-        self,
-        call: Call,
-        resource: Resource,
-        key: str,
-        verb: str,
-        rows: list[Row],
-        part: Columns | None = None,
-    ) -> dict[str, Any]:
-        """The row of a `load_plan`. Raises Fault as `load` does."""
-        columns = part or self.statements.columns[resource.name]
-        count = len(columns.fields)
-        if not rows or not rows[0][count]:
-            raise not_found(resource, key)
-        if not rows[0][count + 1]:
-            raise denied(call, resource, verb)
-        return columns.decode(rows[0])
-
-    async def read_back(
-        self,
-        unit: Unit,
-        resource: Resource,
-        values: Mapping[str, Any],
-        verb: str | None,
-        written: tuple[str, ...],
-        select: Select,
-    ) -> Outcome:
-        """The new row as the caller may see it, after judging it.
-
-        Raises Fault: INSUFFICIENT_PERMISSIONS, RULE_VIOLATION, DANGLING_REFERENCE.
-        """
-        trial = self.trial(unit.rules, resource, values, verb, written)
-        bound: list[Any] = []
-        query = Query(resource.name, key=str(values["id"]), select=select)
-        question = shape(query, bound)
-
-        def make() -> Plan:
-            compiler = Compiler(self.schema, unit.rules)
-            table = compiler.alias(resource)
-            columns = self.judged(compiler, Scope(resource, table), trial, slotted(query).select)
-            where = table.c.id == compiler.bind(lambda call, vs: vs[0], ID, "key")
-            return self.planner.finish(sa.select(*columns).where(where), compiler)
-
-        plan = self.statements.plan(("back", question, unit.rules.number, trial), make)
-        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound))
-        return self.verdict(unit.call, resource, str(values["id"]), trial, rows[0])
-
-    def trial(
-        self,
-        rules: Rules,
-        resource: Resource,
-        values: Mapping[str, Any],
-        verb: str | None,
-        written: tuple[str, ...],
-    ) -> "Trial":
-        """What a new row is to be asked when these fields of it were written."""
-        locked = tuple(n for n in written if rules.unlocked(resource, n) not in (e.TRUE, e.FALSE))
-        references = tuple(n for n in written if resource.fields[n].target and values[n] is not None)
-        asking = self._asking[resource.name]
-        if verb is None:
-            checks: tuple[int, ...] = ()
-        elif verb == "update":
-            checks = tuple(i for i, (_, read) in enumerate(asking) if not read.isdisjoint(written))
-        else:
-            checks = tuple(range(len(asking)))
-        return Trial(references, verb, checks, locked)
-
-    def judged(self, compiler: Compiler, scope: Scope, trial: "Trial", select: Select) -> list[Any]:
-        """The row as the caller may see it, its version, whether they may, and whether it passes its trial: columns
-        that `verdict` reads."""
-        resource, rules = scope.resource, compiler.rules
-        assert rules is not None
-        flags = [self._flag(compiler, rules.rows(resource, "read"), scope)]
-        for name in trial.references:
-            target = self.model.resources[str(resource.fields[name].target)]
-            there = compiler.alias(target)
-            visible = compiler.visible(Scope(target, there))
-            reference = scope.table.c[str(resource.fields[name].column)]
-            found: Any = sa.select(sa.literal_column("1")).where(there.c.id == reference, *visible)
-            if target.trash and self.statements.dialect.features.row_locks:
-                # The database holds what is referred to, but only against being removed.
-                found = found.with_for_update(of=there, read=True, key_share=True)
-            found = found.correlate_except(there).exists()
-            flags.append(sa.case((found, sa.literal_column("1")), else_=sa.literal_column("0")))
-        if trial.verb is not None:
-            flags.append(self._flag(compiler, rules.rows(resource, trial.verb), scope))
-        for place in trial.checks:
-            flags.append(self._flag(compiler, self._asking[resource.name][place][0].holds, scope))
-        flags += [self._flag(compiler, rules.unlocked(resource, n), scope) for n in trial.locked]
-        row = self.planner.object(compiler, scope, select)
-        return [
-            row.label("hw_row"),
-            scope.table.c.version.label("hw_version"),
-            *(flag.label(f"hw_f{i}") for i, flag in enumerate(flags)),
-        ]
-
-    def verdict(self, call: Call, resource: Resource, key: str, trial: "Trial", columns: Row) -> Outcome:
-        """The outcome of a write from the columns of `judged`. Raises Fault as `read_back` does."""
-        row, version, readable, *flags = columns
-        # First of all, since a rule that looks through a reference would otherwise tell whether it leads to a hidden
-        # row or to none.
-        dangling = [name for name, found in zip(trial.references, flags, strict=False) if not found]
-        if dangling:
-            raise dangling_reference(resource, dangling)
-        flags = flags[len(trial.references) :]
-        if trial.verb is not None:
-            allowed, *flags = flags
-            if not allowed:
-                raise denied(call, resource, trial.verb)
-        for place in trial.checks:
-            holds, *flags = flags
-            if not holds:
-                check = self._asking[resource.name][place][0]
-                raise violation([(check.message, check.fields)], resource)
-        for name, writable in zip(trial.locked, flags, strict=True):
-            if not writable:
-                raise denied(call, resource, trial.verb or "update", (resource.fields[name].wire,))
-        return Outcome(key, row if readable else None, version=version, returned=bool(readable))
-
-    async def show(self, unit: Unit, resource: Resource, keys: list[str], select: Select) -> list[str]:
-        """Those of the rows that the caller may see, as they may see them, in the order of the keys."""
-        bound: list[Any] = []
-        query = Query(resource.name, key="", select=select)
-        question = shape(query, bound)
-        bound[0] = keys
-
-        def make() -> Plan:
-            compiler = Compiler(self.schema, unit.rules)
-            table = compiler.alias(resource)
-            scope = Scope(resource, table)
-            row = self.planner.object(compiler, scope, slotted(query).select)
-            member = compiler.predicate(e.OneOf(e.Column(("id",)), (_ALL,)), scope)
-            statement = sa.select(table.c.id, row.label("row")).where(member, *compiler.visible(scope))
-            return self.planner.finish(statement, compiler)
-
-        plan = self.statements.plan(("show", question, unit.rules.number), make)
-        found = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound))
-        rows = {row[0]: row[1] for row in found}
-        return [rows[key] for key in keys if key in rows]
-
     # -- checks ---------------------------------------------------------------------------------------------
 
     def _check_locks_folded(self, call: Call, rules: Rules, resource: Resource, given: Iterable[str]) -> None:
@@ -585,5 +243,3 @@ class Writer:
                     details.append(Detail(code, message, field=found.wire, facts=facts))
         if details:
             raise Fault(code, details[0].message, details)
-
-    # -- statements -----------------------------------------------------------------------------------------
