@@ -23,7 +23,6 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from headwater.db.base import Connection, Contended, Interrupted, Store, StoreError, Unavailable, open_files
 from headwater.db.search import create_search, mend, searches
@@ -248,6 +247,9 @@ def _on_sqlite(url: str, work: Callable[[sa.Connection], T]) -> T:
 
 
 async def _on_postgresql(url: str, work: Callable[[sa.Connection], T]) -> T:
+    # It brings the whole of SQLAlchemy's ORM, which nothing else needs and every command would wait for.
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     engine = create_async_engine(sa.make_url(url).set(drivername="postgresql+asyncpg"), poolclass=sa.NullPool)
     try:
         try:
