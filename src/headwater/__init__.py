@@ -5,7 +5,7 @@ A product is written with the names listed here, and needs no others.
 
 from typing import TYPE_CHECKING, Any
 
-from headwater.base.errors import Fault
+from headwater.base.errors import Detail, Fault
 from headwater.declare import (
     Batched,
     Computed,
@@ -62,6 +62,7 @@ __all__ = [
     "Computed",
     "CurrentActor",
     "DemoAccount",
+    "Detail",
     "Embedded",
     "Expression",
     "Fault",

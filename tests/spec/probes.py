@@ -18,6 +18,11 @@ class Classes(Protocol):
     Note: Any
 
 
+def looks_into_the_trash(seed: int) -> bool:
+    """Whether a probe may ask for what is in the trash."""
+    return seed % 3 == 0
+
+
 async def probe(reader: Reader, seed: int, of: Classes, *subject: Any) -> list[str]:
     """What a reader says to a few questions, about a row if there is one."""
     draw = random.Random(seed)
@@ -40,7 +45,7 @@ async def probe(reader: Reader, seed: int, of: Classes, *subject: Any) -> list[s
             elif asking < 0.9:
                 order = draw.sample(_keys(name, of), draw.choice([0, 1, 2]))
                 order = [desc(key) if draw.random() < 0.5 else key for key in order]
-                trashed = name in ("Task", "Note") and draw.random() < 0.4
+                trashed = name in ("Task", "Note") and looks_into_the_trash(seed) and draw.random() < 0.9
                 ask = reader.trashed if trashed else reader.select
                 rows = await ask(cls, where, sort=order, limit=draw.choice([1, 3, 100]))
                 said.append(repr([_facts(row) for row in rows]))

@@ -281,6 +281,8 @@ async def test_actions_in_documents(library: Library) -> None:
     assert (signed.json["data"]["type"], signed.json["data"]["attributes"]["name"]) == ("writers", "ada")
     refused = await library.send("POST", f"books/{id}/lend", {"data": {}})
     assert sources(refused) == {("400", "invalid_format", "")}
+    refused = await library.send("POST", f"books/{id}/lend", {"meta": {"days": "three"}})
+    assert {place for _, _, place in sources(refused)} == {"/meta/days"}
 
 
 async def test_questions_in_bodies(library: Library) -> None:

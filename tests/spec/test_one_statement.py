@@ -263,7 +263,9 @@ def nodes(draw: st.DrawFn, resource: Resource, depth: int = 3) -> Node:
     names = st.lists(st.sampled_from(sorted(resource.relations) or [""]), max_size=2, unique=True)
     hops = [hop for hop in draw(names) if hop] if depth else []
     include = {hop: draw(nodes(MODEL.target(resource, (hop,)), depth - 1)) for hop in hops}
-    wanted = tuple(draw(st.lists(filters(resource), max_size=2)))
+    # A parameter that is given twice is one list.
+    several = st.lists(filters(resource), max_size=2, unique_by=lambda asked: (asked.path, asked.op))
+    wanted = tuple(draw(several))
     return Node(resource.name, wanted, draw(sorts(resource)), draw(st.sampled_from([1, 3, 50])), include)
 
 

@@ -88,7 +88,10 @@ UNSAID = re.compile(
             "without a fraction or exponent",  # to JSON Schema 1.0 is an integer
             "^A filter nests at most|leads through more than",
             "is given options more than once",  # of a relation
-            r" has no `-?(count`|[a-zA-Z]+\([\w.]+\)`)",  # of an order, without `groupBy`
+            r" has no `-?(count`|[a-zA-Z]+\([\w.]+\)?`)",  # of an order, without `groupBy`
+            "^`fields` means nothing in JSON:API",  # nor does a parameter know of the body's media type
+            "^`code` is required",  # as a member of the resource object or of its attributes
+            "must have at most [0-9]+ decimal places",  # of decimals, which are texts
             "^Operation [0-9]+",  # which fields a patch leads to, and what they take
             "`groupBy` needs `aggregate`|Without `groupBy` there is|is neither asked for nor grouped by",
             "must be an integer from 1 to",  # not 1.0, nor so many rows as there can be groups

@@ -344,6 +344,51 @@ async def test_hours_are_logged_on_a_task(studio: Studio) -> None:
         assert (await studio.refused(who, "POST", path, {"hours": "1"}))[0] == status
 
 
+async def test_many_tasks_are_changed_alike(studio: Studio) -> None:
+    cora, path = studio.coordinator, "projects/SWA/change-tasks"
+    ids = [task["id"] for task in await planned(studio)]
+
+    async def change(*tasks: str, **given: Any) -> list[dict[str, Any]]:
+        return list((await studio.ok(cora, "POST", path, {"tasks": tasks, "set": given})).data)
+
+    async def refused(*tasks: str, who: Client = cora, **given: Any) -> tuple[int, Any]:
+        return await studio.refused(who, "POST", path, {"tasks": tasks, "set": given})
+
+    late = await change(*ids, artistId=studio.artist.id, priority=8, deadline="2026-03-20T17:00:00Z")
+    assert [task["id"] for task in late] == ids
+    assert {(task["artistId"], task["priority"]) for task in late} == {(studio.artist.id, 8)}
+    moved = await change(ids[0], ids[1], ids[0], moveDays=7, artistId=None)
+    assert [task["id"] for task in moved] == ids[:2]
+    assert {(task["artistId"], task["deadline"]) for task in moved} == {(None, "2026-03-27T17:00:00.000000Z")}
+    assert moved[0]["start"] == "2026-03-09"
+
+    await change(ids[0], status="in_progress")
+    stuck = [(f"tasks[{place}]", "FORBIDDEN_TRANSITION") for place in (1, 2)]
+    assert await refused(*ids, status="submitted", priority=1) == (422, stuck)
+    now = (await studio.ok(cora, "GET", "projects/SWA/tasks?fields=status,priority")).data
+    assert sorted(task["status"] for task in now) == ["in_progress", "not_started", "not_started"]
+    assert {task["priority"] for task in now} == {8}
+
+    nowhere = "task_00000000000000000000000000"
+    assert await refused(ids[0], nowhere, priority=1) == (422, [("tasks[1]", "DANGLING_REFERENCE")])
+    outside = (422, [("set.artistId", "DANGLING_REFERENCE")])
+    assert await refused(ids[0], artistId=studio.stranger.id) == outside
+    assert await refused(ids[0], artistId="user_00000000000000000000000000") == outside
+    assert (await refused(ids[0], moveDays=1, start="2026-03-02"))[0] == 422
+    assert (await refused(ids[0], prioriti=1))[0] == 400
+    for who, status in ((studio.artist, 403), (studio.reviewer, 403), (studio.stranger, 404)):
+        assert (await refused(ids[0], who=who, priority=1))[0] == status
+
+
+async def test_a_plan_of_nothing_makes_no_tasks(studio: Studio) -> None:
+    path = f"shots/{(await shot(studio))['id']}/plan"
+    assert (await studio.ok(studio.coordinator, "POST", path, {"types": []})).data == []
+    document = await studio.coordinator.post(
+        f"/api/v1/{path}", {"types": []}, accept="application/vnd.api+json"
+    )
+    assert document.json()["data"] == []
+
+
 async def test_a_plan_names_types_that_there_are(studio: Studio) -> None:
     made = await shot(studio)
     path = f"shots/{made['id']}/plan"

@@ -56,6 +56,7 @@ WHO: dict[str, dict[str, str]] = {
         "delays": "crew",
         "workload": "manager",
         "analytics": "manager",
+        "change_tasks": "manager",
     },
     "memberships": RUN_BY_MANAGERS | {"read": "crew | own"},
     "sequences": RUN_BY_MANAGERS,
@@ -537,6 +538,9 @@ class Matrix:
                 body = {f.wire: row[f.name] for f in written if f.column != "id"}
                 member, value = list(CHANGES[PATHS[name]].items())[-1]
                 yield path, row, {**json.loads(json.dumps(body, default=str)), member: value}, verb
+            elif verb == "change_tasks":
+                inside = [t["id"] for t in self.studio.rows["Task"].values() if t["project"] == row["id"]]
+                yield path, row, {"tasks": inside[:1], "set": {"priority": 1}}, verb
             else:
                 yield path, row, BODIES.get(verb), verb
 

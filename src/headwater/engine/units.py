@@ -8,7 +8,7 @@ is written and the function runs again.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ from headwater.engine.tx import Tx, changes
 from headwater.ir import expr as e
 from headwater.ir.body import settle
 from headwater.ir.command import Act, Create, Delete, Outcome, Purge, Restore, Update
-from headwater.ir.model import Resource
+from headwater.ir.model import Action, Resource
 from headwater.ir.names import Namer
 from headwater.ir.query import Select
 from headwater.ir.selection import Selector
@@ -35,6 +35,15 @@ T = TypeVar("T")
 TRIES = 6
 UNSEEN = Select(("id",))
 """Of rows that are written and not shown."""
+
+
+class Asked(NamedTuple):
+    """The action that a unit of work performs, on a row if it has a key, and what is to be shown of rows."""
+
+    resource: Resource
+    action: Action
+    key: str | None
+    select: Select
 
 
 class Units:
@@ -56,7 +65,7 @@ class Units:
             async def on_collection(tx: Tx) -> Any:
                 return await action.function(resource.cls, tx, **arguments)
 
-            return await self._transact(call, on_collection, resource, None, command.select)
+            return await self._transact(call, on_collection, Asked(resource, action, None, command.select))
         key = str(command.key)
         plan = self.writer.judge.load_plan(resource, rules, action.name)
 
@@ -67,21 +76,19 @@ class Units:
             row = await tx.get(resource.cls, key)
             return await action.function(row, tx, **arguments)
 
-        return await self._transact(call, on_row, resource, (key, action.name), command.select)
+        return await self._transact(call, on_row, Asked(resource, action, key, command.select))
 
     async def transact(self, call: Call, work: Callable[[Tx], Awaitable[T]], rules: Rules | None = None) -> T:
         """Run work of the product's own and perform its writes in one transaction: by a caller's rules, or else with
         the rights of the product."""
-        outcome = await self._transact(call, work, None, None, Select(), rules)
+        outcome = await self._transact(call, work, None, rules)
         return outcome.value  # type: ignore[no-any-return]
 
     async def _transact(
         self,
         call: Call,
         body: Callable[[Tx], Awaitable[Any]],
-        resource: Resource | None,
-        row: tuple[str, str] | None,
-        select: Select,
+        asked: Asked | None,
         rules: Rules | None = None,
     ) -> Outcome:
         for attempt in range(TRIES):
@@ -89,7 +96,7 @@ class Units:
             result = await body(tx)
 
             async def work(connection: Connection, tx: Tx = tx, result: Any = result) -> Outcome:
-                return await self._flush(connection, tx, result, resource, row, select)
+                return await self._flush(connection, tx, result, asked)
 
             try:
                 return await self.engine.settled(call, self.engine.store.write(work, deadline=call.deadline))
@@ -97,21 +104,13 @@ class Units:
                 await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
         raise Fault("RESOURCE_CONFLICT", "Others keep changing the rows that this depends on.")
 
-    async def _flush(
-        self,
-        connection: Connection,
-        tx: Tx,
-        result: Any,
-        resource: Resource | None,
-        row: tuple[str, str] | None,
-        select: Select,
-    ) -> Outcome:
+    async def _flush(self, connection: Connection, tx: Tx, result: Any, asked: Asked | None) -> Outcome:
         """Perform what a unit of work has collected, if nothing that it read has changed."""
         unit = Unit(connection, tx.call, tx.rules or self.engine.guard.product)
         mine = Unit(connection, tx.call, self.engine.guard.rules(tx.call))
         await self._unchanged(unit, tx)
-        if row is not None and resource is not None:
-            await self.writer.judge.load(mine, resource, row[0], row[1])
+        if asked is not None and asked.key is not None:
+            await self.writer.judge.load(mine, asked.resource, asked.key, asked.action.name)
         gone = {id(r) for r in (*tx.deleted, *tx.purged)}
         fresh = {id(r) for r in tx.created}
         problems: list[Detail] = []
@@ -152,7 +151,10 @@ class Units:
         went = {
             key for key, known in tx.drafts.items() if id(known) in gone or self._is_gone(unit, *key, known)
         }
-        outcome = await self._result(mine, result, resource, row, select, went)
+        if asked is None:
+            outcome = Outcome(None, value=result, returned=True)
+        else:
+            outcome = await self._result(mine, result, asked, went)
         outcome.position = await self.writer.finish(unit)
         return outcome
 
@@ -177,25 +179,18 @@ class Units:
             ):
                 raise _Stale
 
-    async def _result(
-        self,
-        unit: Unit,
-        result: Any,
-        resource: Resource | None,
-        row: tuple[str, str] | None,
-        select: Select,
-        gone: set[tuple[str, str]],
-    ) -> Outcome:
+    async def _result(self, unit: Unit, result: Any, asked: Asked, gone: set[tuple[str, str]]) -> Outcome:
         """What an action answers: what it returned or, if that is nothing, its row. Rows are shown as the caller may
         see them, with what was asked for where they are of the action's own resource; those that are gone, not."""
-        if resource is None:
-            return Outcome(None, value=result, returned=True)
 
         def selected(shown: Resource) -> Select:
-            if shown is resource:
-                return select
-            return Select() if select.relations is None else self._in_pieces(shown)
+            if shown is asked.resource:
+                return asked.select
+            return Select() if asked.select.relations is None else self._in_pieces(shown)
 
+        promised = self.engine.model.answers(asked.resource, asked.action)
+        if isinstance(result, list | tuple) and not result and promised is not None:
+            return Outcome(None, rows=[], resource=promised[0].name)
         if isinstance(result, list | tuple) and result and all(self._is_row(item) for item in result):
             declared = self._declared(result[0])
             if all(self._declared(item) is declared for item in result):
@@ -205,12 +200,12 @@ class Units:
             raise TypeError(f"An action returned rows of several resources together: {result!r}.")
         if self._is_row(result):
             shown, key = self._declared(result), str(result.__dict__["_values"]["id"])
-        elif result is None and row is not None:
-            shown, key = resource, row[0]
+        elif result is None and asked.key is not None:
+            shown, key = asked.resource, asked.key
         else:
             # Put into JSON's forms here, so that what cannot be sent is found before anything is kept.
             value = msgspec.to_builtins(result, str_keys=True, enc_hook=_cannot_send)
-            return Outcome(row[0] if row else None, value=value, returned=result is not None)
+            return Outcome(asked.key, value=value, returned=result is not None)
         if (shown.name, key) in gone:
             return Outcome(key)
         outcome = await self.writer.judge.read_back(unit, shown, key, UNTRIED, selected(shown))

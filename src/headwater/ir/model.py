@@ -7,7 +7,7 @@ wrote it (`created_at`), `wire` as clients see it (`createdAt`), `column` as the
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args, get_origin
 
 from headwater.ir.expr import Expr, Predicate
 
@@ -325,6 +325,16 @@ class Model:
         for name in path:
             resource = self.resources[resource.relations[name].target]
         return resource
+
+    def answers(self, resource: Resource, action: Action) -> tuple[Resource, bool] | None:
+        """The resource whose rows an action answers by its annotation, and whether those can be several; None: it
+        answers no rows."""
+        if action.result is None:
+            return (resource, False) if action.on == "row" else None
+        several = get_origin(action.result) in (list, tuple)
+        returned = next(iter(get_args(action.result)), None) if several else action.result
+        found = next((other for other in self.resources.values() if other.cls is returned), None)
+        return None if found is None else (found, several)
 
     def referrers(self, name: str) -> tuple[tuple[Resource, Field], ...]:
         """Every reference field that points to a resource."""

@@ -10,11 +10,12 @@ import datetime as dt
 from decimal import Decimal
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from headwater import (
     Computed,
     CurrentActor,
+    Detail,
     Embedded,
     Expression,
     Fault,
@@ -40,6 +41,7 @@ from headwater_products.people import Person, record
 from headwater_products.production.words import (
     BEGUN,
     DONE,
+    TASK_MOVES,
     AssetType,
     ColourSpace,
     Department,
@@ -53,6 +55,16 @@ PATH = r'(?:/|[A-Za-z]:[\\/]|\\\\)[^<>"|?*]*'
 
 
 TaskTypes = Annotated[list[str], Meta(description="The codes of task types.", examples=[["lighting"]])]
+TaskIds = Annotated[
+    list[str],
+    Meta(
+        description="The ids of tasks of the project.",
+        min_length=1,
+        max_length=500,
+        examples=[["task_01j9zq4h8xfwrtk4p2v6m8x3ae"]],
+    ),
+]
+Moment = Annotated[dt.datetime, Meta(tz=True)]
 Note = Annotated[str, Meta(description="What was seen, for who did it.", examples=["The fog is too thick."])]
 
 
@@ -119,6 +131,11 @@ class Project(Resource):
     assets: Many[Asset] = many(lambda: Asset.project, init=False)
     tasks: Many[Task] = many(lambda: Task.project, init=False)
     people: Many[Person] = through(lambda: Membership.project, lambda: Membership.person, init=False)
+
+    @action(when=lambda actor: manages(Project, actor))
+    async def change_tasks(self, tx: Tx, *, tasks: TaskIds, set: Changes) -> list[Task]:
+        """Change many tasks of the project alike: all of them, or none if one of them cannot be changed so."""
+        return await change_tasks(tx, self.id, tasks, set)
 
 
 class Membership(Resource):
@@ -247,14 +264,7 @@ class Task(Resource):
     reviewer: OptRef[Person] = optref(default=None, on_delete="set_null")
     status: Field[TaskStatus] = state(
         default=TaskStatus.NOT_STARTED,
-        moves={
-            TaskStatus.NOT_STARTED: [TaskStatus.IN_PROGRESS, TaskStatus.ON_HOLD],
-            TaskStatus.IN_PROGRESS: [TaskStatus.SUBMITTED, TaskStatus.ON_HOLD],
-            TaskStatus.SUBMITTED: [TaskStatus.REVISION, TaskStatus.APPROVED, TaskStatus.ON_HOLD],
-            TaskStatus.REVISION: [TaskStatus.IN_PROGRESS, TaskStatus.SUBMITTED, TaskStatus.ON_HOLD],
-            TaskStatus.APPROVED: [TaskStatus.COMPLETED, TaskStatus.REVISION],
-            TaskStatus.ON_HOLD: [TaskStatus.NOT_STARTED, TaskStatus.IN_PROGRESS],
-        },
+        moves=TASK_MOVES,
     )
     priority: Field[int] = field(default=5, ge=0, le=9, doc="9 is the most urgent.")
     bid: Field[Decimal] = field(default=Decimal("0.00"), ge=0, places=2, doc="The hours that it may take.")
@@ -343,6 +353,22 @@ class TimeLog(Resource, trash=True):
     note: Field[str | None] = field(default=None, max_length=2_000, doc="What was done.")
 
 
+class TaskChange(Struct, rename="camel", forbid_unknown_fields=True):
+    """What is changed in tasks; what is left out stays as it is."""
+
+    status: TaskStatus | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=0, le=9)] | UnsetType = UNSET
+    artist_id: str | UnsetType | None = UNSET
+    reviewer_id: str | UnsetType | None = UNSET
+    start: dt.date | UnsetType | None = UNSET
+    deadline: Moment | UnsetType | None = UNSET
+    move_days: Annotated[
+        int, Meta(ge=-3660, le=3660, description="So many days later are the start and the deadline of each.")
+    ] = 0
+
+
+Changes = Annotated[TaskChange, Meta(examples=[{"priority": 8, "moveDays": 7}])]
+
 RESOURCES: list[type[Resource]] = [
     Project, Membership, Sequence, Shot, Asset, AssetUse, TaskType, Task, Dependency, TimeLog
 ]  # fmt: skip
@@ -368,6 +394,59 @@ async def plan_tasks(
             await tx.create(Dependency(task=task, needs=made[-1]))
         made.append(task)
     return made
+
+
+async def change_tasks(tx: Tx, project: str, ids: list[str], change: TaskChange) -> list[Task]:
+    """Tasks of a project, changed alike. Raises Fault: DANGLING_REFERENCE, FORBIDDEN_TRANSITION, RULE_VIOLATION."""
+    given = {
+        name.removesuffix("_id"): value
+        for name in change.__struct_fields__
+        if (value := getattr(change, name)) is not UNSET and name != "move_days"
+    }
+    if change.move_days and not given.keys().isdisjoint(("start", "deadline")):
+        raise Fault("RULE_VIOLATION", "Days are either moved (`moveDays`) or given (`start`, `deadline`).")
+    for name in ("artist", "reviewer"):
+        if (person := given.get(name)) is not None and not await tx.select(
+            Membership,
+            (Membership.project == project) & (Membership.person == person) & Membership.role.in_(CREW),
+        ):
+            message = f"{name.title()}s are people who work in the project."
+            raise Fault(
+                "DANGLING_REFERENCE", message, [Detail("DANGLING_REFERENCE", message, f"set.{name}Id")]
+            )
+    found = {
+        task.id: task
+        for task in await tx.select(Task, Task.id.in_(ids) & (Task.project == project), limit=len(ids))
+    }
+    if absent := [place for place, id in enumerate(ids) if id not in found]:
+        message = "The project has no such task."
+        raise Fault(
+            "DANGLING_REFERENCE",
+            message,
+            [Detail("DANGLING_REFERENCE", message, f"tasks[{place}]") for place in absent],
+        )
+    if "status" in given:
+        stuck = [
+            Detail(
+                "FORBIDDEN_TRANSITION",
+                f"{found[id].title} is {found[id].status} and cannot become {given['status']}.",
+                f"tasks[{place}]",
+            )
+            for place, id in enumerate(ids)
+            if given["status"] not in (found[id].status, *TASK_MOVES.get(found[id].status, []))
+        ]
+        if stuck:
+            raise Fault("FORBIDDEN_TRANSITION", stuck[0].message, stuck)
+    later = dt.timedelta(days=change.move_days)
+    for task in found.values():
+        for name, value in given.items():
+            setattr(task, name, value)
+        try:
+            task.start = task.start and task.start + later
+            task.deadline = task.deadline and task.deadline + later
+        except OverflowError:
+            raise Fault("RULE_VIOLATION", f"{task.title} cannot move by {change.move_days} days.") from None
+    return [found[id] for id in dict.fromkeys(ids)]
 
 
 # -- what somebody is to a project ----------------------------------------------------------------------

@@ -85,6 +85,16 @@ class TaskStatus(StrEnum):
     ON_HOLD = "on_hold"
 
 
+TASK_MOVES = {
+    TaskStatus.NOT_STARTED: [TaskStatus.IN_PROGRESS, TaskStatus.ON_HOLD],
+    TaskStatus.IN_PROGRESS: [TaskStatus.SUBMITTED, TaskStatus.ON_HOLD],
+    TaskStatus.SUBMITTED: [TaskStatus.REVISION, TaskStatus.APPROVED, TaskStatus.ON_HOLD],
+    TaskStatus.REVISION: [TaskStatus.IN_PROGRESS, TaskStatus.SUBMITTED, TaskStatus.ON_HOLD],
+    TaskStatus.APPROVED: [TaskStatus.COMPLETED, TaskStatus.REVISION],
+    TaskStatus.ON_HOLD: [TaskStatus.NOT_STARTED, TaskStatus.IN_PROGRESS],
+}
+"""From which state a task can come to which."""
+
 DONE = [TaskStatus.APPROVED, TaskStatus.COMPLETED]
 """The states of a task on which nothing is left to do."""
 

@@ -193,10 +193,10 @@ def _text(field: Field) -> str | None:
 
 def sample(schema: Schema, parts: Mapping[str, Schema]) -> Any:
     """A value that fits a schema: its example, or one made from its type. `parts` are what it may refer to."""
-    if "$ref" in schema:
-        return sample(parts[schema["$ref"].rpartition("/")[2]], parts)
     if examples := schema.get("examples"):
         return examples[0]
+    if "$ref" in schema:
+        return sample(parts[schema["$ref"].rpartition("/")[2]], parts)
     for name in ("const", "default"):
         if name in schema:
             return schema[name]

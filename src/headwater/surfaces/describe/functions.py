@@ -1,11 +1,10 @@
 """The arguments and results of authors' functions, actions and reports, as msgspec describes their types."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, get_args, get_origin
+from typing import Any, Protocol
 
 import msgspec
 
-from headwater.declare import Resource as Declared
 from headwater.ir.model import Action, Kind, Model, Report, Resource, Type
 from headwater.ir.scalars import INT64, MAX_DIGITS
 from headwater.surfaces.describe.envelopes import PREFIX, envelope, ref
@@ -50,16 +49,12 @@ class Functions:
 
     def shown(self, resource: Resource, action: Action) -> tuple[Resource, bool] | None:
         """The resource whose rows an action answers, and whether there can be several; None: it answers no rows."""
-        if action.result is None:
-            return (resource, False) if action.on == "row" else None
-        if found := self._row(action.result):
-            return found, False
-        found = self._rows(action.result)
-        return None if found is None else (found, True)
+        shown = self.model.answers(resource, action)
+        return shown if shown is not None and shown[0].exposed else None
 
     def _actions(self, actions: Sequence[tuple[Resource, Action]]) -> None:
         """The Structs that arguments and results name become components."""
-        values = [action.result for _, action in actions if self._is_value(action.result)]
+        values = [action.result for resource, action in actions if self._is_value(resource, action)]
         annotations = [*(action.parameters for _, action in actions), *values]
         schemas, parts = msgspec.json.schema_components(annotations, ref_template=PREFIX + "{name}")
         names: dict[str, str] = {}
@@ -103,28 +98,18 @@ class Functions:
             return self.components.form(rows[0], "Rows" if rows[1] else "One")
         if action.result is None:
             return None
-        data = value() if self._is_value(action.result) else {}
+        data = value() if self._is_value(resource, action) else {}
         return envelope({"data": data, "meta": ref(self.components.meta)})
 
-    def _is_value(self, result: Any) -> bool:
+    def _is_value(self, resource: Resource, action: Action) -> bool:
         """Whether an action returns something that is no row, of a type that msgspec can describe."""
-        if result is None or self._row(result) or self._rows(result):
+        if action.result is None or self.model.answers(resource, action):
             return False
         try:
-            msgspec.json.schema_components((result,))
+            msgspec.json.schema_components((action.result,))
         except (TypeError, RuntimeError):
             return False
         return True
-
-    def _row(self, annotation: Any) -> Resource | None:
-        if isinstance(annotation, type) and issubclass(annotation, Declared):
-            found = self.model.resources[annotation.__name__]
-            return found if found.exposed else None
-        return None
-
-    def _rows(self, annotation: Any) -> Resource | None:
-        arguments = get_args(annotation)
-        return self._row(arguments[0]) if get_origin(annotation) in (list, tuple) and arguments else None
 
 
 def _strict(schema: Any, names: Mapping[str, str]) -> Any:

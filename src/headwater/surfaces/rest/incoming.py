@@ -235,6 +235,21 @@ def arguments_of(sent: Any) -> Any:
     return sent["meta"]
 
 
+@contextmanager
+def pointing_at_arguments() -> Iterator[None]:
+    """What is refused within is told by pointers into the `meta` that gave an action its arguments."""
+    try:
+        yield
+    except Fault as fault:
+        fault.details = tuple(
+            detail
+            if detail.field is None or detail.pointer is not None
+            else replace(detail, pointer=f"/meta{pointer(detail.field)}")
+            for detail in fault.details
+        )
+        raise
+
+
 def _data(sent: Any) -> Any:
     if not isinstance(sent, dict) or "data" not in sent:
         raise _refused("INVALID_FORMAT", "A document is a JSON object with `data`.", "")

@@ -36,7 +36,7 @@ from headwater.ir.model import Action, Resource
 from headwater.ir.patch import read_patch
 from headwater.ir.query import Query, Select
 from headwater.surfaces.rest.forms import Form, Forms
-from headwater.surfaces.rest.incoming import Incoming, arguments_of
+from headwater.surfaces.rest.incoming import Incoming, arguments_of, pointing_at_arguments
 
 _VARY: Final = (b"vary", b"Accept, Prefer")
 
@@ -153,13 +153,16 @@ class Writes:
             form = self.forms.of(exchange)
             select = form.select(resource, exchange.query)
             body = await read_body(exchange) if (await exchange.body()).strip() else None
-            if body is not None and sends_document(exchange):
+            documented = body is not None and sends_document(exchange)
+            if documented:
                 body = arguments_of(body)
-            given = arguments(action, body)
-            key = exchange.path_parameters["id"] if on_row else None
-            expected = None if key is None else await self.versions.expected(exchange, key)
-            command = Act(resource.name, action.name, key, given, expected, select)
-            return self._result(exchange, form, select, key, await self.engine.run(exchange.call, command))
+            with pointing_at_arguments() if documented else nullcontext():
+                given = arguments(action, body)
+                key = exchange.path_parameters["id"] if on_row else None
+                expected = None if key is None else await self.versions.expected(exchange, key)
+                command = Act(resource.name, action.name, key, given, expected, select)
+                outcome = await self.engine.run(exchange.call, command)
+            return self._result(exchange, form, select, key, outcome)
 
         return call
 
