@@ -23,7 +23,7 @@ _STATUSES: Final = {"DANGLING_REFERENCE": 404}
 
 
 def document(
-    data: str | None,
+    data: str | Sequence[str] | None,
     request_id: str,
     *,
     included: Sequence[str] | None = None,
@@ -31,16 +31,27 @@ def document(
     links: Mapping[str, Any] | None = None,
     profile: str | None = None,
 ) -> bytes:
-    """A document of primary data (None: of meta alone) and, where it was asked for, of what is included."""
-    first = "" if data is None else f',"data":{data}'
+    """A document of primary data, one object or several (None: of meta alone), and, where it was asked for, of what is
+    included."""
     applied = "" if profile is None else f',"profile":["{profile}"]'
-    beside = "" if included is None else f',"included":[{",".join(included)}]'
     rest = "," + _encode(meta)[1:-1].decode() if meta else ""
     related = "" if links is None else f',"links":{_encode(links).decode()}'
-    return (
-        f'{{"jsonapi":{{"version":"1.1"{applied}}}{first}{beside}'
-        f',"meta":{{"requestId":"{request_id}"{rest}}}{related}}}'
-    ).encode()
+    # A document is large and is put together at once: each step on the way would copy it.
+    parts = [f'{{"jsonapi":{{"version":"1.1"{applied}}}']
+    if isinstance(data, str):
+        parts += [',"data":', data]
+    elif data is not None:
+        parts += [',"data":[', *_apart(data), "]"]
+    if included is not None:
+        parts += [',"included":[', *_apart(included), "]"]
+    parts.append(f',"meta":{{"requestId":"{request_id}"{rest}}}{related}}}')
+    return "".join(parts).encode()
+
+
+def _apart(texts: Sequence[str]) -> list[str]:
+    parts = [","] * (2 * len(texts) - 1) if texts else []
+    parts[::2] = texts
+    return parts
 
 
 # --- errors ---

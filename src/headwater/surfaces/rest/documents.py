@@ -77,7 +77,7 @@ class Documents:
         """The document of some rows."""
         objects, included = compose(layout, rows)
         return document(
-            f"[{','.join(objects)}]",
+            objects,
             exchange.request_id,
             included=included if layout.includes else None,
             meta=meta,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -15,6 +16,11 @@ import msgspec
 from headwater.ir.model import TRASH, Model, Relation, Resource
 from headwater.ir.pieces import between_pieces, between_rows, member, references
 from headwater.ir.query import Select
+
+KEPT: Final = 1024
+"""Rows whose objects are kept."""
+LONGEST: Final = 4096
+"""Characters of a row that is kept, with all that it includes."""
 
 
 def segment(relation: Relation) -> str:
@@ -109,6 +115,10 @@ class Layout:
         for inner in self.includes:
             yield from inner._all()
 
+    def identifier(self, text: str) -> str:
+        """The resource identifier object of a row."""
+        return self.opening + text.partition(self.between_pieces)[0] + "}"
+
     def object(self, pieces: list[str], frame: _Frame | None = None) -> str:
         """The object of a row, of its pieces: in the place of what it includes, the linkage to that."""
         for index, opening in self._openings:
@@ -155,59 +165,58 @@ def _listed(identifiers: Iterable[str]) -> str:
     return f"[{','.join(identifiers)}]"
 
 
+Opened = tuple[str, str, list[tuple[Layout, str]]]
+"""What a row's text comes to: its identifier, its object, and the rows that it includes."""
+
+
+def _open(layout: Layout, text: str) -> Opened:
+    pieces = text.split(layout.between_pieces)
+    identifier = layout.opening + pieces[0] + "}"
+    behind: list[tuple[Layout, str]] = []
+    for place, inner in enumerate(layout.includes, layout.own):
+        rows = pieces[place].split(inner.between_rows) if pieces[place] else ()
+        behind += [(inner, row) for row in rows]
+        if inner.many:
+            pieces[place] = _listed(inner.identifier(row) for row in rows)
+    return identifier, layout.object(pieces), behind
+
+
+def _object(layout: Layout, text: str) -> str:
+    return layout.object(text.split(layout.between_pieces))
+
+
+# A row is read far more often than it changes, and what it comes to depends on its text alone.
+_kept_object, _kept_opened = lru_cache(KEPT)(_object), lru_cache(KEPT)(_open)
+
+
 def compose(layout: Layout, rows: Sequence[str]) -> tuple[list[str], list[str]]:
     """The objects of some rows, and those of all that they include, each once."""
     if not layout.includes:
-        separator = layout.between_pieces
-        return [layout.object(row.split(separator)) for row in rows], []
+        return [(_kept_object if len(row) <= LONGEST else _object)(layout, row) for row in rows], []
     if layout.alone:
-        gatherer = _Gatherer()
-        primary = dict.fromkeys(gatherer.gather(layout, rows))
-        objects = gatherer.objects
-    else:
-        found: dict[str, _Row] = {}
-        primary = dict.fromkeys(_gather_all(layout, rows, found))
-        objects = {key: row.layout.merged(row.pieces, row.linked) for key, row in found.items()}
-    return [objects[key] for key in primary], [text for key, text in objects.items() if key not in primary]
+        objects: dict[str, str] = {}
+        behind = _note(objects, [(layout, row) for row in rows])
+        primary = len(objects)
+        while behind:
+            behind = _note(objects, dict.fromkeys(behind))
+        whole = list(objects.values())
+        return whole[:primary], whole[primary:]
+    found: dict[str, _Row] = {}
+    asked = dict.fromkeys(_gather(layout, rows, found))
+    objects = {key: row.layout.merged(row.pieces, row.linked) for key, row in found.items()}
+    return [objects[key] for key in asked], [text for key, text in objects.items() if key not in asked]
 
 
-class _Gatherer:
-    """Gathers the objects of rows and of what they include, by their identifiers. Of each resource there is one layout.
-
-    `seen` are whole rows: one that many lead to is looked into once.
-    """
-
-    __slots__ = ("objects", "seen")
-
-    def __init__(self) -> None:
-        self.objects: dict[str, str] = {}
-        self.seen: set[str] = set()
-
-    def gather(self, layout: Layout, rows: Iterable[str]) -> list[str]:
-        """The rows' identifiers."""
-        opening, separator, includes = (
-            layout.opening,
-            layout.between_pieces,
-            tuple(enumerate(layout.includes, layout.own)),
-        )
-        objects, seen = self.objects, self.seen
-        identifiers = []
-        for text in rows:
-            pieces = text.split(separator)
-            identifier = opening + pieces[0] + "}"
-            identifiers.append(identifier)
-            if identifier in objects:
-                continue
-            for place, inner in includes:
-                behind = pieces[place]
-                if inner.many:
-                    several = behind.split(inner.between_rows) if behind else ()
-                    pieces[place] = _listed(self.gather(inner, several))
-                elif behind and behind not in seen:
-                    seen.add(behind)
-                    self.gather(inner, (behind,))
-            objects[identifier] = layout.object(pieces)
-        return identifiers
+def _note(objects: dict[str, str], rows: Iterable[tuple[Layout, str]]) -> list[tuple[Layout, str]]:
+    """Note the objects of rows by their identifiers, where each resource has one layout; the rows that they include."""
+    behind: list[tuple[Layout, str]] = []
+    for layout, text in rows:
+        opened = _kept_opened if len(text) <= LONGEST else _open
+        identifier, whole, inner = opened(layout, text)
+        if identifier not in objects:
+            objects[identifier] = whole
+            behind += inner
+    return behind
 
 
 @dataclass(slots=True)
@@ -223,7 +232,7 @@ class _Row:
         known += [identifier for identifier in identifiers if identifier not in known]
 
 
-def _gather_all(layout: Layout, rows: Iterable[str], found: dict[str, _Row]) -> list[str]:
+def _gather(layout: Layout, rows: Iterable[str], found: dict[str, _Row]) -> list[str]:
     """Note rows and what they include; their identifiers. A resource may have several layouts."""
     identifiers, noted = [], []
     for text in rows:
@@ -235,7 +244,7 @@ def _gather_all(layout: Layout, rows: Iterable[str], found: dict[str, _Row]) -> 
     for pieces, row in noted:
         for place, inner in enumerate(layout.includes, layout.own):
             behind = pieces[place]
-            linked = _gather_all(inner, behind.split(inner.between_rows), found) if behind else []
+            linked = _gather(inner, behind.split(inner.between_rows), found) if behind else []
             if place in layout.linked:
                 row.link(layout.linked[place], linked)
     return identifiers

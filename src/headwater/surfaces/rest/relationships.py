@@ -134,7 +134,7 @@ class Relationships:
             body = many(ids, exchange.request_id, pagination=facts, links=here)
             return Response(200, [(b"content-type", format.content_type), *headers], body)
         meta, kind, profile = paged(query, answer)
-        body = document(f"[{','.join(ids)}]", exchange.request_id, meta=meta, links=here, profile=profile)
+        body = document(ids, exchange.request_id, meta=meta, links=here, profile=profile)
         return Response(200, [kind, *headers], body)
 
     def _links(self, exchange: Exchange, *, related: bool = False) -> Links:
