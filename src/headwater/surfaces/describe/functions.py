@@ -121,6 +121,8 @@ def _strict(schema: Any, names: Mapping[str, str]) -> Any:
     found: Schema = {
         k: v if k in ("default", "enum", "const") else _strict(v, names) for k, v in schema.items()
     }
+    if found.get("required") == []:
+        del found["required"]  # OpenAPI 3.0 wants one member at least
     if isinstance(found.get("$ref"), str):
         name = found["$ref"].removeprefix(PREFIX)
         found["$ref"] = PREFIX + names[name]
