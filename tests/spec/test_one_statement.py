@@ -22,7 +22,7 @@ from headwater.base.observe import Observation, StatementRun
 from headwater.ir.filters import OPERATORS, UNSORTED
 from headwater.ir.model import Kind, Resource
 from headwater.ir.scalars import fold_text
-from headwater.ir.values import to_wire
+from headwater.ir.values import item_type, to_wire
 from tests.driver import Driver, watched_drivers
 from tests.spec.production import ACTORS, MODEL, START, Row, Studio, new_studio, shown
 from tests.spec.rest_world import Reply, World, open_world
@@ -113,7 +113,9 @@ class Filter:
         if self.op == "isNull":
             return str(self.values[0]).lower()
         listed = self.op in ("in", "nin", "between")
-        texts = [_text(to_wire(field.type, value), listed) for value in self.values]
+        # A list is asked for one of its elements.
+        type = item_type(field.type) if field.type.kind is Kind.LIST else field.type
+        texts = [_text(to_wire(type, value), listed) for value in self.values]
         return quote(",".join(texts), safe="")
 
 
