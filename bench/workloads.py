@@ -152,7 +152,8 @@ def _undone(document: dict[str, Any]) -> Any:
                 case list() as several:
                     found[name] = [undone(included[one["id"]]) for one in several]
                 case dict() | None as one:
-                    found[f"{name}Id"] = one and one["id"]
+                    # A resource object's `type` is its own.
+                    found["typeId" if name == "taskType" else f"{name}Id"] = one and one["id"]
                     if included and name == "artist":
                         found[name] = one and undone(included[one["id"]])
         return found
