@@ -36,6 +36,11 @@ class Round:
     size: float
     rate: float
 
+    @property
+    def whole(self) -> float:
+        """The server's and the database's."""
+        return self.server + self.database
+
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="See bench/README.md.")
@@ -155,10 +160,6 @@ def _least(given: argparse.Namespace) -> int:
 
 def table(name: str, results: dict[str, list[Round]], with_database: bool) -> None:
     """The lines of one workload."""
-    server = {peer: statistics.median(r.server for r in rounds) for peer, rounds in results.items()}
-    whole = {
-        peer: statistics.median(r.server + r.database for r in rounds) for peer, rounds in results.items()
-    }
     for peer, rounds in results.items():
         cells = [
             f"{name} {TITLES[name]}".ljust(26),
@@ -171,15 +172,19 @@ def table(name: str, results: dict[str, list[Round]], with_database: bool) -> No
         ]
         verdict = ""
         if peer != "headwater" and "headwater" in results:
-            ratios = [_ratio(peer, server)]
+            pairs = list(zip(rounds, results["headwater"], strict=True))
+            ratios = [_ratio(peer, [its.server / ours.server for its, ours in pairs])]
             if with_database:
-                ratios.append(f"{_ratio(peer, whole)} with the database")
+                ratio = _ratio(peer, [its.whole / ours.whole for its, ours in pairs])
+                ratios.append(f"{ratio} with the database")
             verdict = "  Headwater: " + ", ".join(ratios)
         print(" ".join(cells) + verdict, flush=True)
 
 
-def _ratio(peer: str, middle: dict[str, float]) -> str:
-    ratio = middle[peer] / middle["headwater"]
+def _ratio(peer: str, ratios: list[float]) -> str:
+    """The ratio in the middle: those of one round were measured one after the other, so a machine that is slow for a
+    while does not turn them."""
+    ratio = statistics.median(ratios)
     if peer == DOCUMENTS:
         return f"documents cost {ratio:.2f}x"
     return f"{ratio:.0%} of floor" if peer == "floor" else f"{ratio:.1f}x FastAPI"

@@ -4,7 +4,6 @@ import json
 import os
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -277,7 +276,7 @@ async def test_numbered_pages_count_what_is_found(engine: Engine) -> None:
     answer = await engine.read(CALL, query)
     assert answer.total == 2
     assert [json.loads(row)["title"] for row in answer.rows] == ["smith 3"]
-    beyond = await engine.read(CALL, replace(query, page=Numbered(9, 1)))
+    beyond = await engine.read(CALL, msgspec.structs.replace(query, page=Numbered(9, 1)))
     assert (beyond.rows, beyond.total) == ([], 2)
 
 

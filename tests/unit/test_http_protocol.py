@@ -18,10 +18,13 @@ from headwater.http.wire import json_response
 
 
 @asynccontextmanager
-async def serving(handler: Callable[[Exchange], Awaitable[Response]]) -> AsyncIterator[int]:
+async def serving(
+    handler: Callable[[Exchange], Awaitable[Response]], keep_alive: float = 60
+) -> AsyncIterator[int]:
     application = Application([Route(method, "/", handler, "root") for method in ("GET", "QUERY", "POST")])
     config = uvicorn.Config(application, ws="none", lifespan="off", log_config=None, access_log=False)
     config.load()
+    config.timeout_keep_alive = keep_alive  # type: ignore[assignment]
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
@@ -108,6 +111,22 @@ async def test_slow_headers_are_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
         assert answer.count(b"HTTP/1.1 200 OK") == 1
         late = asyncio.create_task(exchange(port, GET, b"Connection: close\r\n", b"\r\n"))
         assert (await late).startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_quiet_connection_is_closed_and_a_busy_one_is_not() -> None:
+    async def slow(exchange: Exchange) -> Response:
+        await asyncio.sleep(0.6)
+        return json_response("slow")
+
+    async with serving(hello, keep_alive=0.3) as port:
+        quiet = asyncio.create_task(exchange(port, GET + b"\r\n"))
+        # Each comes 0.2 seconds after the one before, so that all take longer than a quiet connection is kept.
+        pauses = [b""] * 9
+        busy = await exchange(port, GET + b"\r\n", *[*pauses, GET + b"\r\n"] * 4)
+        assert busy.count(b'"hello"') == 5
+        assert (await quiet).count(b'"hello"') == 1
+    async with serving(slow, keep_alive=0.2) as port:
+        assert (await exchange(port, (GET + b"\r\n") * 2)).count(b'"slow"') == 2, "who waits is not quiet"
 
 
 async def test_headers_are_bounded() -> None:
@@ -306,6 +325,8 @@ async def test_the_rest_of_a_body_that_nobody_wants_is_waited_for_in_bounds(
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(trickle(), 5)
         writer.close()
+        answer = await exchange(port, CHUNKED.replace(b"POST", b"QUERY") + b"2\r\nhi\r\n")
+        assert answer.count(b'"hello"') == 1, "and who sends nothing more is left too"
 
 
 async def test_who_takes_no_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

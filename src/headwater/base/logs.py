@@ -10,7 +10,6 @@ import os
 import threading
 import time
 import traceback
-from collections import deque
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,9 +17,8 @@ import msgspec
 
 from headwater.base.observe import Observation, RequestServed, SecurityEvent, UnexpectedFailure
 
-_PERIOD: Final = 0.02
+_PERIOD: Final = 0.1
 _CAPACITY: Final = 50_000
-_CHUNK: Final = 1 << 16
 
 _Item = Observation | logging.LogRecord
 
@@ -34,7 +32,7 @@ class Log(logging.Handler):
     def __init__(self, *, readable: bool = False, access: bool = True, descriptor: int = 2) -> None:
         super().__init__(logging.WARNING)
         self.readable, self.access, self.descriptor = readable, access, descriptor
-        self._lines: deque[bytes | tuple[float, _Item]] = deque()
+        self._lines: list[bytes | tuple[float, _Item]] = []
         self._dropped = 0
         self._waiting = threading.Event()
         self._closed = False
@@ -48,10 +46,11 @@ class Log(logging.Handler):
         return (*((RequestServed,) if self.access else ()), UnexpectedFailure, SecurityEvent)
 
     def __call__(self, observation: Observation) -> None:
+        at = time.time()
         if type(observation) is RequestServed:
-            self._put(self._render(time.time(), observation))
+            self._put(self._readable(at, observation) if self.readable else self._served(at, observation))
         else:
-            self._put((time.time(), observation))
+            self._put((at, observation))
 
     def emit(self, record: logging.LogRecord) -> None:
         self._put((record.created, record))
@@ -95,19 +94,16 @@ class Log(logging.Handler):
                 return  # nobody reads the log any more; the service goes on
 
     def _write(self) -> None:
-        chunk = bytearray()
-        while self._lines:
-            line = self._lines.popleft()
-            chunk += line if isinstance(line, bytes) else self._render(*line)
-            chunk += b"\n"
-            if len(chunk) > _CHUNK:
-                _write_all(self.descriptor, chunk)
-                chunk = bytearray()
+        # A slice and its removal are one step each, beside which lines may be appended. In few steps, since each time
+        # that this thread takes the interpreter's lock, the event loop waits for it.
+        lines = self._lines[:]
+        del self._lines[: len(lines)]
+        text = [line if type(line) is bytes else self._render(*line) for line in lines]
         if dropped := self._dropped:
             self._dropped -= dropped
-            chunk += _encode({"event": "lines_dropped", "level": "warning", "lines": dropped}) + b"\n"
-        if chunk:
-            _write_all(self.descriptor, chunk)
+            text.append(_encode({"event": "lines_dropped", "level": "warning", "lines": dropped}))
+        if text:
+            _write_all(self.descriptor, b"\n".join([*text, b""]))
 
     def _render(self, at: float, item: _Item) -> bytes:
         try:
@@ -115,25 +111,25 @@ class Log(logging.Handler):
         except Exception:  # an error whose own text cannot be had
             return _encode({"event": "unwritable", "level": "error", "kind": type(item).__name__})
 
-    def _json(self, at: float, item: _Item) -> bytes:
-        time = self._clock.stamp(at)
-        if type(item) is RequestServed:
-            return _encode(
-                _RequestLine(
-                    time,
-                    "error" if item.status >= 500 else "info",
-                    "request",
-                    item.request_id,
-                    item.method,
-                    item.path,
-                    item.route,
-                    item.status,
-                    int(item.seconds * 1_000_000) / 1000,
-                    item.actor,
-                    item.trace,
-                )
+    def _served(self, at: float, item: RequestServed) -> bytes:
+        return _encode(
+            _RequestLine(
+                self._clock.stamp(at),
+                "error" if item.status >= 500 else "info",
+                "request",
+                item.request_id,
+                item.method,
+                item.path,
+                item.route,
+                item.status,
+                int(item.seconds * 1_000_000) / 1000,
+                item.actor,
+                item.trace,
             )
-        line: dict[str, Any] = {"time": time}
+        )
+
+    def _json(self, at: float, item: _Item) -> bytes:
+        line: dict[str, Any] = {"time": self._clock.stamp(at)}
         match item:
             case UnexpectedFailure():
                 line |= {
@@ -216,7 +212,7 @@ def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _write_all(descriptor: int, data: bytearray) -> None:
+def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]

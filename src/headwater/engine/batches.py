@@ -41,9 +41,6 @@ class Batches:
     open: Callable[[str], Any] = json_decode
     close: Callable[[Any], str] = json_encode
 
-    def __bool__(self) -> bool:
-        return bool(self.places)
-
 
 def batches(model: Model, resource: Resource, select: Select) -> Batches:
     """What functions work out of a selection."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import msgspec
+from msgspec import structs
 
 from headwater.base.call import Call
 from headwater.base.errors import Fault
@@ -79,22 +79,20 @@ class Engine:
         values: list[Any] = []
         key = (rules.number, shape(query, values))
         if query.key is not None:
-            plan, rows = await self._one(call, query, rules, key, values)
+            plan = self._one(query, rules, key)
+            rows = await self.fetch(call, plan, values)
             if not rows:
                 raise self.missing(query.resource, query.key)
             answer = Answer([rows[0][0]], version=rows[0][1])
-            return answer if not plan.batches else await self._filled(call, plan, answer)
+            return answer if not plan.batches.places else await self._filled(call, plan, answer)
         if query.summary is not None:
             return await self._summary(call, query, query.summary, rules, key, values)
         if isinstance(query.page, Numbered):
             return await self._numbered(call, query, query.page, rules, key, values)
         return await self._page(call, query, query.page, rules, key, values)
 
-    async def _one(
-        self, call: Call, query: Query, rules: Rules, key: Any, values: list[Any]
-    ) -> tuple[Plan, list[Any]]:
-        plan = self._plan(key, lambda: self.planner.one(slotted(query), rules))
-        return plan, await self.fetch(call, plan, values)
+    def _one(self, query: Query, rules: Rules, key: Any) -> Plan:
+        return self._plans.get(key) or self._plan(key, lambda: self.planner.one(slotted(query), rules))
 
     async def _page(
         self, call: Call, query: Query, page: Cursor, rules: Rules, key: Any, values: list[Any]
@@ -108,11 +106,11 @@ class Engine:
             bound = binding(plan.digest, values)
             place = open_token(self.secret, bound, page.token)
             if page.before is not None:
-                place = msgspec.structs.replace(place, backward=page.before)
+                place = structs.replace(place, backward=page.before)
             after = After(place.backward, tuple([k is None for k in place.keys]))
             plan = self._list_plan(key, query, rules, len(values), after, by_keys)
             if plan.uses_now and place.now is not None:
-                call = msgspec.structs.replace(call, now=place.now)
+                call = structs.replace(call, now=place.now)
             marks = [
                 native(v, k.type, self.store.dialect) for v, k in zip(place.keys, plan.keys, strict=True)
             ]
@@ -136,7 +134,7 @@ class Engine:
             if has_prev:
                 answer_prev = issue(self.secret, bound, _place(rows[0][1:width], True, now))
         answer = Answer([row[0] for row in rows], answer_next, answer_prev)
-        return answer if not plan.batches else await self._filled(call, plan, answer)
+        return answer if not plan.batches.places else await self._filled(call, plan, answer)
 
     async def _numbered(
         self, call: Call, query: Query, page: Numbered, rules: Rules, key: Any, values: list[Any]
@@ -145,11 +143,13 @@ class Engine:
         rows = await self.fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
         rows, total = self._heads(call, query, plan, rows, None)
         answer = Answer([row[0] for row in rows], total=total)
-        return answer if not plan.batches else await self._filled(call, plan, answer)
+        return answer if not plan.batches.places else await self._filled(call, plan, answer)
 
     async def _filled(self, call: Call, plan: Plan, answer: Answer) -> Answer:
         """The answer with the fields that functions of the author's work out, which have the product's rights."""
-        return replace(answer, rows=await fill(call, Reader(self, call, None), plan.batches, answer.rows))
+        return structs.replace(
+            answer, rows=await fill(call, Reader(self, call, None), plan.batches, answer.rows)
+        )
 
     async def _summary(
         self, call: Call, query: Query, summary: Summary, rules: Rules, key: Any, values: list[Any]
@@ -267,7 +267,7 @@ class Engine:
         """The outcome with the fields that functions of the author's work out. They may take their time, so the write
         is done by then, and whoever is refused is told so."""
         wanted = batches(self.model, self.model.resources[resource], select)
-        if not wanted:
+        if not wanted.places:
             return outcome
         reader = Reader(self, call, None)
         try:
@@ -372,7 +372,7 @@ class Engine:
             query = Query(str(error.resource.fields[name].target), key, Select(("id",)))
             values: list[Any] = []
             kind = (error.rules.number, shape(query, values))
-            if not (await self._one(call, query, error.rules, kind, values))[1]:
+            if not await self.fetch(call, self._one(query, error.rules, kind), values):
                 unseen.append(name)
         return dangling_reference(error.resource, unseen or list(error.references))
 

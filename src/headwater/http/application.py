@@ -53,14 +53,13 @@ class Application:
             await self._stop()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        else:
-            await _refuse_socket(scope, receive, send)
-
-    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await (
+                self._lifespan(receive, send)
+                if scope["type"] == "lifespan"
+                else _refuse_socket(scope, receive, send)
+            )
+            return
         started = time.perf_counter()
         whole = scope.pop(
             WHOLE, None

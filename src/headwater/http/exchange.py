@@ -33,7 +33,8 @@ class Disconnected(Exception):
 class Exchange:
     """A request and what the server has found out about it.
 
-    `path` is as sent (still percent-encoded), `query` the raw query string, `route` and `path_parameters`
+    `path` is as sent (still percent-encoded), `query` the raw query string, `headers` the values by lower-case name (a
+    repeated header is one value, joined as RFC 9110, 5.3 says), `route` and `path_parameters`
     what the route table found. `request_id` and `deadline` (a `time.monotonic()` instant) are set by the
     context middleware, `call` by the authenticate middleware. `receive` gives the body as ASGI messages, without
     limits: handlers ask for `body()`.
@@ -42,11 +43,11 @@ class Exchange:
     __slots__ = (
         "_body",
         "_call",
-        "_headers",
         "_trace",
         "body_limit",
         "body_timeout",
         "deadline",
+        "headers",
         "method",
         "path",
         "path_parameters",
@@ -79,7 +80,7 @@ class Exchange:
         self.request_id = ""
         self.deadline: float | None = None
         self._call: Call | None = None
-        self._headers: dict[bytes, bytes] | None = None
+        self.headers = _by_name(scope["headers"])
         self._trace: tuple[str, str | None] | None = None
         self._body: bytes | None = None
 
@@ -98,18 +99,6 @@ class Exchange:
     def signed_in_as(self) -> str | None:
         """The id of the authenticated account, if any."""
         return None if self._call is None else self._call.actor.id
-
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        """Values by lower-case name. A repeated header is one value, joined as RFC 9110, 5.3 says."""
-        headers = self._headers
-        if headers is None:
-            pairs: Headers = self.scope["headers"]
-            headers = dict(pairs)
-            if len(headers) != len(pairs):
-                headers = _joined(pairs)
-            self._headers = headers
-        return headers
 
     def header(self, name: bytes) -> bytes | None:
         """The value of one header, by its lower-case name."""
@@ -162,7 +151,8 @@ class Exchange:
         """Become another request, whose id and deadline stay the same: an author's middleware has changed it."""
         self.scope, self.path, self.route, self.path_parameters = scope, path, route, path_parameters
         self.method, self.query = scope["method"], scope["query_string"]
-        self._headers = self._trace = None
+        self.headers = _by_name(scope["headers"])
+        self._trace = None
 
     @property
     def body_read(self) -> bool:
@@ -288,6 +278,11 @@ def _resumed(steps: Generator[Any, None, T], waited: Any) -> Generator[Any, Any,
 
 Handler = Callable[[Exchange], Awaitable[Response]]
 Middleware = Callable[[Handler], Handler]
+
+
+def _by_name(pairs: Headers) -> dict[bytes, bytes]:
+    headers = dict(pairs)
+    return headers if len(headers) == len(pairs) else _joined(pairs)
 
 
 def _joined(pairs: Headers) -> dict[bytes, bytes]:

@@ -34,11 +34,13 @@ class Connection(HttpToolsProtocol):
 
     _in_head = True
     _in_body = False
-    _quiet = 0  # bytes since a request began or a part of its body came
+    _overhead = 0  # bytes since a request began or a part of its body came
     _held = b""
     _fault: Fault | None = None
     _refused = False
     _timer: asyncio.TimerHandle | None = None
+    _answered = 0.0
+    _quiet_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
 
     # -- reading --------------------------------------------------------------------------------------------
@@ -48,7 +50,7 @@ class Connection(HttpToolsProtocol):
         self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._timer, self._write_timer):
+        for timer in (self._timer, self._quiet_timer, self._write_timer):
             if timer is not None:
                 timer.cancel()
         self._held = b""
@@ -61,13 +63,15 @@ class Connection(HttpToolsProtocol):
 
     def _take(self) -> None:
         """Parse what has come, until there are requests that wait for others."""
-        while self._held and not self.pipeline and not self._ends():
+        ends = self._ends()
+        while self._held and not self.pipeline and not ends:
             part, self._held = self._held[:SLICE], self._held[SLICE:]
-            self._quiet += len(part)
+            self._overhead += len(part)
             super().data_received(part)
-            if self._quiet > HEAD_LIMIT:
+            if self._overhead > HEAD_LIMIT:
                 self._refuse(Fault("INVALID_FORMAT", f"The headers may have {HEAD_LIMIT} bytes at most."))
-        if self._ends():
+            ends = self._ends()
+        if ends:
             return
         if len(self._held) > AHEAD:
             self._close()
@@ -81,14 +85,18 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        self._quiet = 0
+        self._overhead = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
             return  # a trailer: what it says comes too late to be part of the request
         if len(self.headers) >= HEADERS:
             self._stop(f"A request has at most {HEADERS} headers.")
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect":
+            super().on_header(name, value)
+        else:  # at once, since this runs for each header
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         version, names = self.parser.get_http_version(), [name for name, _ in self.headers]
@@ -101,11 +109,11 @@ class Connection(HttpToolsProtocol):
             if codings != [b"chunked"] or version != "1.1":
                 self._stop("Of the transfer codings `chunked` alone is understood, and in HTTP/1.1 alone.")
         super().on_headers_complete()
-        self._in_head, self._in_body, self._quiet = False, True, 0
+        self._in_head, self._in_body, self._overhead = False, True, 0
         self.scope[WHOLE] = partial(_answer, self.cycle)  # type: ignore[typeddict-unknown-key]
 
     def on_body(self, body: bytes) -> None:
-        self._quiet = 0
+        self._overhead = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -125,13 +133,34 @@ class Connection(HttpToolsProtocol):
     # -- writing --------------------------------------------------------------------------------------------
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        """What uvicorn does, but that it sets a timer for each answer, which costs as much as to parse a request."""
+        self.server_state.total_requests += 1
         if self._ends():
             return
         if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        if self.pipeline:
             self.flow.pause_reading()
-        elif self._held:
+            return
+        self.flow.resume_reading()
+        self._answered = self.loop.time()
+        if self._quiet_timer is None:
+            self._quiet_timer = self.loop.call_later(self.timeout_keep_alive, self._still_quiet)
+        if self._held:
             self._take()
+        elif self._in_body:
+            self._set_timer()
+
+    def _still_quiet(self) -> None:
+        """Close where nothing has come since the last answer, or else look again when that may be so."""
+        left = self._answered + self.timeout_keep_alive - self.loop.time()
+        self._quiet_timer = None
+        if self._in_head or self._in_body or not self.cycle.response_complete:
+            return
+        if left > 0:
+            self._quiet_timer = self.loop.call_later(left, self._still_quiet)
+        else:
+            self._close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -153,9 +182,6 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         elif left:
             self._watch_writing()
-
-    def timeout_keep_alive_handler(self) -> None:
-        self._close()
 
     def _close(self) -> None:
         """Close when what is written has been taken, if that goes on."""
@@ -216,7 +242,8 @@ def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: by
     if cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
         return False
     headers = cycle.default_headers + headers
-    head = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    # STATUS_LINE ends its line, and so does each header.
+    head = STATUS_LINE[status] + b"\r\n".join([*map(b": ".join, headers), b""])
     lines = len(headers) + 1
     if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
         return False

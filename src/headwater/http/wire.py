@@ -28,10 +28,10 @@ encode_json: Final[Callable[[Any], bytes]] = msgspec.json.Encoder(enc_hook=str).
 # --- negotiation ---
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Format:
     """A representation that clients can ask for: its media type, how values are written in it, and of JSON:API the
-    profile."""
+    profile. Each is one of a kind, and equal to itself alone."""
 
     media_type: str
     encode: Callable[[Any], bytes]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from headwater.ir.expr import AggregateFunction, Column, Predicate, Scalar
 
 DEFAULT_LIMIT = 50
@@ -117,12 +119,11 @@ class Search:
     indexed: tuple[bool, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A question about one resource. With `key`, about one row; with `summary`, about groups of rows, of which
     `select`, `sort` and `page` say nothing; else a list in a total order. With `search`, only about the rows that it
     finds; where `sort` is empty they come in the order of their rank. `trashed`: about rows in the trash, which no
-    other question sees."""
+    other question sees. A struct, as is its answer, since one is made for every request (see `Call`)."""
 
     resource: str
     key: str | None = None
@@ -147,12 +148,11 @@ class Ask:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What a read found.
 
     `rows` are JSON texts in their final form, in order. `cursors` mark the places after the last and before the
-    first row; None where nothing lies beyond. `total` belongs to numbered pages. `versions` are the rows' versions
+    first row; None where nothing lies beyond. `total` belongs to numbered pages. `version` is that of one row
     (None for resources without). Of a summary the rows are groups; `more`: there are more than were asked for.
     """
 

@@ -1,9 +1,10 @@
 """Reads that are answered as documents of JSON:API 1.1."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec import structs
 
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
@@ -49,7 +50,7 @@ class Documents:
         """A question about many rows, and how they are shown."""
         parser = self.cursors if cursors else self.parser
         found = parser.list(self.model.resources[resource], decode_query(query))
-        found = replace(found, trashed=True) if trashed else found
+        found = structs.replace(found, trashed=True) if trashed else found
         return found, self.layout(resource, found.select, trashed)
 
     # -- documents ------------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ class Documents:
             find = self._lists if len(raw) < _KEPT else self._list
             query, layout = find(name, raw, format is CURSORS, trashed)
             if within is not None:
-                query = replace(query, within=within(exchange))
+                query = structs.replace(query, within=within(exchange))
             answer = await read_page(engine, exchange, query)
             related = links(exchange.path, raw, query.page, answer, SPELLING)
             facts, kind, profile = paged(query, answer)
@@ -140,7 +141,7 @@ class Documents:
             self.parser.nothing(decode_query(exchange.query))
             around = None if within is None else within(exchange)
             query = query_of(self.parser, resource, await read_body(exchange), within=around)
-            query = replace(query, trashed=True) if trashed else query
+            query = structs.replace(query, trashed=True) if trashed else query
             if query.summary is not None:
                 message = "Summaries have no form in JSON:API; accept `application/json`."
                 raise Fault("INVALID_PARAMETER", message, [Detail("INVALID_PARAMETER", message, "aggregate")])

@@ -4,6 +4,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
+from msgspec import structs
+
 from headwater.base.errors import Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
@@ -114,7 +116,7 @@ class Reads:
         return search
 
     def _of_trash(self, query: Query) -> Query:
-        return replace(query, trashed=True) if self.trashed else query
+        return structs.replace(query, trashed=True) if self.trashed else query
 
     def _within(self, exchange: Exchange, relation: Relation) -> Within:
         return Within(self.resource.name, exchange.path_parameters["id"], relation.name)
