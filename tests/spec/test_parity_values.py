@@ -247,10 +247,13 @@ def sample(number: int) -> dict[str, Any]:
 
 
 async def test_the_log_keeps_alike_what_was_written(both: Both) -> None:
-    """The one database makes the images of the new rows itself."""
+    """The database makes the image of a row that is created or changed, and Python that of one that is deleted."""
     for number in range(ROWS):
         await both.ask("PATCH", f"/api/v1/samples/S{number:03}?fields={EXACT}", sample(number + 1))
     both.agree()
+    for number in reversed(range(ROWS)):
+        for world in both.worlds:
+            assert (await world.ask("DELETE", f"/api/v1/samples/S{number:03}", None)).status == 204
     told = []
     for world in both.worlds:
         entries = await world.engine.log.reader().read(1000)
@@ -260,17 +263,24 @@ async def test_the_log_keeps_alike_what_was_written(both: Both) -> None:
                 for entry in entries
             ]
         )
-    assert len(told[0]) == 3 + 2 * ROWS
+        last = {entry.row_id: entry.after for entry in entries if entry.after is not None}
+        gone = {entry.row_id: entry.before for entry in entries if entry.after is None}
+        assert len(gone) == ROWS
+        for row, image in gone.items():
+            assert _lasting(image, True) == _lasting(last[row], True)
+    assert len(told[0]) == 3 + 3 * ROWS
     assert told[0] == told[1]
     updates = [entry for entry in told[0] if entry[0] == "sample.updated"]
     assert all(set(before) < set(after) and "group" in after for *_, before, after in updates if before)
 
 
-def _lasting(image: dict[str, Any] | None) -> dict[str, Any] | None:
-    """An image without moments, its long numbers as floats: PostgreSQL writes their zeros out."""
+def _lasting(image: dict[str, Any] | None, moments: bool = False) -> dict[str, Any] | None:
+    """An image, perhaps without its moments, its long numbers as floats: PostgreSQL writes their zeros out."""
     if image is None:
         return None
-    kept = {name: value for name, value in image.items() if name not in ("created_at", "updated_at")}
+    kept = {
+        name: value for name, value in image.items() if moments or name not in ("created_at", "updated_at")
+    }
     found: dict[str, Any] = json.loads(
         json.dumps(kept), parse_int=lambda text: int(text) if len(text) < 20 else float(text)
     )

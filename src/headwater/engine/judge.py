@@ -103,36 +103,37 @@ class Judge:
 
         Raises Fault: RESOURCE_NOT_FOUND, INSUFFICIENT_PERMISSIONS.
         """
-        return (await self.loaded(unit, resource, key, verb, (), trashed=trashed)).row
+        plan = self.load_plan(resource, unit.rules, verb, lock=True, trashed=trashed)
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
+        old = self.row(unit.call, resource, key, verb, rows)
+        self.stage("checked")
+        return old
 
     async def loaded(
         self,
         unit: Unit,
         resource: Resource,
         key: str,
-        verb: str,
         writing: tuple[str, ...],
         shows: tuple[str, ...] = (),
         *,
         lock: bool = True,
-        trashed: bool = False,
     ) -> Loaded:
-        """The old row, and what of it the caller may see and write; without `lock`, of the old row only what must be
-        known to write some fields. Raises as `load` does."""
+        """Of a row that is to be updated what must be known to write some fields, and what the caller may see and write
+        of it; with `lock`, locked. Raises as `load` does."""
         rules = unit.rules
         guarded = tuple(
             n for n in writing if not (rules.unlocked(resource, n) == rules.unmasked(resource, n) == e.TRUE)
         )
-        part = None if lock else self._part(resource, writing)
-        plan = self.load_plan(resource, rules, verb, guarded, part, lock, shows, trashed)
+        part = self._part(resource, writing)
+        plan = self.load_plan(resource, rules, "update", guarded, part, lock, shows)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
-        old = self.row(unit.call, resource, key, verb, rows, part)
-        columns = part or self.statements.columns[resource.name]
-        flags = rows[0][len(columns.fields) + 2 :]
+        old = self.row(unit.call, resource, key, "update", rows, part)
+        flags = rows[0][len(part.fields) + 2 :]
         closed = {
-            name: bool(readable)
-            for name, readable, writable in zip(guarded, flags[::2], flags[1::2], strict=False)
-            if not (readable and writable)
+            name: bool(flags[2 * i])
+            for i, name in enumerate(guarded)
+            if not (flags[2 * i] and flags[2 * i + 1])
         }
         self.stage("checked")
         return Loaded(old, msgspec.json.decode(rows[0][-1]) if shows else {}, closed)
@@ -218,6 +219,19 @@ class Judge:
 
         Raises Fault: INSUFFICIENT_PERMISSIONS, RULE_VIOLATION, DANGLING_REFERENCE.
         """
+        columns = await self._back(unit, resource, key, trial, select, False)
+        return self.verdict(unit.call, resource, key, trial, columns)
+
+    async def written(
+        self, unit: Unit, resource: Resource, key: str, trial: Trial, select: Select
+    ) -> tuple[Outcome, str]:
+        """What `read_back` gives and raises, and the row's image for the log."""
+        *columns, image = await self._back(unit, resource, key, trial, select, True)
+        return self.verdict(unit.call, resource, key, trial, columns), image
+
+    async def _back(
+        self, unit: Unit, resource: Resource, key: str, trial: Trial, select: Select, image: bool
+    ) -> Row:
         bound: list[Any] = []
         query = Query(resource.name, key=key, select=select)
         question = shape(query, bound)
@@ -225,13 +239,15 @@ class Judge:
         def make() -> Plan:
             compiler = Compiler(self.schema, unit.rules)
             table = compiler.alias(resource)
-            columns = self.judged(compiler, Scope(resource, table), trial, slotted(query).select)
+            scope = Scope(resource, table)
+            columns = self.judged(compiler, scope, trial, slotted(query).select)
+            if image:
+                columns.append(self.planner.image(compiler, scope).label("hw_image"))
             where = table.c.id == compiler.bind(lambda call, vs: vs[0], ID, "key")
             return self.planner.finish(sa.select(*columns).where(where), compiler)
 
-        plan = self.statements.plan(("back", question, unit.rules.number, trial), make)
-        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound))
-        return self.verdict(unit.call, resource, key, trial, rows[0])
+        plan = self.statements.plan(("back", question, unit.rules.number, trial, image), make)
+        return (await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound)))[0]
 
     def trial(
         self,
@@ -241,7 +257,9 @@ class Judge:
         verb: str,
         written: tuple[str, ...],
     ) -> Trial:
-        """What a new row is to be asked when these fields of it were written."""
+        """What a new row is to be asked when these fields of it were written. It is the same in whatever order a client
+        names them."""
+        written = tuple(sorted(written))
         locked = tuple(n for n in written if rules.unlocked(resource, n) not in (e.TRUE, e.FALSE))
         references = tuple(n for n in written if resource.fields[n].target and values[n] is not None)
         asking = enumerate(self._asking[resource.name])
@@ -327,35 +345,41 @@ class Judge:
         """Judge a row while it is not there yet, where the rules look back at its table: a row grants its writer
         nothing of what it takes to write it, as a membership would that makes its project visible. What the same unit
         has written may be referred to. Raises Fault as `read_back` does."""
-        trial = trial._replace(checks=())
-        if not self._unwritten_plan(unit.rules, resource, trial, always=False).sql:
-            return
 
         def is_own(name: str) -> bool:
             place = (str(resource.fields[name].target), values[name])
             return place == (resource.name, values["id"]) or unit.last(*place) is not None
 
         others = tuple(name for name in trial.references if not is_own(name))
-        await self.unwritten(unit, resource, values, trial._replace(references=others))
+        await self.unwritten(
+            unit, resource, values, trial._replace(checks=(), references=others), always=False
+        )
 
     async def unwritten(
-        self, unit: Unit, resource: Resource, values: Mapping[str, Any], trial: Trial
+        self,
+        unit: Unit,
+        resource: Resource,
+        values: Mapping[str, Any],
+        trial: Trial,
+        *,
+        always: bool = True,
     ) -> None:
-        """Judge a row that is not in its table, as if it were. Raises Fault as `read_back` does."""
-        plan = self._unwritten_plan(unit.rules, resource, trial, always=True)
-        encoded = self.statements.columns[resource.name].encode(values)
-        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, encoded))
-        self.verdict(unit.call, resource, str(values["id"]), trial, rows[0])
-
-    def _unwritten_plan(self, rules: Rules, resource: Resource, trial: Trial, *, always: bool) -> Plan:
-        """What judges a row that is in no table; unless `always`, without text where it would be judged alike in it."""
+        """Judge a row that is not in its table, as if it were; unless `always`, only where it would be judged otherwise
+        when it is. Raises Fault as `read_back` does."""
 
         def make() -> Plan:
-            compiler = Compiler(self.schema, rules)
+            compiler = Compiler(self.schema, unit.rules)
             row = self.statements.unwritten(compiler, resource).cte("hw_new")
             columns = self.judged(compiler, Scope(resource, row), trial, Select(("id",)))
             if not always and resource.name not in compiler.statement.reads:
                 return Plan("", ())
             return self.planner.finish(sa.select(*columns).select_from(row), compiler)
 
-        return self.statements.plan(("unwritten", resource.name, rules.number, trial, always), make)
+        plan = self.statements.plan(("unwritten", resource.name, unit.rules.number, trial, always), make)
+        if not plan.sql:
+            return
+        columns = self.statements.columns[resource.name]
+        if trial.verb == "update":  # of which only a part has been read
+            values = {**await self.load(unit, resource, str(values["id"]), "update"), **values}
+        rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, columns.encode(values)))
+        self.verdict(unit.call, resource, str(values["id"]), trial, rows[0])

@@ -103,11 +103,12 @@ def entry(
     what: str,
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any] | None,
+    image: str | None = None,
     *,
     after: bool = True,
 ) -> Entry:
-    """The log's entry for a changed row, of which both images have the same fields. Without `after`, the image of the
-    new row is left to the database."""
+    """The log's entry for a changed row, of which both images have the same fields. That of the new row is `image`,
+    where the database has made it; without `after`, it is left to the database."""
     row = new if new is not None else old
     assert row is not None
     if old is not None and new is not None:
@@ -125,7 +126,8 @@ def entry(
         organisation=call.organisation,
         request_id=call.request_id,
         before=before,
-        after=_image(fields, fields, new) if after and new is not None else None,
+        after=_image(fields, fields, new) if after and image is None and new is not None else None,
+        image=image,
     )
 
 

@@ -11,7 +11,6 @@ nobody else holds the row or has changed it since it was read. Otherwise the ans
 and it is to be done in a transaction.
 """
 
-from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -69,7 +68,7 @@ class SingleStatement:
         if any(self.writer.cycles.concerned(resource, old, values)):
             return None
         trial = self.writer.judge.trial(rules, resource, values, verb, written)
-        chosen = self._chosen(resource, old, values)
+        chosen = None if old is None else self.statements.chosen(resource, old, values)
         query = Query(resource.name, key="", select=command.select)
         plan = self.statements.plan(
             ("single", question, rules.number, trial, chosen),
@@ -98,16 +97,6 @@ class SingleStatement:
         outcome.position = position
         return outcome
 
-    def _chosen(
-        self, resource: Resource, old: Mapping[str, Any] | None, values: Mapping[str, Any]
-    ) -> tuple[int, ...] | None:
-        """The places of the fields that change; None: a new row, which has them all."""
-        if old is None:
-            return None
-        fields = self.statements.columns[resource.name].fields
-        names = {name for name, value in values.items() if value != old[name]}
-        return tuple(i for i, f in enumerate(fields) if f.name in names)
-
     def _plan(
         self,
         rules: Rules,
@@ -117,7 +106,8 @@ class SingleStatement:
         select: Select,
         first: int,
     ) -> Plan:
-        """The statement; without text where one does not do. `first`: the place of the row's first value."""
+        """The statement; without text where one does not do. `chosen`: the places of the fields that change; of a new
+        row None, as it has them all. `first`: the place of the row's first value."""
         compiler = Compiler(self.schema, rules)
         table = self.schema[resource.name]
         places = count(first)

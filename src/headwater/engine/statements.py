@@ -43,7 +43,7 @@ class Unit:
     def has_deleted(self, resource: str, key: str) -> bool:
         """Whether a row has gone in this unit, for good or to the trash."""
         last = self.last(resource, key)
-        return last is not None and (last.after is None or last.after.get("deleted_at") is not None)
+        return last is not None and (last.deletes or (last.after or {}).get("deleted_at") is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,9 +144,11 @@ class Statements:
         what: str,
         old: Mapping[str, Any] | None,
         new: Mapping[str, Any] | None,
+        image: str | None = None,
     ) -> None:
-        """Keep what the log is to tell of a row when the unit is finished."""
-        unit.entries.append(entry(unit.call, resource, self.logged[resource.name], what, old, new))
+        """Keep what the log is to tell of a row when the unit is finished; of a new one the `image`, where the database
+        has made it."""
+        unit.entries.append(entry(unit.call, resource, self.logged[resource.name], what, old, new, image))
 
     def locked(self, statement: sa.Select[Any], table: Any, *, goes: bool = False) -> sa.Select[Any]:
         """Lock the rows that are found. Only a row that `goes` is locked against new references to it: with those,
@@ -248,12 +250,19 @@ class Statements:
         ]
         return sa.select(*columns)
 
+    def chosen(
+        self, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> tuple[int, ...]:
+        """The places of the fields that change, of those that are known of both."""
+        names = {name for name, value in values.items() if value != old[name]}
+        return tuple(i for i, f in enumerate(self.columns[resource.name].fields) if f.name in names)
+
     async def update(
         self, unit: Unit, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]
     ) -> None:
         columns = self.columns[resource.name]
         table = self.schema[resource.name]
-        chosen = tuple(i for i, f in enumerate(columns.fields) if values[f.name] != old[f.name])
+        chosen = self.chosen(resource, old, values)
         folded = tuple(columns.fields[i] for i in chosen if columns.fields[i].folded)
 
         def make() -> Plan:

@@ -146,7 +146,7 @@ class Units:
                 await self.engine.perform(unit, Delete(name, key))
         for old in tx.purged:
             name, key = self._declared(old).name, old.__dict__["_values"]["id"]
-            if id(old) not in fresh and ((last := unit.last(name, key)) is None or last.after is not None):
+            if id(old) not in fresh and ((last := unit.last(name, key)) is None or not last.deletes):
                 await self.engine.perform(unit, Purge(name, key))
         went = {
             key for key, known in tx.drafts.items() if id(known) in gone or self._is_gone(unit, *key, known)

@@ -5,8 +5,7 @@ read back as the caller may see it, and the rules are judged again on the new ro
 since a position is drawn only when every lock is held.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headwater.base.call import Call
@@ -65,12 +64,14 @@ class Writer:
         values, given = self.new_row(unit.call, unit.rules, resource, command)
         trial = self.judge.trial(unit.rules, resource, values, "create", given)
         await self.judge.before(unit, resource, values, trial)
-        with self._judging(unit, resource, values, trial):
+        try:
             await self.statements.insert(unit, resource, values)
+        except Fault as fault:
+            raise self._told_last(fault, unit, resource, values, trial) from None
         await self.cycles.check(unit, resource, None, values)
         self.stage("written")
-        outcome = await self.judge.read_back(unit, resource, values["id"], trial, command.select)
-        self.statements.note(unit, resource, "created", None, values)
+        outcome, image = await self.judge.written(unit, resource, values["id"], trial, command.select)
+        self.statements.note(unit, resource, "created", None, values, image)
         return outcome
 
     async def update(self, unit: Unit, command: Update) -> Outcome:
@@ -81,12 +82,14 @@ class Writer:
             return await self.judge.read_back(unit, resource, values["id"], UNTRIED, command.select)
         trial = self.judge.trial(unit.rules, resource, values, "update", changed)
         await self.judge.before(unit, resource, values, trial)
-        with self._judging(unit, resource, values, trial):
+        try:
             await self.statements.update(unit, resource, old, values)
+        except Fault as fault:
+            raise self._told_last(fault, unit, resource, values, trial) from None
         await self.cycles.check(unit, resource, old, values)
         self.stage("written")
-        outcome = await self.judge.read_back(unit, resource, values["id"], trial, command.select)
-        self.statements.note(unit, resource, "updated", old, values)
+        outcome, image = await self.judge.written(unit, resource, values["id"], trial, command.select)
+        self.statements.note(unit, resource, "updated", old, values, image)
         return outcome
 
     async def delete(self, unit: Unit, command: Delete) -> Outcome:
@@ -122,17 +125,13 @@ class Writer:
         self.stage("logged")
         return position
 
-    @contextmanager
-    def _judging(
-        self, unit: Unit, resource: Resource, values: Mapping[str, Any], trial: Trial
-    ) -> Iterator[None]:
-        """A write within which a conflict with another row is told only to those who may write the row."""
-        try:
-            yield
-        except Fault as fault:
-            if fault.code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            raise Taken(fault, unit.rules, resource, values, trial) from None
+    def _told_last(
+        self, fault: Fault, unit: Unit, resource: Resource, values: Mapping[str, Any], trial: Trial
+    ) -> Fault | Taken:
+        """What a refused write raises: a conflict with another row is told only to those who may write the row."""
+        if fault.code != "RESOURCE_ALREADY_EXISTS":
+            return fault
+        return Taken(fault, unit.rules, resource, values, trial)
 
     # -- what is to be written ------------------------------------------------------------------------------
 
@@ -155,9 +154,8 @@ class Writer:
     async def given(
         self, unit: Unit, resource: Resource, command: Update, *, lock: bool
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The old row, as `load` finds it, and the values that an update gives it; without `lock`, of the old row only
-        what the update must know. A replacement leaves alone what the caller may not write, where it is left out or
-        given as they see it.
+        """Of the old row what an update must know, and the values that it gives it; with `lock`, the row is locked. A
+        replacement leaves alone what the caller may not write, where it is left out or given as they see it.
 
         Raises as `load` and `expect`, and Fault VALIDATION_ERROR.
         """
@@ -166,9 +164,9 @@ class Writer:
             given = replacement(resource, given)
         rewrite = command.rewrite
         rewritten = rewrite.writes if rewrite is not None else ()
-        writing = tuple(dict.fromkeys((*given, *rewritten)))
+        writing = tuple(sorted({*given, *rewritten}))
         shows = rewrite.shows if rewrite is not None else ()
-        found = await self.judge.loaded(unit, resource, command.key, "update", writing, shows, lock=lock)
+        found = await self.judge.loaded(unit, resource, command.key, writing, shows, lock=lock)
         old, kept = found.row, []
         if command.replace:
             kept = [

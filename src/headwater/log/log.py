@@ -41,7 +41,8 @@ class Entry:
 
     `before` and `after` hold wire values by field name: a creation has only `after`, whole; a deletion only `before`,
     whole; an update has `after` whole, and in `before` the old values of the fields that changed. `position` is 0
-    until the entry is written.
+    until the entry is written. An entry that is to be written may have the JSON text of `after` alone, as the database
+    made it: the `image`.
     """
 
     type: str
@@ -55,6 +56,12 @@ class Entry:
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     position: int = 0
+    image: str | None = None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the row is there no more."""
+        return self.after is None and self.image is None
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -116,7 +123,7 @@ class Log:
             entry.organisation,
             entry.request_id,
             None if entry.before is None else _encode(entry.before).decode(),
-            None if entry.after is None else _encode(entry.after).decode(),
+            entry.image if entry.after is None else _encode(entry.after).decode(),
         )
 
     def entry(self, row: Row) -> Entry:

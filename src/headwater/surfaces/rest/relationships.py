@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Final, Literal
 
+from msgspec import structs
+
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
@@ -116,7 +118,9 @@ class Relationships:
             refuse(refused)
         spelling = PLAIN if format is JSON else SPELLING
         parser = {JSON: self.plain, JSON_API: self.documents.parser}.get(format, self.documents.cursors)
-        query = replace(parser.list(self.target, parameters, within=self.within(exchange)), select=_IDS)
+        query = structs.replace(
+            parser.list(self.target, parameters, within=self.within(exchange)), select=_IDS
+        )
         if format is JSON:
             answer = await self.engine.read(exchange.call, query)
         else:
