@@ -375,6 +375,9 @@ async def test_many_tasks_are_changed_alike(studio: Studio) -> None:
     assert await refused(ids[0], artistId=studio.stranger.id) == outside
     assert await refused(ids[0], artistId="user_00000000000000000000000000") == outside
     assert (await refused(ids[0], moveDays=1, start="2026-03-02"))[0] == 422
+    assert (await refused(ids[0], moveDays=3661))[0] == 400
+    await change(ids[0], start="9990-01-01", deadline="9999-12-01T00:00:00Z")
+    assert (await refused(ids[0], moveDays=365))[0] == 422, "there is no such day"
     assert (await refused(ids[0], prioriti=1))[0] == 400
     for who, status in ((studio.artist, 403), (studio.reviewer, 403), (studio.stranger, 404)):
         assert (await refused(ids[0], who=who, priority=1))[0] == status

@@ -5,6 +5,7 @@ import code
 import json
 import sys
 from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -12,13 +13,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from headwater.app import App
+from headwater.app import App, Running
+from headwater.base.call import Actor, Call
 from headwater.base.config import Config, ConfigError
 from headwater.base.errors import DeclarationError, Fault
 from headwater.cli import apps, project, reviewing
 from headwater.db.base import StoreError
 from headwater.engine import migrate as migrations
 from headwater.http.server import serve as serve_application
+from headwater.ir.query import Cursor, Query, Select
 from headwater.ir.words import words
 from headwater.surfaces import describe
 
@@ -122,14 +125,24 @@ async def _before_serving(app: App, target: str | None, config: Config) -> None:
         async with app.running(config) as running:
             login = next((a.login for a in app.accounts if a.role != "admin"), app.accounts[0].login)
             base = f"http://{config.host}:{config.port}"
-            if await running.identity.account(login) is not None:
+            account = await running.identity.account(login)
+            if account is not None:
                 token = await running.identity.issue_access_token(login)
-                path = next(
-                    r.path for r in app.model.resources.values() if r.exposed and r.cls is not app.profile
-                )
+                path = await _worth_seeing(app, running, running.identity.actor_of(account))
                 typer.echo(
                     f"Try it:\n\n  curl -H 'Authorization: Bearer {token}' '{base}/api/v1/{path}?limit=2'\n"
                 )
+
+
+async def _worth_seeing(app: App, running: Running, actor: Actor) -> str:
+    """The first collection in which there is something to see, or else the first."""
+    exposed = [r for r in app.model.resources.values() if r.exposed and r.cls is not app.profile]
+    for resource in exposed:
+        query = Query(resource.name, select=Select(("id",)), page=Cursor(1))
+        with suppress(Fault):
+            if (await running.engine.read(Call(actor=actor), query)).rows:
+                return resource.path
+    return exposed[0].path
 
 
 async def _needed(app: App, target: str | None, config: Config, folder: Path) -> list[str]:

@@ -188,10 +188,11 @@ class Units:
                 return asked.select
             return Select() if asked.select.relations is None else self._in_pieces(shown)
 
-        promised = self.engine.model.answers(asked.resource, asked.action)
-        if isinstance(result, list | tuple) and not result and promised is not None:
-            return Outcome(None, rows=[], resource=promised[0].name)
-        if isinstance(result, list | tuple) and result and all(self._is_row(item) for item in result):
+        if isinstance(result, list | tuple) and not result:
+            promised = self.engine.model.answers(asked.resource, asked.action)
+            if promised is not None:
+                return Outcome(None, rows=[], resource=promised[0].name)
+        elif isinstance(result, list | tuple) and all(self._is_row(item) for item in result):
             declared = self._declared(result[0])
             if all(self._declared(item) is declared for item in result):
                 keys = [str(item.__dict__["_values"]["id"]) for item in result]

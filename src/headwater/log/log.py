@@ -12,7 +12,6 @@ that has drawn a position may be younger than that, and is then taken for one th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,8 +34,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One changed row.
 
     `before` and `after` hold wire values by field name: a creation has only `after`, whole; a deletion only `before`,

@@ -4,8 +4,7 @@ Members that the specification does not define are ignored, as it demands; attri
 strictly as ever. What is wrong is told by pointers into the document as it was sent.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -63,29 +62,20 @@ class Incoming:
         try:
             found = parse(body)
         except Fault as fault:
-            located = [self._located(d) for d in fault.details if d.field not in unread]
-            settle([*problems, *located])
+            fault.details = tuple(d for d in fault.details if d.field not in unread)
+            point(fault, self.locate)
+            settle([*problems, *fault.details])
             raise
         settle(problems)
         return found, linked
 
-    @contextmanager
-    def pointing(self) -> Iterator[None]:
-        """What is refused within is told by pointers into a document."""
-        try:
-            yield
-        except Fault as fault:
-            fault.details = tuple(self._located(detail) for detail in fault.details)
-            raise
-
-    def _located(self, detail: Detail) -> Detail:
-        if detail.field is None or detail.pointer is not None:
-            return detail
-        first, *rest = tuple(steps(detail.field)) or ("",)
+    def locate(self, detail: Detail) -> Detail:
+        """The detail with its place in the document that gave a row its values."""
+        first, *rest = tuple(steps(str(detail.field))) or ("",)
         if (named := self._renamed.get(first)) is not None:
             message = detail.message.replace(f"`{first}", f"`{named}")
             return replace(detail, message=message, pointer=pointer_of(("data", "attributes", named, *rest)))
-        place = self._places.get(detail.field) or f"/attributes{pointer(detail.field)}"
+        place = self._places.get(str(detail.field)) or f"/attributes{pointer(str(detail.field))}"
         return replace(detail, pointer=f"/data{place}")
 
     def _identity(
@@ -235,19 +225,17 @@ def arguments_of(sent: Any) -> Any:
     return sent["meta"]
 
 
-@contextmanager
-def pointing_at_arguments() -> Iterator[None]:
-    """What is refused within is told by pointers into the `meta` that gave an action its arguments."""
-    try:
-        yield
-    except Fault as fault:
-        fault.details = tuple(
-            detail
-            if detail.field is None or detail.pointer is not None
-            else replace(detail, pointer=f"/meta{pointer(detail.field)}")
-            for detail in fault.details
-        )
-        raise
+def argument(detail: Detail) -> Detail:
+    """The detail with its place in the document that gave an action its arguments."""
+    return replace(detail, pointer=f"/meta{pointer(str(detail.field))}")
+
+
+def point(fault: Fault, locate: Callable[[Detail], Detail]) -> None:
+    """Tell of each field that a fault names where it is in the document that was sent."""
+    fault.details = tuple(
+        detail if detail.field is None or detail.pointer is not None else locate(detail)
+        for detail in fault.details
+    )
 
 
 def _data(sent: Any) -> Any:

@@ -1,6 +1,5 @@
 """POST, PUT, PATCH, DELETE and actions."""
 
-from contextlib import nullcontext
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -36,7 +35,7 @@ from headwater.ir.model import Action, Resource
 from headwater.ir.patch import read_patch
 from headwater.ir.query import Query, Select
 from headwater.surfaces.rest.forms import Form, Forms
-from headwater.surfaces.rest.incoming import Incoming, arguments_of, pointing_at_arguments
+from headwater.surfaces.rest.incoming import Incoming, argument, arguments_of, point
 
 _VARY: Final = (b"vary", b"Accept, Prefer")
 
@@ -156,20 +155,28 @@ class Writes:
             documented = body is not None and sends_document(exchange)
             if documented:
                 body = arguments_of(body)
-            with pointing_at_arguments() if documented else nullcontext():
+            try:
                 given = arguments(action, body)
                 key = exchange.path_parameters["id"] if on_row else None
                 expected = None if key is None else await self.versions.expected(exchange, key)
                 command = Act(resource.name, action.name, key, given, expected, select)
                 outcome = await self.engine.run(exchange.call, command)
+            except Fault as fault:
+                if documented:
+                    point(fault, argument)
+                raise
             return self._result(exchange, form, select, key, outcome)
 
         return call
 
     async def _run(self, exchange: Exchange, command: Command) -> Outcome:
         """Perform what a body asks for; what is refused of it is told of the body as it was sent."""
-        with self.incoming.pointing() if sends_document(exchange) else nullcontext():
+        try:
             return await self.engine.run(exchange.call, command)
+        except Fault as fault:
+            if sends_document(exchange):
+                point(fault, self.incoming.locate)
+            raise
 
     def _result(
         self, exchange: Exchange, form: Form, select: Select, key: str | None, outcome: Outcome
