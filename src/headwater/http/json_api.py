@@ -1,6 +1,7 @@
 """Documents of JSON:API 1.1: what stands around resource objects, and refusals.
 
-Resource objects are taken as the JSON texts that they are, as rows are in the envelopes of plain JSON.
+Resource objects are taken as the JSON that they are, as rows are in the envelopes of plain JSON: in bytes, since they
+are kept, and what surrounds them is short.
 """
 
 import re
@@ -23,10 +24,10 @@ _STATUSES: Final = {"DANGLING_REFERENCE": 404}
 
 
 def document(
-    data: str | Sequence[str] | None,
+    data: bytes | Sequence[bytes] | None,
     request_id: str,
     *,
-    included: Sequence[str] | None = None,
+    included: Sequence[bytes] | None = None,
     meta: Mapping[str, Any] | None = None,
     links: Mapping[str, Any] | None = None,
     profile: str | None = None,
@@ -34,23 +35,23 @@ def document(
     """A document of primary data, one object or several (None: of meta alone), and, where it was asked for, of what is
     included."""
     applied = "" if profile is None else f',"profile":["{profile}"]'
-    rest = "," + _encode(meta)[1:-1].decode() if meta else ""
-    related = "" if links is None else f',"links":{_encode(links).decode()}'
+    rest = b"," + _encode(meta)[1:-1] if meta else b""
+    related = b"" if links is None else b',"links":' + _encode(links)
     # A document is large and is put together at once: each step on the way would copy it.
-    parts = [f'{{"jsonapi":{{"version":"1.1"{applied}}}']
-    if isinstance(data, str):
-        parts += [',"data":', data]
+    parts = [b'{"jsonapi":{"version":"1.1"%b}' % applied.encode()]
+    if isinstance(data, bytes):
+        parts += [b',"data":', data]
     elif data is not None:
-        parts += [',"data":[', *_apart(data), "]"]
+        parts += [b',"data":[', *_apart(data), b"]"]
     if included is not None:
-        parts += [',"included":[', *_apart(included), "]"]
-    parts.append(f',"meta":{{"requestId":"{request_id}"{rest}}}{related}}}')
-    return "".join(parts).encode()
+        parts += [b',"included":[', *_apart(included), b"]"]
+    parts.append(b',"meta":{"requestId":"%b"%b}%b}' % (request_id.encode(), rest, related))
+    return b"".join(parts)
 
 
-def _apart(texts: Sequence[str]) -> list[str]:
-    parts = [","] * (2 * len(texts) - 1) if texts else []
-    parts[::2] = texts
+def _apart(objects: Sequence[bytes]) -> list[bytes]:
+    parts = [b","] * (2 * len(objects) - 1) if objects else []
+    parts[::2] = objects
     return parts
 
 

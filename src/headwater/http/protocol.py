@@ -25,6 +25,8 @@ WRITE_LEAST: Final = 1 << 14
 """Bytes that a client must take of an answer within `WRITE_TIMEOUT` seconds."""
 AHEAD: Final = 1 << 20
 """Bytes that a client may send ahead of the answers to what it has sent."""
+LARGE: Final = 1 << 16
+"""Bytes from which on it costs more to copy a body than to write it apart from its headers."""
 SLICE: Final = 1 << 14
 """Bytes that are parsed at once, so that a heap of small requests is taken up bit by bit, as they are answered."""
 
@@ -253,7 +255,11 @@ def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: by
         head += b"connection: close\r\n"
     cycle.waiting_for_100_continue = False
     cycle.response_started = cycle.response_complete = True
-    cycle.transport.write(head + b"\r\n" + body)
+    head += b"\r\n"
+    if len(body) < LARGE:
+        cycle.transport.write(head + body)
+    else:
+        cycle.transport.writelines((head, body))
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()

@@ -59,7 +59,7 @@ class Documents:
         """The document of one row, or of none."""
         objects, included = compose(layout, () if row is None else (row,))
         return document(
-            objects[0] if objects else "null",
+            objects[0] if objects else b"null",
             exchange.request_id,
             included=included if layout.includes else None,
             links=links,

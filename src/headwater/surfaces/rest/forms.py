@@ -75,7 +75,7 @@ class Document:
         return self.documents.many(exchange, self.documents.layout(resource.name, select), rows)
 
     def only_id(self, exchange: Exchange, resource: Resource, id: str) -> bytes:
-        return document(identifier(resource, encode_json(id).decode()), exchange.request_id)
+        return document(identifier(resource, encode_json(id).decode()).encode(), exchange.request_id)
 
     def value(self, exchange: Exchange, value: Any) -> bytes:
         return document(None, exchange.request_id, meta={"result": value})

@@ -119,15 +119,15 @@ class Layout:
         """The resource identifier object of a row."""
         return self.opening + text.partition(self.between_pieces)[0] + "}"
 
-    def object(self, pieces: list[str], frame: _Frame | None = None) -> str:
+    def object(self, pieces: list[str], frame: _Frame | None = None) -> bytes:
         """The object of a row, of its pieces: in the place of what it includes, the linkage to that."""
         for index, opening in self._openings:
             if pieces[index] != "null":
                 pieces[index] = opening + pieces[index] + "}"
         pieces.append(self._in_path(pieces[0]))
-        return (frame or self._frame).fill(pieces)
+        return (frame or self._frame).fill(pieces).encode()
 
-    def merged(self, pieces: list[str], linked: dict[str, list[str]]) -> str:
+    def merged(self, pieces: list[str], linked: dict[str, list[str]]) -> bytes:
         """The object of a row, of its own pieces alone, which may be linked in more ways than this one."""
         places = {name: self.own + number for number, name in enumerate(linked)}
         frame = self._frames.get(tuple(places))
@@ -165,7 +165,7 @@ def _listed(identifiers: Iterable[str]) -> str:
     return f"[{','.join(identifiers)}]"
 
 
-Opened = tuple[str, str, list[tuple[Layout, str]]]
+Opened = tuple[str, bytes, list[tuple[Layout, str]]]
 """What a row's text comes to: its identifier, its object, and the rows that it includes."""
 
 
@@ -181,7 +181,7 @@ def _open(layout: Layout, text: str) -> Opened:
     return identifier, layout.object(pieces), behind
 
 
-def _object(layout: Layout, text: str) -> str:
+def _object(layout: Layout, text: str) -> bytes:
     return layout.object(text.split(layout.between_pieces))
 
 
@@ -189,12 +189,12 @@ def _object(layout: Layout, text: str) -> str:
 _kept_object, _kept_opened = lru_cache(KEPT)(_object), lru_cache(KEPT)(_open)
 
 
-def compose(layout: Layout, rows: Sequence[str]) -> tuple[list[str], list[str]]:
+def compose(layout: Layout, rows: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
     """The objects of some rows, and those of all that they include, each once."""
     if not layout.includes:
         return [(_kept_object if len(row) <= LONGEST else _object)(layout, row) for row in rows], []
     if layout.alone:
-        objects: dict[str, str] = {}
+        objects: dict[str, bytes] = {}
         behind = _note(objects, [(layout, row) for row in rows])
         primary = len(objects)
         while behind:
@@ -204,10 +204,10 @@ def compose(layout: Layout, rows: Sequence[str]) -> tuple[list[str], list[str]]:
     found: dict[str, _Row] = {}
     asked = dict.fromkeys(_gather(layout, rows, found))
     objects = {key: row.layout.merged(row.pieces, row.linked) for key, row in found.items()}
-    return [objects[key] for key in asked], [text for key, text in objects.items() if key not in asked]
+    return [objects[key] for key in asked], [whole for key, whole in objects.items() if key not in asked]
 
 
-def _note(objects: dict[str, str], rows: Iterable[tuple[Layout, str]]) -> list[tuple[Layout, str]]:
+def _note(objects: dict[str, bytes], rows: Iterable[tuple[Layout, str]]) -> list[tuple[Layout, str]]:
     """Note the objects of rows by their identifiers, where each resource has one layout; the rows that they include."""
     behind: list[tuple[Layout, str]] = []
     for layout, text in rows:

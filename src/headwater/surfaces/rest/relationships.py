@@ -104,7 +104,7 @@ class Relationships:
         if format is JSON:
             body = one(data, exchange.request_id, links=here)
         else:
-            body = document(data, exchange.request_id, links=here)
+            body = document(data.encode(), exchange.request_id, links=here)
         return Response(200, [(b"content-type", _plainly(format)), *_READ], body)
 
     async def _many(self, exchange: Exchange) -> Response:
@@ -138,7 +138,8 @@ class Relationships:
             body = many(ids, exchange.request_id, pagination=facts, links=here)
             return Response(200, [(b"content-type", format.content_type), *headers], body)
         meta, kind, profile = paged(query, answer)
-        body = document(ids, exchange.request_id, meta=meta, links=here, profile=profile)
+        objects = [id.encode() for id in ids]
+        body = document(objects, exchange.request_id, meta=meta, links=here, profile=profile)
         return Response(200, [kind, *headers], body)
 
     def _links(self, exchange: Exchange, *, related: bool = False) -> Links:
