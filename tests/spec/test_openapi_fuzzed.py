@@ -87,13 +87,11 @@ UNSAID = re.compile(
             "must be (at least|more than|at most|less than) ",  # of decimals, which are texts
             "contradicts `If-Match`",
             "of the calendar",  # a format asserts nothing by itself
-            "without a fraction or exponent|got `float`",  # to JSON Schema 1.0 is an integer
+            "without a fraction or exponent|Expected `int[^`]*`, got `float`",  # to JSON Schema 1.0 is an integer
             "^A filter nests at most|leads through more than",
             "is given options more than once",  # of a relation
             r" has no `-?(count`|[a-zA-Z]+\([\w.]+\)?`)",  # of an order, without `groupBy`
             "^`fields` means nothing in JSON:API",  # nor does a parameter know of the body's media type
-            "^`code` is required",  # as a member of the resource object or of its attributes
-            "must have at most [0-9]+ decimal places",  # of decimals, which are texts
             "^Operation [0-9]+",  # which fields a patch leads to, and what they take
             "`groupBy` needs `aggregate`|Without `groupBy` there is|is neither asked for nor grouped by",
             "must be an integer from 1 to",  # not 1.0, nor so many rows as there can be groups
@@ -104,6 +102,8 @@ UNSAID = re.compile(
     )
 )
 """What a 400 may say to a request that is right by its schema: rules that JSON Schema has no words for."""
+UNSAID_OF_DOCUMENTS = re.compile(f"{UNSAID.pattern}|^`code` is required")
+"""The same of a document of JSON:API, where a natural key is an `id` or an attribute."""
 
 
 ROWS = re.compile(
@@ -117,8 +117,10 @@ def unsaid(response: Any) -> bool:
     if response.status_code != 400:
         return False
     body = response.json()
-    details = body["errors"] if "errors" in body else body["error"]["details"]
-    return bool(details) and all(UNSAID.search(found.get("message") or found["detail"]) for found in details)
+    document = "errors" in body
+    details = body["errors"] if document else body["error"]["details"]
+    rules = UNSAID_OF_DOCUMENTS if document else UNSAID
+    return bool(details) and all(rules.search(found.get("message") or found["detail"]) for found in details)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from headwater.ir.limits import check_limits
 from headwater.ir.model import Field, Kind, Limits, Type
-from headwater.ir.scalars import INT64, BadValue
+from headwater.ir.scalars import INT64, BadValue, datetime_wire
 from headwater.ir.values import from_query, from_wire, to_wire
 
 CENTS = Type(Kind.DECIMAL, places=2)
@@ -143,6 +144,13 @@ def test_the_faulty_part_is_named() -> None:
         with pytest.raises(BadValue) as caught:
             from_wire(type, value)
         assert caught.value.path == path
+
+
+@given(st.datetimes(timezones=st.timezones() | st.just(UTC)))
+def test_moments_are_written_in_full(moment: datetime) -> None:
+    with suppress(OverflowError):  # what has no moment in UTC
+        in_utc = moment.astimezone(UTC)
+        assert datetime_wire(moment) == in_utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def test_nesting_is_bounded() -> None:

@@ -4,13 +4,14 @@ What both stores keep alike is written once here; each dialect adds what its dri
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from typing import Any
 
 import msgspec
 
 from headwater.ir.model import Kind, Type
+from headwater.ir.scalars import datetime_wire, duration_wire
 
 Convert = Callable[[Any], Any]
 
@@ -45,12 +46,6 @@ def unscale(places: int) -> Convert:
     return decode
 
 
-def instant_text(value: datetime) -> str:
-    """An aware datetime as `2026-01-31T12:00:00.000000Z`."""
-    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return utc.isoformat(timespec="microseconds")[:-6] + "Z"
-
-
 def microseconds(value: timedelta) -> int:
     """A duration as whole microseconds, exactly."""
     return (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
@@ -66,16 +61,8 @@ def plain_float(value: Any) -> float:
     return float(value) + 0.0
 
 
-def duration_text(value: timedelta) -> str:
-    """A duration as `PT5400S`: seconds, with a fraction only where there is one."""
-    total = microseconds(value)
-    seconds, rest = divmod(abs(total), 1_000_000)
-    fraction = f".{rest:06}".rstrip("0") if rest else ""
-    return f"{'-' if total < 0 else ''}PT{seconds}{fraction}S"
-
-
 def duration_value(text: str) -> timedelta:
-    """The inverse of `duration_text`."""
+    """The inverse of `duration_wire`."""
     sign = -1 if text.startswith("-") else 1
     whole, _, fraction = text.lstrip("-")[2:-1].partition(".")
     return sign * timedelta(seconds=int(whole), microseconds=int(fraction.ljust(6, "0") or 0))
@@ -89,9 +76,9 @@ def wire_item(type: Type) -> Convert | None:
         case Kind.DATE:
             return date.isoformat
         case Kind.DATETIME:
-            return instant_text
+            return datetime_wire
         case Kind.DURATION:
-            return duration_text
+            return duration_wire
         case _:
             return None
 

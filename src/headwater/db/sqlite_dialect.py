@@ -14,7 +14,6 @@ from headwater.db.codec import (
     decode_document,
     duration,
     encode_document,
-    instant_text,
     json_encode,
     microseconds,
     plain_float,
@@ -24,6 +23,7 @@ from headwater.db.codec import (
 )
 from headwater.db.elements import Condition, Template, literal, pushed
 from headwater.ir.model import Kind, Type
+from headwater.ir.scalars import datetime_wire
 from headwater.ir.search import GRAM
 
 
@@ -55,7 +55,7 @@ class SQLiteDialect:
             case Kind.DATE:
                 return date.isoformat
             case Kind.DATETIME:
-                return instant_text
+                return datetime_wire
             case Kind.JSON | Kind.LIST:
                 return encode_document(type)
             case _:

@@ -12,12 +12,12 @@ from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 
 from headwater.db import types
-from headwater.db.codec import encode_document, instant_text, microseconds, scale
+from headwater.db.codec import encode_document, microseconds, scale
 from headwater.db.types import Stored
 from headwater.engine.changes import SearchOp
 from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Kind
-from headwater.ir.scalars import fold_text
+from headwater.ir.scalars import datetime_wire, fold_text
 
 FILE: Final = '''"""{message}."""
 
@@ -195,7 +195,7 @@ def _literal(field: Field, folded: bool) -> str | None:
         case timedelta():
             return str(microseconds(value))
         case datetime():
-            return _quote(instant_text(value))
+            return _quote(datetime_wire(value))
         case date():
             return _quote(value.isoformat())
         case int() | float():

@@ -65,6 +65,14 @@ TaskIds = Annotated[
     ),
 ]
 Moment = Annotated[dt.datetime, Meta(tz=True)]
+Hours = Annotated[
+    Decimal,
+    Meta(
+        description="Hours of work, with hundredths.",
+        examples=["1.25"],
+        extra_json_schema={"pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?$"},
+    ),
+]
 Note = Annotated[str, Meta(description="What was seen, for who did it.", examples=["The fog is too thick."])]
 
 
@@ -307,7 +315,7 @@ class Task(Resource):
 
     @action(when=lambda actor: takes_part(Task.project, actor))
     async def log_time(
-        self, tx: Tx, *, hours: Decimal, date: dt.date | None = None, note: str | None = None
+        self, tx: Tx, *, hours: Hours, date: dt.date | None = None, note: str | None = None
     ) -> TimeLog:
         """Log hours of one's own on the task: today's, unless another day is given."""
         me = tx.call.actor.id

@@ -132,8 +132,8 @@ def _strict(schema: Any, names: Mapping[str, str]) -> Any:
         case "integer", None:
             found = {"format": "int64", "minimum": -INT64 - 1, "maximum": INT64, **found}
         case "string", "decimal":
-            found |= {"pattern": r"^-?[0-9]+(\.[0-9]+)?$", "maxLength": MAX_DIGITS}
             del found["format"]
+            found = {"pattern": r"^-?[0-9]+(\.[0-9]+)?$", "maxLength": MAX_DIGITS, **found}
         case "string", "date-time":
             found |= asked(Type(Kind.DATETIME))
         case "string", "duration":
