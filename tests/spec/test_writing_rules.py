@@ -6,7 +6,23 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from headwater import App, Field, Ref, Resource, Role, Tx, action, allow, field, lock, mask, ref
+from headwater import (
+    App,
+    Field,
+    Many,
+    Ref,
+    Resource,
+    Role,
+    Tx,
+    action,
+    allow,
+    field,
+    lock,
+    many,
+    mask,
+    ref,
+    through,
+)
 from headwater.testing import Client, Reply, client
 from headwater_products.demo import app as demo
 
@@ -49,6 +65,27 @@ class Badge(Resource):
     owner: Field[str] = field(max_length=60)
 
 
+class Guest(Resource):
+    """Somebody as clubs know them."""
+
+    account: Field[str] = field(max_length=60)
+
+
+class Club(Resource):
+    """What those see who have a seat in it."""
+
+    name: Field[str] = field(max_length=20)
+    seats: Many[Seat] = many(lambda: Seat.club, init=False)
+    guests: Many[Guest] = through(lambda: Seat.club, lambda: Seat.guest)
+
+
+class Seat(Resource):
+    """That somebody belongs to a club."""
+
+    club: Ref[Club] = ref(on_delete="cascade")
+    guest: Ref[Guest] = ref(on_delete="cascade")
+
+
 class Offer(Resource):
     """Whose author writes the text alone, and does not see what others say of it."""
 
@@ -66,6 +103,11 @@ lock(Offer.author, unless="warden")
 mask(Offer.verdict, unless="warden")
 mask(Offer.score, unless="warden")
 
+allow(Guest, "read", "create", to="user")
+allow(Club, "create", to="user")
+allow(Club, "read", when=lambda actor: Club.seats.any(Seat.guest.account == actor.id))
+allow(Seat, "read", "create", when=lambda actor: Seat.guest.account == actor.id)
+
 allow(Badge, "read", when=lambda actor: Badge.owner == actor.id)
 allow(Badge, "create", "update", when=lambda actor: (Badge.owner == actor.id) & (Badge.room.closed == False))  # noqa: E712
 allow(Badge, "read", "create", "update", to="warden")
@@ -82,7 +124,9 @@ lock(Note.stars, unless="warden")
 @pytest.fixture
 async def people(store_url: str) -> AsyncIterator[tuple[Client, Client, Client]]:
     """A warden, and Ada and Bob, each of whom keeps a room."""
-    app = App(title="Notes", resources=[Room, Note, Door, Offer, Badge], roles=[Role("warden")])
+    app = App(
+        title="Notes", resources=[Room, Note, Door, Offer, Badge, Guest, Club, Seat], roles=[Role("warden")]
+    )
     async with client(app, database_url=store_url) as nobody:
         yield (
             await nobody.sign_up("warden", "warden"),
@@ -304,3 +348,26 @@ async def test_a_row_grants_its_writer_nothing(store_url: str) -> None:
         ]
         assert [reply.status for reply in moved] == [422, 422]
         assert [row["code"] for row in (await eve.get("/api/v1/projects")).data] == ["OWN"]
+
+
+async def test_what_is_written_together_may_refer_to_itself(people: tuple[Client, Client, Client]) -> None:
+    """Who founds a club with a seat in it sees it by that seat; one who takes a seat in a club of others does not."""
+    _, ada, bob = people
+    document = "application/vnd.api+json"
+    own = (await ada.post("/api/v1/guests", {"account": ada.id})).data["id"]
+    other = (await ada.post("/api/v1/guests", {"account": bob.id})).data["id"]
+
+    def founded(guest: str) -> dict[str, object]:
+        guests = {"data": [{"type": "guests", "id": guest}]}
+        return {
+            "data": {"type": "clubs", "attributes": {"name": "Chess"}, "relationships": {"guests": guests}}
+        }
+
+    made = await ada.post("/api/v1/clubs", founded(own), content_type=document)
+    assert made.status == 201, made.body
+    club = made.json()["data"]["id"]
+    assert [row["id"] for row in (await ada.get("/api/v1/clubs")).data] == [club]
+    assert (await ada.post("/api/v1/clubs", founded(other), content_type=document)).status == 404
+    assert [row["id"] for row in (await ada.get("/api/v1/clubs")).data] == [club]
+    assert (await bob.get("/api/v1/clubs")).data == []
+    assert (await bob.post("/api/v1/seats", {"clubId": club, "guestId": other})).status == 422
