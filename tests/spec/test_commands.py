@@ -191,6 +191,63 @@ def commands() -> Iterator[tuple[str, ...]]:
         yield from ((name, below) for below in inner) if inner else [(name,)]
 
 
+def test_help_says_where_the_application_is_named() -> None:
+    assert "`[tool.headwater]` in pyproject.toml" in CliRunner().invoke(
+        cli, ["--help"], env={"COLUMNS": "200"}
+    ).output.replace("\n", " ")
+
+
+DEMO = '''
+from pathlib import Path
+from headwater import App, DemoAccount, Field, Resource, allow, field
+
+
+class Empty(Resource, plural="empties"):
+    """Of which there are none."""
+
+    text: Field[str] = field()
+
+
+class Hidden(Resource, plural="hidden"):
+    """What the account does not see."""
+
+    text: Field[str] = field()
+
+
+class Note(Resource):
+    """Something to remember."""
+
+    text: Field[str] = field()
+
+
+allow(Empty, "read", to="user")
+allow(Hidden, "read", to="editor")
+allow(Note, "read", to="user")
+
+
+def seed(scale):
+    yield [Hidden(text="one"), Note(text="two")]
+
+
+app = App(
+    title="Notes", resources=[Empty, Hidden, Note], seed=seed, mode="demo",
+    accounts=[DemoAccount(login="ada", role="user", id="user_01jmz0000000000000000000aa", name="Ada")],
+    migrations=Path(__file__).parent / "migrations",
+)
+'''
+
+
+def test_serving_a_demo_prints_a_request_that_shows_something(headwater: Headwater, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(DEMO)
+    for command in (("migrate", "--make", "first"), ("migrate",), ("seed",)):
+        done = headwater(*command, "--app", "shop:app")
+        assert done.returncode == 0, done.stderr
+    # A port that cannot be listened on: what is printed before is all that is asked for here.
+    done = headwater("serve", "shop:app", "--host", "192.0.2.1", "--port", "1")
+    assert done.returncode == 1
+    assert "/api/v1/notes?limit=2'" in done.stdout
+
+
 @pytest.mark.parametrize("command", list(commands()), ids=" ".join)
 def test_each_command_explains_itself_with_examples_and_exit_codes(command: tuple[str, ...]) -> None:
     said = CliRunner().invoke(cli, [*command, "--help"], env={"COLUMNS": "200"})
