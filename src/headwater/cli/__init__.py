@@ -41,8 +41,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Declare resources once as typed Python classes; get a production API.",
     epilog="The application of a command is the one that its line names (module:attribute), else that of the setting "
-    "`app`, else that of `\\[tool.headwater]` in pyproject.toml, else the demo. Settings come from HEADWATER_… variables "
-    "and headwater.toml; `headwater config` shows them. " + EXITS,
+    "`app`, else that of `\\[tool.headwater]` in pyproject.toml, else the demo. Settings come from HEADWATER_… "
+    "variables and headwater.toml; `headwater config` shows them. " + EXITS,
 )
 user = typer.Typer(no_args_is_help=True, help="Accounts.", epilog=EXITS)
 cli.add_typer(user, name="user")

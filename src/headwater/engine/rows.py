@@ -161,7 +161,9 @@ def violation(broken: Sequence[tuple[str, tuple[str, ...]]], resource: Resource)
 
 
 def dangling_reference(resource: Resource, names: Sequence[str]) -> Fault:
-    """The refusal of references that lead nowhere, or to what the caller may not see."""
+    """The refusal of references that lead nowhere, or to what the caller may not see: in the order in which they are
+    declared, as the order in which they were found would tell which of the two it is."""
+    names = [name for name in resource.fields if name in names]
     details = [
         Detail("DANGLING_REFERENCE", f"{resource.fields[n].wire} does not refer to anything that you can see.",
                field=resource.fields[n].wire)
