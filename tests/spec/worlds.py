@@ -503,12 +503,14 @@ def _people(world: Rows, project: str) -> set[str]:
 
 async def become(store: Store, schema: Schema, world: Rows) -> None:
     """Make the database hold this world and nothing else."""
+    of = {schema[name].name: name for name in world}
+    names = [of[table.name] for table in schema.metadata.sorted_tables if table.name in of]
 
     async def clear(connection: Connection) -> None:
-        for name in reversed(world):
+        for name in reversed(names):
             await connection.fetch(f"DELETE FROM {schema[name].name}")
 
     await store.write(clear)
-    for name, rows in world.items():
-        if rows:
+    for name in names:
+        if rows := world[name]:
             await insert(store, schema, name, list(rows.values()))
