@@ -19,12 +19,18 @@ from headwater.http.wire import json_response
 
 @asynccontextmanager
 async def serving(
-    handler: Callable[[Exchange], Awaitable[Response]], keep_alive: float = 60
+    handler: Callable[[Exchange], Awaitable[Response]], keep_alive: int = 60
 ) -> AsyncIterator[int]:
     application = Application([Route(method, "/", handler, "root") for method in ("GET", "QUERY", "POST")])
-    config = uvicorn.Config(application, ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        application,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=keep_alive,
+    )
     config.load()
-    config.timeout_keep_alive = keep_alive  # type: ignore[assignment]
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
@@ -115,17 +121,17 @@ async def test_slow_headers_are_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def test_a_quiet_connection_is_closed_and_a_busy_one_is_not() -> None:
     async def slow(exchange: Exchange) -> Response:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.3)
         return json_response("slow")
 
-    async with serving(hello, keep_alive=0.3) as port:
+    async with serving(hello, keep_alive=1) as port:
         quiet = asyncio.create_task(exchange(port, GET + b"\r\n"))
-        # Each comes 0.2 seconds after the one before, so that all take longer than a quiet connection is kept.
-        pauses = [b""] * 9
+        # Each comes 0.4 seconds after the one before, so that all take longer than a quiet connection is kept.
+        pauses = [b""] * 19
         busy = await exchange(port, GET + b"\r\n", *[*pauses, GET + b"\r\n"] * 4)
         assert busy.count(b'"hello"') == 5
         assert (await quiet).count(b'"hello"') == 1
-    async with serving(slow, keep_alive=0.2) as port:
+    async with serving(slow, keep_alive=1) as port:
         assert (await exchange(port, (GET + b"\r\n") * 2)).count(b'"slow"') == 2, "who waits is not quiet"
 
 

@@ -92,7 +92,7 @@ class Engine:
         return await self._page(call, query, query.page, rules, key, values)
 
     def _one(self, query: Query, rules: Rules, key: Any) -> Plan:
-        return self._plans.get(key) or self._plan(key, lambda: self.planner.one(slotted(query), rules))
+        return self._plan(key, lambda: self.planner.one(slotted(query), rules))
 
     async def _page(
         self, call: Call, query: Query, page: Cursor, rules: Rules, key: Any, values: list[Any]

@@ -53,12 +53,11 @@ class Application:
             await self._stop()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
         if scope["type"] != "http":
-            await (
-                self._lifespan(receive, send)
-                if scope["type"] == "lifespan"
-                else _refuse_socket(scope, receive, send)
-            )
+            await _refuse_socket(scope, receive, send)
             return
         started = time.perf_counter()
         whole = scope.pop(
