@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from headwater.app import App, DemoAccount
     from headwater.engine.caller import Caller, caller
     from headwater.engine.tx import Tx
+    from headwater.operate.load import VirtualUser
 
 __all__ = [
     "App",
@@ -74,6 +75,7 @@ __all__ = [
     "Resource",
     "Role",
     "Tx",
+    "VirtualUser",
     "accept",
     "action",
     "acyclic",
@@ -111,6 +113,7 @@ _LATE = {
     "Caller": "headwater.engine.caller",
     "DemoAccount": "headwater.app",
     "Tx": "headwater.engine.tx",
+    "VirtualUser": "headwater.operate.load",
     "caller": "headwater.engine.caller",
 }
 

@@ -3,6 +3,7 @@
 It is the only place that names a concrete store.
 """
 
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from headwater.base.call import Call
 from headwater.base.config import Config
@@ -38,6 +39,9 @@ from headwater.identity import routes as identity_routes
 from headwater.ir.model import Model
 from headwater.surfaces import describe, errors, health, rest
 
+if TYPE_CHECKING:  # it brings an HTTP client, which servers do not need
+    from headwater.operate.load import Scenario
+
 Seed = Callable[..., Iterator[list[Resource]]]
 
 
@@ -61,7 +65,8 @@ class App:
     `license` (an identifier of SPDX) and `contact` (`name`, `url`, `email`) are what its OpenAPI document tells of it.
     `reports` are those that belong to no resource. `profile` is the resource whose rows describe people; each account
     has the row with its id. `seed` is called with a scale from 1, and yields batches of new rows with fixed ids.
-    `migrations` is the folder of revision files. `mode` holds where the configuration does not say. `mounts` are ASGI
+    `scenario` is what a virtual user of `headwater bench` does, again and again. `migrations` is the folder of revision
+    files. `mode` holds where the configuration does not say. `mounts` are ASGI
     applications by their path, FastAPI's and Starlette's routers among them. `middleware` are functions from an ASGI
     application to one around it, outermost first.
     """
@@ -79,6 +84,7 @@ class App:
         profile: type[Resource] | None = None,
         seed: Seed | None = None,
         accounts: Sequence[DemoAccount] = (),
+        scenario: "Scenario | None" = None,
         migrations: Path | None = None,
         mode: Mode = "development",
         mounts: Mapping[str, Any] | None = None,
@@ -118,11 +124,17 @@ class App:
             "`seed` is not a function.",
             "name the function, without calling it.",
         )
+        expect(
+            scenario is None or inspect.iscoroutinefunction(scenario),
+            "`scenario` is not an `async def` function.",
+            "write `async def scenario(user: VirtualUser) -> None`, and name it without calling it.",
+        )
         self.title, self.description = title, description
         self.license, self.contact = license, contact
         self.resources, self.reports = tuple(resources), tuple(reports)
         self.roles = tuple(roles)
         self.profile, self.seed, self.accounts = profile, seed, tuple(accounts)
+        self.scenario = scenario
         self.migrations, self.mode = migrations, mode
         self.mounts, self.middleware = dict(mounts or {}), tuple(middleware)
 

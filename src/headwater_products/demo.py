@@ -7,7 +7,7 @@ from pathlib import Path
 from headwater import App
 from headwater_products.people import RESOURCES as PEOPLE
 from headwater_products.people import Person
-from headwater_products.production import DEMO_ACCOUNTS, RESOURCES, seed
+from headwater_products.production import DEMO_ACCOUNTS, RESOURCES, scenario, seed
 
 app = App(
     title="Headwater production demo",
@@ -18,6 +18,7 @@ app = App(
     profile=Person,
     seed=seed,
     accounts=DEMO_ACCOUNTS,
+    scenario=scenario,
     migrations=Path(__file__).parent / "migrations",
     mode="demo",
 )

@@ -384,6 +384,56 @@ def check(
     raise typer.Exit(reviewing.report(found, strict=strict, as_json=as_json))
 
 
+@cli.command(
+    epilog=ending(
+        "headwater bench",
+        "headwater bench http://127.0.0.1:9000 --profile spike --duration 60",
+        "echo $PASSWORD | headwater bench https://staging.example.com --account ada --json",
+        exits="Exit codes: 0 all targets were met, 1 one was missed or nothing could be measured, 2 the command line "
+        "is wrong.",
+    )
+)
+def bench(
+    url: Annotated[
+        str | None,
+        typer.Argument(metavar="[URL]", help="The server (that of the settings, on this machine)."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="load, stress, spike, endurance or connections.", show_default=True)
+    ] = "load",
+    duration: Annotated[
+        float | None,
+        typer.Option(min=1, metavar="SECONDS", help="How long, in place of the profile's own time."),
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOGIN",
+            help="Whom users are signed in as, in turn; once for each. Passwords are read from standard input. By "
+            "default the demo's accounts, or nobody.",
+        ),
+    ] = None,
+    app: Target = None,
+    as_json: Json = False,
+) -> None:
+    """Load a running server with virtual users, and compare what is measured with the targets.
+
+    Users do what `App(scenario=...)` says, which may write: run it where that does no harm. Applications without a
+    scenario are only read.
+    """
+    from headwater.cli import loading
+
+    loaded = named(app)
+    config = loaded.config()
+    chosen = loading.profile_named(profile)
+    if duration is not None:
+        chosen = chosen.lasting(duration)
+    base = (url or f"http://{config.host}:{config.port}").rstrip("/")
+    who = loading.accounts(loaded, account or (), demo=config.mode == "demo")
+    report = run(loading.run(loaded, base, who, chosen))
+    raise typer.Exit(loading.tell(report, as_json=as_json))
+
+
 @cli.command(epilog=ending("headwater rules", "headwater rules --app shop:app --json"))
 def rules(app: Target = None, as_json: Json = False) -> None:
     """List who may do what on which rows, in words."""

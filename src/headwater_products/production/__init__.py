@@ -21,6 +21,7 @@ from headwater_products.production.resources import (
     TaskType,
     TimeLog,
 )
+from headwater_products.production.scenario import scenario
 from headwater_products.production.seed import seed
 from headwater_products.production.words import (
     AssetType,
@@ -56,5 +57,6 @@ __all__ = [
     "TaskType",
     "TimeLog",
     "TimeRange",
+    "scenario",
     "seed",
 ]

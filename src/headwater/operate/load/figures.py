@@ -1,0 +1,133 @@
+"""What a load test has measured, and whether that is good enough."""
+
+import statistics
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from headwater.operate.load.profiles import PER_SECOND, TARGETS, Profile, Target
+
+PERCENTILES: Final = (50, 95, 99)
+ALL: Final = "all requests"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the requests of one kind. `times`: milliseconds until the answer was there whole; those of
+    requests that timed out or found no server are not among them."""
+
+    times: "array[float]" = field(default_factory=lambda: array("d"))
+    errors: Counter[str] = field(default_factory=Counter)
+    timeouts: int = 0
+
+    @property
+    def sent(self) -> int:
+        lost = sum(number for what, number in self.errors.items() if not what.isdigit())
+        return len(self.times) + lost + self.timeouts
+
+    def add(self, other: "Tally") -> None:
+        self.times.extend(other.times)
+        self.errors.update(other.errors)
+        self.timeouts += other.timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A tally in numbers: times in milliseconds, `rate` in requests a second, `errors` and `timeouts` in percent.
+    `failures` counts what was wrong, by the answer's status or the name of what went wrong."""
+
+    name: str
+    requests: int
+    rate: float
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    max: float
+    errors: float
+    timeouts: float
+    failures: Mapping[str, int]
+
+    @classmethod
+    def of(cls, name: str, tally: Tally, seconds: float) -> "Figures":
+        times = sorted(tally.times) or [0.0]
+        sent = tally.sent
+        marks = {f"p{percent}": percentile(times, percent) for percent in PERCENTILES}
+        return cls(
+            name,
+            sent,
+            sent / seconds if seconds else 0.0,
+            statistics.fmean(times),
+            **marks,
+            max=times[-1],
+            errors=100 * tally.errors.total() / sent if sent else 0.0,
+            timeouts=100 * tally.timeouts / sent if sent else 0.0,
+            failures=dict(tally.errors.most_common()),
+        )
+
+
+def percentile(ordered: list[float], percent: int) -> float:
+    """The least value that so many percent of the values do not exceed (nearest rank)."""
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the server's processes on this machine used. `cpu`: of one core, on average, in percent; `memory`: MiB that
+    were resident at most, all processes together."""
+
+    processes: int
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A load test's outcome. `most_users`: who were there at once at most; `server` is None where it does not run on
+    this machine; `client`: percent of a core that the test itself used."""
+
+    profile: Profile
+    seconds: float
+    most_users: int
+    whole: Figures
+    parts: list[Figures]
+    server: Used | None
+    client: float
+
+    def verdicts(self) -> Iterator[tuple[Target, float, bool]]:
+        """Each target, the value, and whether it is met."""
+        offered = self.profile.most / self.profile.pause if self.profile.pause else float("inf")
+        for target in (*TARGETS, PER_SECOND) if offered > PER_SECOND.bound * 1.5 else TARGETS:
+            value = getattr(self.whole, target.figure)
+            yield target, value, self.whole.requests > 0 and target.met(value)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all targets are met."""
+        return all(met for _, _, met in self.verdicts())
+
+    def facts(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        return {
+            "profile": self.profile.name,
+            "seconds": round(self.seconds, 3),
+            "users": self.most_users,
+            "all": _rounded(self.whole),
+            "requests": [_rounded(part) for part in self.parts],
+            "server": self.server and asdict(self.server),
+            "client": {"cpu": round(self.client, 1)},
+            "targets": [
+                {"figure": t.figure, "bound": t.bound, "unit": t.unit, "value": round(value, 3), "met": met}
+                for t, value, met in self.verdicts()
+            ],
+            "passed": self.passed,
+        }
+
+
+def _rounded(figures: Figures) -> dict[str, Any]:
+    return {
+        name: round(value, 3) if isinstance(value, float) else value
+        for name, value in asdict(figures).items()
+    }
