@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
+PEERS := .venv/.peers
 
 .PHONY: setup run test test-long check bench
 .DEFAULT_GOAL := run
@@ -32,5 +33,9 @@ check: setup
 	$(BIN)/lint-imports --no-logo
 
 # make bench ARGS="--store sqlite --workloads a,c"
-bench: setup
+bench: $(PEERS)
 	$(BIN)/python -m bench $(ARGS)
+
+$(PEERS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
+	touch $(PEERS)

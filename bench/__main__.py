@@ -1,4 +1,4 @@
-"""`make bench`: Headwater, a hand-written floor and FastAPI over the same tables, in one run. See README.md.
+"""`make bench`: Headwater, a hand-written floor and others over the same tables, in one run. See README.md.
 
 Each is a server process of its own. Rounds take turns (A B C A B C), so that a slow spell of the machine meets all
 alike. What is compared is processor time a request: of the server, and of the database where that has processes.
@@ -6,21 +6,27 @@ alike. What is compared is processor time a request: of the server, and of the d
 
 import argparse
 import asyncio
+import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
 from bench.load import run
+from bench.peers import pocketbase
 from bench.servers import DOCUMENTS, PEERS, Backends, Server, clocks, database, settings, used
 from bench.workloads import TITLES, Workload, Workloads, account, check_alike
 
+NAMES = {"fastapi": "FastAPI", "drf": "DRF", "pocketbase": "PocketBase"}
+SOME = {"drf": "abcde"}
+"""Peers that have some workloads only."""
 SHARE = {"c": 8}
 """By how much fewer requests a round has where one asks for much."""
 
@@ -88,15 +94,21 @@ class Bench:
             member, person = await account(first.port, "client")
             environment |= {"BENCH_DATABASE_URL": self.url, "BENCH_MEMBER": person}
             for turn, name in enumerate(PEERS):
-                if name not in self.given.peers:
+                if name not in self.given.peers or (
+                    name == "pocketbase" and not self.url.startswith("sqlite")
+                ):
                     continue
                 mine = name in ("headwater", DOCUMENTS)
                 server = first if mine else self._start(Server(name, self.folder, environment))
                 self.servers[name] = server
                 workloads = Workloads(server.port, turn, (token, member))
-                self.workloads[name] = await (
-                    workloads.documents() if name == DOCUMENTS else workloads.make()
-                )
+                if name == DOCUMENTS:
+                    self.workloads[name] = await workloads.documents()
+                elif name == "pocketbase":
+                    workloads.token = await pocketbase.fill(server.port, self.folder, self.url)
+                    self.workloads[name] = await workloads.pocketbase()
+                else:
+                    self.workloads[name] = await workloads.make(SOME.get(name, TITLES))
         except BaseException:
             self._open.close()
             raise
@@ -138,6 +150,17 @@ class Bench:
                     )
                 )
         return results
+
+    def wrk(self, name: str) -> Iterator[tuple[str, float]]:
+        """Requests a second as wrk finds them, which asks for one thing over and over; each server in turn."""
+        for peer, server in self.servers.items():
+            if name in self.workloads[peer] and not self.workloads[peer][name].written:
+                head = self.workloads[peer][name].sample[0].decode().split("\r\n")
+                headers = [part for line in head[2:] if line for part in ("-H", line)]
+                url = f"http://127.0.0.1:{server.port}{head[0].split()[1]}"
+                command = ["wrk", "-t1", f"-c{self.given.connections}", "-d3s", *headers, url]
+                told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                yield peer, float(told.partition("Requests/sec:")[2].split()[0])
 
     async def profile(self, name: str) -> str:
         """Where Headwater's event loop spends its time on one workload, by function."""
@@ -187,7 +210,7 @@ def _ratio(peer: str, ratios: list[float]) -> str:
     ratio = statistics.median(ratios)
     if peer == DOCUMENTS:
         return f"documents cost {ratio:.2f}x"
-    return f"{ratio:.0%} of floor" if peer == "floor" else f"{ratio:.1f}x FastAPI"
+    return f"{ratio:.0%} of floor" if peer == "floor" else f"{ratio:.1f}x {NAMES[peer]}"
 
 
 def _spread(values: list[float]) -> str:
@@ -216,13 +239,14 @@ async def measure(given: argparse.Namespace, store: str, url: str, folder: Path)
         if store == "sqlite":
             del columns["database"]
         print(" ".join(f"{name:{'<' if width < 0 else '>'}{abs(width)}}" for name, width in columns.items()))
-        if store == "sqlite":
+        async with AsyncExitStack() as stack:
+            backends = None if store == "sqlite" else await stack.enter_async_context(Backends(url))
             for name in given.workloads:
-                table(name, await bench.measure(name, None), False)
-            return
-        async with Backends(url) as backends:
-            for name in given.workloads:
-                table(name, await bench.measure(name, backends), bool(await backends.processes()))
+                found = await bench.measure(name, backends)
+                table(name, found, backends is not None and bool(await backends.processes()))
+                if shutil.which("wrk") and (rates := list(bench.wrk(name))):
+                    told = ", ".join(f"{peer} {rate:,.0f}" for peer, rate in rates)
+                    print(f"{name} {TITLES[name]}: requests a second by wrk: {told}", flush=True)
 
 
 def main() -> None:

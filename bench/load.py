@@ -75,7 +75,7 @@ class _Connection(asyncio.Protocol):
         self._requests, self._seen = requests, seen
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._parts: list[bytes] = []
-        self._head, self._missing = b"", 0
+        self._head, self._missing, self._chunked = b"", 0, False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -85,12 +85,19 @@ class _Connection(asyncio.Protocol):
         return self._done
 
     def data_received(self, data: bytes) -> None:
+        if self._chunked:
+            self._chunk(data)
+            return
         if not self._missing:
             head, ended, body = (self._head + data).partition(b"\r\n\r\n")
             if not ended:
                 self._head = head
                 return
             lower = head.lower()
+            if b"\r\ntransfer-encoding: chunked" in lower:
+                self._head, self._parts, self._chunked = head, [], True
+                self._chunk(body)
+                return
             start = lower.index(b"content-length:") + 15
             end = lower.find(b"\r\n", start)
             self._missing = int(lower[start : end if end > 0 else len(lower)])
@@ -99,6 +106,16 @@ class _Connection(asyncio.Protocol):
         self._missing -= len(data)
         if self._missing == 0:
             self._answered(b"".join(self._parts))
+
+    def _chunk(self, data: bytes) -> None:
+        """Bodies are JSON, so what looks like their end is their end."""
+        self._parts.append(data)
+        if data.endswith(b"0\r\n\r\n") or b"".join(self._parts).endswith(b"\r\n0\r\n\r\n"):
+            rest, body = b"".join(self._parts), b""
+            while size := int((line := rest.partition(b"\r\n"))[0], 16):
+                body, rest = body + line[2][:size], line[2][size + 2 :]
+            self._chunked = False
+            self._answered(body)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._done.done():

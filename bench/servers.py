@@ -15,12 +15,13 @@ from pathlib import Path
 import asyncpg
 import psutil
 
+from bench.peers import pocketbase
 from tests import servers as postgresql
 
 HEADWATER = str(Path(sys.executable).with_name("headwater"))
 DOCUMENTS = "json:api"
 """Headwater itself, asked for documents of JSON:API."""
-PEERS = ("headwater", DOCUMENTS, "floor", "fastapi")
+PEERS = ("headwater", "floor", "fastapi", "drf", "pocketbase", DOCUMENTS)
 START_SECONDS = 30.0
 
 
@@ -81,12 +82,16 @@ class Server:
         where = ["--host", "127.0.0.1", "--port", str(self.port)]
         python = [sys.executable, "-m"]
         uvicorn = [*python, "uvicorn", "--loop", "uvloop", "--http", "httptools", *where]
+        gunicorn = [*python, "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--threads", "8"]
+        gunicorn += ["--keep-alive", "65", "--access-logfile", "-"]
         command = {
             "headwater": [*python, "bench.profiled", "serve", *where]
             if profiled
             else [HEADWATER, "serve", *where],
             "floor": [*uvicorn, "--no-access-log", "bench.peers.floor:app"],
             "fastapi": [*uvicorn, "bench.peers.fastapi_peer:app"],
+            "drf": [*gunicorn, "bench.peers.drf_peer:app"],
+            "pocketbase": pocketbase.command(folder, self.port) if name == "pocketbase" else [],
         }[name]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
