@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from headwater.base.observe import Observation, RequestServed, SecurityEvent, UnexpectedFailure
+from headwater.base.observe import Observation, RequestServed, SecurityEvent, StoreTrouble, UnexpectedFailure
 
 _PERIOD: Final = 0.1
 _CAPACITY: Final = 50_000
@@ -43,7 +43,7 @@ class Log(logging.Handler):
     @property
     def kinds(self) -> tuple[type[Observation], ...]:
         """What it makes lines of."""
-        return (*((RequestServed,) if self.access else ()), UnexpectedFailure, SecurityEvent)
+        return (*((RequestServed,) if self.access else ()), UnexpectedFailure, StoreTrouble, SecurityEvent)
 
     def __call__(self, observation: Observation) -> None:
         at = time.time()
@@ -139,6 +139,13 @@ class Log(logging.Handler):
                     "error": f"{type(item.error).__name__}: {item.error}",
                     "traceback": "".join(traceback.format_exception(item.error)),
                 }
+            case StoreTrouble():
+                line |= {
+                    "level": "error",
+                    "event": "database",
+                    "requestId": item.request_id,
+                    "reason": item.reason,
+                }
             case SecurityEvent():
                 line |= {
                     "level": "warning",
@@ -164,6 +171,8 @@ class Log(logging.Handler):
                     f"failure in {item.request_id}\n"
                     + "".join(traceback.format_exception(item.error)).rstrip()
                 )
+            case StoreTrouble():
+                text = f"database: {_printable(item.reason)}  {item.request_id}"
             case SecurityEvent():
                 text = f"{item.kind}: {_printable(item.note)}  {item.actor or ''}  {item.request_id}"
             case logging.LogRecord():

@@ -58,7 +58,15 @@ class SecurityEvent:
     note: str
 
 
-Observation = StatementRun | WriteStage | RequestServed | UnexpectedFailure | SecurityEvent
+@dataclass(frozen=True, slots=True)
+class StoreTrouble:
+    """A request was refused because the database was away, full, too busy or too slow; `reason` says which."""
+
+    request_id: str
+    reason: str
+
+
+Observation = StatementRun | WriteStage | RequestServed | UnexpectedFailure | SecurityEvent | StoreTrouble
 
 WRITE_STAGES = (
     "begun",        # a transaction is open

@@ -70,6 +70,10 @@ class Interrupted(StoreError):
     """The statement was stopped at its deadline."""
 
 
+TROUBLES: Final = (Unavailable, Contended, Interrupted)
+"""What is nobody's mistake, and may go well the next time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """What a database can and cannot do: declared, never guessed.

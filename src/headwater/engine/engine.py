@@ -14,7 +14,8 @@ from msgspec import structs
 from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.base.observe import UnexpectedFailure, WriteStage
-from headwater.db.base import Connection, Contended, Interrupted, Store, Unavailable
+from headwater.db.base import TROUBLES, Connection, Store
+from headwater.db.faults import fault_of
 from headwater.declare.reader import Reader
 from headwater.engine.batches import batches, fill
 from headwater.engine.cursor import Place, binding, issue, native, open_token
@@ -198,8 +199,8 @@ class Engine:
         """The rows of a plan, read. Raises Fault DEADLINE_EXCEEDED, DATABASE_ERROR."""
         try:
             return await self.store.read(plan.sql, plan.parameters(call, values), deadline=call.deadline)
-        except (Unavailable, Contended, Interrupted) as error:
-            raise store_fault(error) from error
+        except TROUBLES as trouble:
+            raise fault_of(trouble) from trouble
 
     def missing(self, resource: str, key: str) -> Fault:
         """The answer for a row that is not there, or not visible."""
@@ -210,8 +211,8 @@ class Engine:
         try:
             await self.store.ping()
             missing = await revisions.missing(self.store)
-        except (Unavailable, Contended, Interrupted) as error:
-            raise store_fault(error) from error
+        except TROUBLES as trouble:
+            raise fault_of(trouble) from trouble
         if missing is not None:
             message = f"The database lacks the revision {missing}: run `headwater migrate`."
             raise Fault("DATABASE_ERROR", message, headers={"Retry-After": "5"})
@@ -345,8 +346,8 @@ class Engine:
         """The result of a write that has become durable."""
         try:
             result = await write
-        except (Unavailable, Contended, Interrupted) as error:
-            raise store_fault(error) from error
+        except TROUBLES as trouble:
+            raise fault_of(trouble) from trouble
         except Dangling as error:
             raise await self._dangling(call, error) from None
         except Taken as taken:
@@ -429,19 +430,6 @@ class Engine:
     def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
         """The id of a new row: its natural key, or a new TypeID."""
         return str(values[resource.key]) if resource.natural else new_id(resource.prefix)
-
-
-def store_fault(error: Unavailable | Contended | Interrupted) -> Fault:
-    """What a client is told when the database could not do it."""
-    match error:
-        case Unavailable():
-            facts = {"outcome": "unknown"} if error.unknown else {}
-            headers = {"Retry-After": str(error.retry_after)}
-            return Fault("DATABASE_ERROR", headers=headers, facts=facts)
-        case Contended():
-            return Fault("DATABASE_ERROR", "Too many writers at once.", headers={"Retry-After": "1"})
-        case _:
-            return Fault("DEADLINE_EXCEEDED", headers={"Retry-After": "1"})
 
 
 def _place(keys: Any, backward: bool, now: Any) -> Place:

@@ -24,7 +24,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util.exc import CommandError
 
-from headwater.db.base import Connection, Contended, Interrupted, Store, StoreError, Unavailable, open_files
+from headwater.db.base import TROUBLES, Connection, Store, StoreError, Unavailable, open_files
 from headwater.db.search import create_search, mend, searches
 from headwater.engine.changes import describe, differences, restore_order
 from headwater.engine.revision import render, split
@@ -159,7 +159,7 @@ class Revisions:
             return None
         try:
             rows = await store.read("SELECT version_num FROM alembic_version")
-        except (Unavailable, Contended, Interrupted):
+        except TROUBLES:
             raise
         except StoreError:
             rows = []  # it was never migrated
@@ -184,7 +184,7 @@ async def ensure_settings(store: Store) -> None:
     first, second = _marks(store)
     try:
         known = await store.read(f"SELECT 1 FROM hw_settings WHERE name = {first}", ("cursor_secret",))  # noqa: S608
-    except (Unavailable, Contended, Interrupted):
+    except TROUBLES:
         raise
     except StoreError as error:
         raise MigrationError(

@@ -3,8 +3,9 @@
 import logging
 
 from headwater.base.errors import Fault
-from headwater.base.observe import Observers, UnexpectedFailure
-from headwater.db.base import Contended, Interrupted, Unavailable
+from headwater.base.observe import Observers, StoreTrouble, UnexpectedFailure
+from headwater.db.base import TROUBLES
+from headwater.db.faults import fault_of
 from headwater.http.exchange import Disconnected, Exchange, Handler, Middleware, Response
 from headwater.http.wire import refusal
 
@@ -17,6 +18,8 @@ def errors(observers: Observers) -> Middleware:
             try:
                 return await handler(exchange)
             except Fault as fault:
+                if isinstance(fault.__cause__, TROUBLES):
+                    _report(fault.__cause__, exchange, observers)
                 return refusal(fault, exchange)
             except Disconnected:
                 raise
@@ -33,34 +36,17 @@ def failure(error: Exception, exchange: Exchange, observers: Observers) -> Respo
 
     A bug is reported with its trace under the request id, and answered without any of it.
     """
-    fault = _database_fault(error)
-    if fault is None:
-        if UnexpectedFailure in observers.wanted:
-            observers.emit(UnexpectedFailure(exchange.request_id, error))
-        else:
-            logging.getLogger("headwater").error("failure in %s", exchange.request_id, exc_info=error)
-        fault = Fault("INTERNAL_ERROR")
-    return refusal(fault, exchange)
+    if isinstance(error, TROUBLES):
+        _report(error, exchange, observers)
+        return refusal(fault_of(error), exchange)
+    if UnexpectedFailure in observers.wanted:
+        observers.emit(UnexpectedFailure(exchange.request_id, error))
+    else:
+        logging.getLogger("headwater").error("failure in %s", exchange.request_id, exc_info=error)
+    return refusal(Fault("INTERNAL_ERROR"), exchange)
 
 
-def _database_fault(error: Exception) -> Fault | None:
-    match error:
-        case Unavailable(unknown=True):
-            return Fault(
-                "DATABASE_ERROR",
-                "The connection to the database broke while the write was being confirmed: "
-                "it may have happened or not. Read before you repeat it.",
-                headers={"Retry-After": str(error.retry_after)},
-                facts={"outcome": "unknown"},
-            )
-        case Unavailable():
-            return Fault("DATABASE_ERROR", headers={"Retry-After": str(error.retry_after)})
-        case Interrupted():
-            return Fault("DEADLINE_EXCEEDED")
-        case Contended():
-            return Fault(
-                "DATABASE_ERROR",
-                "Others were writing the same rows all the time. Nothing was written; try again.",
-                headers={"Retry-After": "1"},
-            )
-    return None
+def _report(trouble: BaseException, exchange: Exchange, observers: Observers) -> None:
+    """The reason is for those who run the server."""
+    if StoreTrouble in observers.wanted:
+        observers.emit(StoreTrouble(exchange.request_id, str(trouble)))
