@@ -21,7 +21,7 @@ SIDE_BY_SIDE = 4 if LONG else 12
 """Processes that write to one database, and die, at once."""
 BURST = ["create", "update", "delete", "release", "act", "transact", "create", "update"]
 KINDS = list(jobs.WRITES) if LONG else ["create", "update", "delete", "release", "act"]
-KILLS = 200 if LONG else 2
+KILLS = int(os.environ.get("HEADWATER_TEST_KILLS", 20 if LONG else 2))
 CLIENTS = 8
 DURABLE = ("committed", "acknowledged")
 

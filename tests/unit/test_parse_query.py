@@ -457,7 +457,7 @@ def test_parsing_is_total(parameters: list[tuple[str, str]]) -> None:
 
 KNOWN = {
     *PARSER.namer.names(TASK).fields, *PARSER.namer.names(TASK).relations,
-    "limit", "cursor", "page", "perPage", "per_page", "sort", "order", "fields", "include",
+    "limit", "cursor", "page", "perPage", "per_page", "sort", "order", "fields", "include", "q",
     "aggregate", "groupBy", "group_by",
 }  # fmt: skip
 
