@@ -13,7 +13,9 @@ from types import ModuleType
 
 import pytest
 
-from headwater.base import config, errors
+from headwater.base import config, errors, observe
+from headwater.cli import cli
+from headwater.cli.reference import reference
 from headwater.testing import client
 from headwater_products.demo import app as demo
 from tests.pages import BLOCK, follow, shell, written_to
@@ -74,7 +76,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "table"), [("errors.md", errors.reference()), ("settings.md", config.reference())]
+    ("page", "table"),
+    [
+        ("errors.md", errors.reference()),
+        ("settings.md", config.reference()),
+        ("logs.md", observe.reference()),
+        ("commands.md", reference(cli)),
+    ],
 )
 def test_the_catalogues_are_complete(page: str, table: str) -> None:
     assert table in (ROOT / "docs" / page).read_text()

@@ -34,7 +34,7 @@ def bench(
     process = subprocess.Popen(
         [sys.executable, "-m", "headwater.cli", "bench", *arguments],
         cwd=ROOT,
-        env={"COLUMNS": "200", **clean, **{f"HEADWATER_{name}": value for name, value in settings.items()}},
+        env={**clean, "COLUMNS": "200", **{f"HEADWATER_{name}": value for name, value in settings.items()}},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,6 +6,7 @@ process exactly there.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import get_annotations
 from typing import get_args
 
 import msgspec
@@ -50,7 +51,7 @@ class UnexpectedFailure:
 
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:
-    """Something that an owner wants to know: a reused refresh token, repeated failed sign-ins."""
+    """Something that an owner wants to know, such as a refresh token that was used twice."""
 
     kind: str
     actor: str | None
@@ -81,6 +82,16 @@ Observer = Callable[[Observation], None]
 
 
 KINDS: tuple[type[Observation], ...] = get_args(Observation)
+
+
+def reference() -> str:
+    """The observations as a Markdown table, for the documentation."""
+    lines = ["| Observation | When | It holds |", "|---|---|---|"]
+    for kind in KINDS:
+        doc = " ".join((kind.__doc__ or "").split())
+        names = ", ".join(f"`{name}`" for name in get_annotations(kind))
+        lines.append(f"| `{kind.__name__}` | {doc} | {names} |")
+    return "\n".join(lines) + "\n"
 
 
 class Observers:

@@ -101,7 +101,7 @@ def new(
 )
 def serve(
     target: Annotated[
-        str | None, typer.Argument(metavar="[APP]", help="The application, as module:attribute.")
+        str | None, typer.Argument(metavar="APP", help="The application, as module:attribute.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on (8080).")] = None,
@@ -396,7 +396,7 @@ def check(
 def bench(
     url: Annotated[
         str | None,
-        typer.Argument(metavar="[URL]", help="The server (that of the settings, on this machine)."),
+        typer.Argument(metavar="URL", help="The server (that of the settings, on this machine)."),
     ] = None,
     profile: Annotated[
         str, typer.Option(help="load, stress, spike, endurance or connections.", show_default=True)
