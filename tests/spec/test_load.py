@@ -11,6 +11,7 @@ import time
 from array import array
 from collections import Counter
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,12 @@ def bench(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+@pytest.fixture
+def file_url(tmp_path: Path) -> str:
+    """An SQLite file: what is tested with it never meets the store itself."""
+    return f"sqlite:///{tmp_path}/test.db"
+
+
 def seen(served: Served) -> Counter[str]:
     """The requests of the access log, by method and route."""
     lines = (json.loads(line) for line in served.logged('"route"'))
@@ -78,9 +85,9 @@ def test_the_figures_are_those_of_the_server(store_url: str) -> None:
     }  # fmt: skip
 
 
-def test_what_goes_wrong_is_told(store_url: str) -> None:
+def test_what_goes_wrong_is_told(file_url: str) -> None:
     """Refusals count as errors and miss the target; a scenario that fails ends the test."""
-    with serving(f"{STUDIO}:lost", store_url, {}) as served:
+    with serving(f"{STUDIO}:lost", file_url, {}) as served:
         done = bench(served.url, "--app", f"{STUDIO}:lost", "--duration", "2")
         assert done.returncode == 1
         assert "404" in done.stdout
@@ -97,9 +104,9 @@ def test_what_goes_wrong_is_told(store_url: str) -> None:
         assert "there is no password for nobody" in silent.stderr
 
 
-def test_an_application_without_a_scenario_is_read(store_url: str) -> None:
+def test_an_application_without_a_scenario_is_read(file_url: str) -> None:
     """By whoever is named, in what they may read; tokens that expire meanwhile are renewed."""
-    with serving(f"{STUDIO}:plain", store_url, {"ed": "editor"}, ACCESS_TOKEN_LIFETIME="2") as served:
+    with serving(f"{STUDIO}:plain", file_url, {"ed": "editor"}, ACCESS_TOKEN_LIFETIME="2") as served:
         of = (served.url, "--app", f"{STUDIO}:plain", "--json")
         editor = bench(*of, "--account", "ed", "--duration", "5", input=f"{PASSWORD}\n")
         report = json.loads(editor.stdout)
@@ -110,8 +117,8 @@ def test_an_application_without_a_scenario_is_read(store_url: str) -> None:
         assert {kind["name"] for kind in nobody["requests"]} == {"GET /api/v1/notes"}
 
 
-def test_an_interrupt_ends_it_with_the_figures_so_far(store_url: str) -> None:
-    with serving(f"{STUDIO}:leaving", store_url, {}) as served:
+def test_an_interrupt_ends_it_with_the_figures_so_far(file_url: str) -> None:
+    with serving(f"{STUDIO}:leaving", file_url, {}) as served:
         done = bench(
             served.url, "--app", f"{STUDIO}:leaving", "--profile", "endurance", "--json", interrupt_after=4
         )
