@@ -1,5 +1,6 @@
 """Both stores for every test that asks for one, and no test skipped unseen."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -32,6 +33,8 @@ settings.load_profile("long" if os.environ.get("HEADWATER_TEST_LONG") else "usua
 
 def pytest_configure(config: pytest.Config) -> None:
     """The run's own PostgreSQL starts once; workers learn of it through the environment."""
+    # The collector would walk over what engines and plans keep again and again: a tenth of a run.
+    gc.set_threshold(100_000, 50, 50)
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         os.environ[SHARED] = _servers.enter_context(postgres())
 
