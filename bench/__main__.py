@@ -95,7 +95,7 @@ class Bench:
             environment |= {"BENCH_DATABASE_URL": self.url, "BENCH_MEMBER": person}
             for turn, name in enumerate(PEERS):
                 if name not in self.given.peers or (
-                    name == "pocketbase" and not self.url.startswith("sqlite")
+                    name == "pocketbase" and not (self.url.startswith("sqlite") and pocketbase.is_there())
                 ):
                     continue
                 mine = name in ("headwater", DOCUMENTS)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -220,10 +221,7 @@ async def rows(store_url: str) -> None:
         path = Path(name) / "many.py"
         path.write_text(source(1))
         sys.path.insert(0, name)
-        import many  # type: ignore[import-not-found]
-
-        module = vars(many)
-    model = module["app"].model
+        model = import_module("many").app.model
     start = datetime(2026, 1, 1, tzinfo=UTC)
     print(f"\nRows: {unit}")
     await create_all(Schema(model, dialect(store_url)), store_url)

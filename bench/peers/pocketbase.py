@@ -6,7 +6,6 @@ pages by number, and keeps its log of requests as it does by default.
 
 import json
 import secrets
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +44,8 @@ SIGNED_IN = "@request.auth.id != ''"
 
 
 def is_there() -> bool:
-    return PROGRAM.exists() or shutil.which("pocketbase") is not None
+    """Whether it is installed; its wheel is for Linux."""
+    return PROGRAM.exists()
 
 
 def command(folder: Path, port: int) -> list[str]:

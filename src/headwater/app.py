@@ -66,9 +66,9 @@ class App:
     `reports` are those that belong to no resource. `profile` is the resource whose rows describe people; each account
     has the row with its id. `seed` is called with a scale from 1, and yields batches of new rows with fixed ids.
     `scenario` is what a virtual user of `headwater bench` does, again and again. `migrations` is the folder of revision
-    files. `mode` holds where the configuration does not say. `mounts` are ASGI
-    applications by their path, FastAPI's and Starlette's routers among them. `middleware` are functions from an ASGI
-    application to one around it, outermost first.
+    files. `mode` holds where the configuration does not say. `mounts` are ASGI applications by their path, FastAPI's
+    and Starlette's routers among them. `middleware` are functions from an ASGI application to one around it, outermost
+    first.
     """
 
     def __init__(

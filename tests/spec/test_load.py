@@ -141,7 +141,7 @@ def test_who_is_not_there_is_named() -> None:
 
 
 async def test_each_user_has_a_connection_of_its_own_and_leaves_it_when_it_goes() -> None:
-    """A server that says how many connections it has at once; two of its answers are not kept to."""
+    """The server counts the connections that it has at once, and its answers."""
     here, most, answered = set[asyncio.StreamWriter](), 0, 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,6 +170,19 @@ async def test_each_user_has_a_connection_of_its_own_and_leaves_it_when_it_goes(
     assert report.whole.requests == answered > 200
 
 
+async def test_who_finds_nothing_to_do_does_not_keep_the_processor_busy() -> None:
+    turns = 0
+
+    async def idle(user: VirtualUser) -> None:
+        nonlocal turns
+        turns += 1
+
+    profile = Profile("test", "", [Stage(0.1, 1), Stage(0.9, 1)])
+    report = await LoadTest("http://127.0.0.1:1", idle, [Account()], profile).run()
+    assert 1 < turns < 15
+    assert (report.whole.requests, report.passed) == (0, False)
+
+
 async def test_answers_that_do_not_come_are_told_apart() -> None:
     """Silence is a time-out; a connection that is cut is an error of its own; neither spoils the times."""
 
@@ -186,7 +199,7 @@ async def test_answers_that_do_not_come_are_told_apart() -> None:
             server = await stack.enter_async_context(await asyncio.start_server(serve, "127.0.0.1", 0))
             tallies: dict[str, Tally] = {}
             base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            user = VirtualUser(0, base, Account(token="a"), 0.0, tallies, timeout=0.2)
+            user = VirtualUser(0, base, Account(), 0.0, tallies, timeout=0.2)
             for _ in range(2):
                 assert (await user.post("/things/{id}", {"a": 1}, id="a b")).status == 0
             await user.close()

@@ -94,8 +94,10 @@ class _Running:
     async def _work(self) -> None:
         try:
             while not self._stopped:
+                before = self.user.sent
                 await self._scenario(self.user)
-                await asyncio.sleep(0)
+                if self.user.sent == before:  # it found nothing to do, and would ask itself for ever
+                    await asyncio.sleep(LOOK)
         except Exception as error:
             self._fail(error)
         finally:

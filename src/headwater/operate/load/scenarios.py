@@ -9,7 +9,7 @@ from headwater.operate.load.visit import Account, Scenario, VirtualUser
 
 
 def reading(collections: Sequence[str]) -> Scenario:
-    """The scenario of applications that declare none: read a page of one of these collections, then one of its rows."""
+    """The scenario of applications that declare none: read a page of a collection, then some of its rows."""
 
     async def scenario(user: VirtualUser) -> None:
         path = user.random.choice(collections)

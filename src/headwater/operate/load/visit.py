@@ -49,7 +49,7 @@ class Account:
 
     login: str = ""
     password: str = ""
-    token: str = ""
+    _token: str = ""
     _refresh: str = ""
     _until: float = 0.0
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -57,12 +57,12 @@ class Account:
     async def headers(self, session: aiohttp.ClientSession) -> Mapping[str, str]:
         """What a request carries. Raises SignInError."""
         if not self.login:
-            return {"authorization": f"Bearer {self.token}"} if self.token else {}
+            return {}
         if time.monotonic() > self._until:
             async with self._renewing:
                 if time.monotonic() > self._until:
                     await self._renew(session)
-        return {"authorization": f"Bearer {self.token}"}
+        return {"authorization": f"Bearer {self._token}"}
 
     async def _renew(self, session: aiohttp.ClientSession) -> None:
         path, body = "login", {"username": self.login, "password": self.password}
@@ -73,7 +73,7 @@ class Account:
         if answer.status != 200:
             raise SignInError(f"{self.login} cannot sign in: {answer.status} {content.decode()[:300]}")
         found = msgspec.json.decode(content)
-        self.token, self._refresh = found["accessToken"], found["refreshToken"]
+        self._token, self._refresh = found["accessToken"], found["refreshToken"]
         self._until = time.monotonic() + max(1.0, found["expiresIn"] - EARLY)
 
 
@@ -81,7 +81,7 @@ class VirtualUser:
     """One user of a load test, who waits a while before each request.
 
     `login` is that of its account, `""` for nobody; `random` is to draw with, and draws alike in each run; `kept` is
-    for what a scenario wants to remember from one turn to the next.
+    for what a scenario wants to remember from one turn to the next; `sent` counts its requests.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class VirtualUser:
         self.login = account.login
         self.random = random.Random(number)  # noqa: S311 - it draws what is asked, no secrets
         self.kept: dict[str, Any] = {}
+        self.sent = 0
         self._account, self._pause, self._tallies = account, pause, tallies
         self._session = aiohttp.ClientSession(
             base,
@@ -136,7 +137,7 @@ class VirtualUser:
         tally = self._tallies.setdefault(f"{method} {template}", Tally())
         target = template.format_map({name: quote(str(value), safe="") for name, value in names.items()})
         await asyncio.sleep(self.random.expovariate(1 / self._pause) if self._pause else 0)
-        begun = None
+        self.sent += 1
         try:
             headers = await self._account.headers(self._session)
             begun = time.perf_counter()
