@@ -38,6 +38,34 @@ def _template(element: Template, compiler: Any, **kw: Any) -> str:
     return element.text.format(*_parts(element, compiler, kw, grouped=True))
 
 
+class Returned(FunctionElement[Any]):
+    """What RETURNING answers of the row that an INSERT or UPDATE writes, with queries about it. Left to itself,
+    SQLAlchemy takes an INSERT's table for another one where a query within names it, and on SQLite leaves the table's
+    name away, where a bare name means a column of that query."""
+
+    name = "returned"
+    inherit_cache = False
+
+    def __init__(self, element: Element, table: sa.Table) -> None:
+        self.type, self.table = element.type, table
+        super().__init__(element)
+
+
+def returned(column: Any, table: sa.Table) -> Any:
+    """A column of RETURNING, by its name if it has one."""
+    inner = column.element if isinstance(column, sa.Label) else column
+    return Returned(inner, table).label(column.name)
+
+
+@compiles(Returned)
+def _returned(element: Returned, compiler: Any, **kw: Any) -> str:
+    around = {"correlate_froms": {element.table}, "asfrom_froms": {element.table}}
+    compiler.stack.append({**compiler.stack[-1], **around})
+    (text,) = _parts(element, compiler, {**kw, "include_table": True})
+    compiler.stack.pop()
+    return text
+
+
 class RowObject(FunctionElement[Any]):
     """A JSON object made from a row that is selected for the purpose; PostgreSQL's cheapest way to make one.
 

@@ -2,7 +2,7 @@
 of one that is not in its table as if it were."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from headwater.engine.compile import Compiler, Scope
 from headwater.engine.guard import Rules, denied, not_found
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import dangling_reference, violation
-from headwater.engine.statements import Columns, Statements, Unit
+from headwater.engine.statements import Answer, Columns, Statements, Unit
 from headwater.ir import expr as e
 from headwater.ir.command import Outcome
 from headwater.ir.evaluate import is_local, reads
@@ -21,6 +21,7 @@ from headwater.ir.model import Check, Kind, Model, Resource, Type
 from headwater.ir.query import Query, Select
 from headwater.ir.shape import Slot, shape, slotted
 
+T = TypeVar("T")
 ID = Type(Kind.ID)
 _ALL = Slot(0, many=True)
 PARTS = 10_000
@@ -62,7 +63,8 @@ class Judge:
         self.schema = planner.schema
         self._asking = {r.name: self._asking_of(r) for r in model.resources.values()}
         self._always = {r.name: self._always_read(r) for r in model.resources.values()}
-        self._parts: dict[Any, Columns] = {}
+        self._parts: dict[Any, tuple[Columns, tuple[str, ...]]] = {}
+        self._trials: dict[Any, Trial] = {}
 
     def _asking_of(self, resource: Resource) -> list[tuple[Check, frozenset[str]]]:
         """The checks that ask other rows, each with the fields whose change could break it; those that the engine sets
@@ -122,10 +124,7 @@ class Judge:
         """Of a row that is to be updated what must be known to write some fields, and what the caller may see and write
         of it; with `lock`, locked. Raises as `load` does."""
         rules = unit.rules
-        guarded = tuple(
-            n for n in writing if not (rules.unlocked(resource, n) == rules.unmasked(resource, n) == e.TRUE)
-        )
-        part = self._part(resource, writing)
+        part, guarded = self._part(resource, rules, writing)
         plan = self.load_plan(resource, rules, "update", guarded, part, lock, shows)
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, [key]))
         old = self.row(unit.call, resource, key, "update", rows, part)
@@ -138,15 +137,25 @@ class Judge:
         self.stage("checked")
         return Loaded(old, msgspec.json.decode(rows[0][-1]) if shows else {}, closed)
 
-    def _part(self, resource: Resource, writing: tuple[str, ...]) -> Columns:
-        """What must be known of an old row to write some fields."""
-        part = self._parts.get((resource.name, writing))
-        if part is None:
-            if len(self._parts) >= PARTS:
-                self._parts.clear()
+    def _part(
+        self, resource: Resource, rules: Rules, writing: tuple[str, ...]
+    ) -> tuple[Columns, tuple[str, ...]]:
+        """What must be known of an old row to write some fields, and those of them that not everybody may."""
+        key = (resource.name, rules.number, writing)
+        found = self._parts.get(key)
+        if found is None:
             part = self.statements.columns[resource.name].part(self._always[resource.name].union(writing))
-            self._parts[resource.name, writing] = part
-        return part
+            open_ones = [
+                n for n in writing if rules.unlocked(resource, n) == rules.unmasked(resource, n) == e.TRUE
+            ]
+            found = self._keep(self._parts, key, (part, tuple(n for n in writing if n not in open_ones)))
+        return found
+
+    def _keep(self, kept: dict[Any, T], key: Any, value: T) -> T:
+        if len(kept) >= PARTS:
+            kept.clear()
+        kept[key] = value
+        return value
 
     def load_plan(
         self,
@@ -222,11 +231,30 @@ class Judge:
         columns = await self._back(unit, resource, key, trial, select, False)
         return self.verdict(unit.call, resource, key, trial, columns)
 
+    def answer(self, unit: Unit, resource: Resource, trial: Trial, select: Select) -> Answer:
+        """What the statement that writes a row answers of it, for `written`."""
+        bound: list[Any] = []
+        query = Query(resource.name, key="", select=select)
+        question = shape(query, bound)
+
+        def columns(compiler: Compiler, scope: Scope) -> list[Any]:
+            judged = self.judged(compiler, scope, trial, slotted(query).select)
+            return [*judged, self.planner.image(compiler, scope).label("hw_image")]
+
+        return Answer(("judged", question, trial), columns, bound)
+
     async def written(
-        self, unit: Unit, resource: Resource, key: str, trial: Trial, select: Select
+        self,
+        unit: Unit,
+        resource: Resource,
+        key: str,
+        trial: Trial,
+        select: Select,
+        answered: Row | None,
     ) -> tuple[Outcome, str]:
-        """What `read_back` gives and raises, and the row's image for the log."""
-        *columns, image = await self._back(unit, resource, key, trial, select, True)
+        """What `read_back` gives and raises, and the row's image for the log, from the `answer` of the statement that
+        wrote it, or else from another one."""
+        *columns, image = answered or await self._back(unit, resource, key, trial, select, True)
         return self.verdict(unit.call, resource, key, trial, columns), image
 
     async def _back(
@@ -259,12 +287,22 @@ class Judge:
     ) -> Trial:
         """What a new row is to be asked when these fields of it were written. It is the same in whatever order a client
         names them."""
-        written = tuple(sorted(written))
-        locked = tuple(n for n in written if rules.unlocked(resource, n) not in (e.TRUE, e.FALSE))
-        references = tuple(n for n in written if resource.fields[n].target and values[n] is not None)
-        asking = enumerate(self._asking[resource.name])
-        checks = tuple(i for i, (_, read) in asking if verb != "update" or not read.isdisjoint(written))
-        return Trial(references, verb, checks, locked)
+        key = (resource.name, rules.number, verb, written)
+        found = self._trials.get(key)
+        if found is None:
+            written = tuple(sorted(written))
+            asking = enumerate(self._asking[resource.name])
+            found = Trial(
+                tuple(n for n in written if resource.fields[n].target),
+                verb,
+                tuple(i for i, (_, read) in asking if verb != "update" or not read.isdisjoint(written)),
+                tuple(n for n in written if rules.unlocked(resource, n) not in (e.TRUE, e.FALSE)),
+            )
+            self._keep(self._trials, key, found)
+        empty = [n for n in found.references if values[n] is None]
+        if not empty:
+            return found
+        return found._replace(references=tuple(n for n in found.references if n not in empty))
 
     def judged(self, compiler: Compiler, scope: Scope, trial: Trial, select: Select) -> list[Any]:
         """The row as the caller may see it, its version, whether they may, and whether it passes its trial: columns
@@ -350,10 +388,10 @@ class Judge:
             place = (str(resource.fields[name].target), values[name])
             return place == (resource.name, values["id"]) or unit.last(*place) is not None
 
-        others = tuple(name for name in trial.references if not is_own(name))
-        await self.unwritten(
-            unit, resource, values, trial._replace(checks=(), references=others), always=False
-        )
+        if trial.checks or trial.references:
+            others = tuple(name for name in trial.references if not is_own(name))
+            trial = trial._replace(checks=(), references=others)
+        await self.unwritten(unit, resource, values, trial, always=False)
 
     async def unwritten(
         self,

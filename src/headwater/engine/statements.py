@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.db.base import Connection, Dialect, Encode, ReferenceViolation, Row, UniqueViolation
+from headwater.db.elements import returned
 from headwater.engine.compile import Compiler, Scope, value_at
 from headwater.engine.guard import Rules
 from headwater.engine.plan import Plan, Planner
@@ -46,6 +48,16 @@ class Unit:
         return last is not None and (last.deletes or (last.after or {}).get("deleted_at") is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a statement that writes one row answers of it: `columns` makes them, for these values; a `key` stands for
+    what they are."""
+
+    key: Any
+    columns: Callable[[Compiler, Scope], Sequence[Any]]
+    bound: Sequence[Any]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """Stored fields of a resource, in the order in which statements name them, with their forms."""
@@ -54,6 +66,7 @@ class Columns:
     encoders: tuple[Encode | None, ...]
     decoders: tuple[Encode | None, ...]
     key: str
+    places: Mapping[str, int]
 
     def part(self, names: frozenset[str]) -> "Columns":
         """Those of some fields."""
@@ -62,7 +75,8 @@ class Columns:
         def of(items: Sequence[T]) -> tuple[T, ...]:
             return tuple(items[i] for i in chosen)
 
-        return Columns(of(self.fields), of(self.encoders), of(self.decoders), self.key)
+        fields = of(self.fields)
+        return Columns(fields, of(self.encoders), of(self.decoders), self.key, _places(fields))
 
     def encode(self, values: Mapping[str, Any], chosen: Sequence[int] | None = None) -> list[Any]:
         """What the driver takes for a row, or for the fields chosen by their places; then their folded forms."""
@@ -83,6 +97,10 @@ class Columns:
         }
         values[self.key] = values["id"]
         return values
+
+
+def _places(fields: Sequence[Field]) -> dict[str, int]:
+    return {found.name: i for i, found in enumerate(fields)}
 
 
 class Dangling(Exception):
@@ -126,7 +144,7 @@ class Statements:
             if found.secret:
                 place = f"{resource.table}.{found.column}"
                 encoders[i], decoders[i] = self.vault.encoder(place), self.vault.decoder(place)
-        return Columns(fields, tuple(encoders), tuple(decoders), resource.key)
+        return Columns(fields, tuple(encoders), tuple(decoders), resource.key, _places(fields))
 
     def plan(self, key: Any, make: Callable[[], Plan]) -> Plan:
         """The plan of a key, made once."""
@@ -219,26 +237,52 @@ class Statements:
             found.append(values)
         return found
 
-    async def insert(self, unit: Unit, resource: Resource, values: Mapping[str, Any]) -> None:
+    async def insert(
+        self, unit: Unit, resource: Resource, values: Mapping[str, Any], answer: Answer | None = None
+    ) -> Row | None:
+        """Write a new row, and answer of it; None where the answer cannot be had from the statement that writes."""
         columns = self.columns[resource.name]
         table = self.schema[resource.name]
 
-        def make() -> Plan:
-            compiler = Compiler(self.schema, None)
+        def make(answer: Answer | None) -> Plan:
+            compiler = Compiler(self.schema, unit.rules)
+            first = 0 if answer is None else len(answer.bound)
             named = {}
             for i, f in enumerate(columns.fields):
-                named[str(f.column)] = compiler.bind(value_at(i), f.type)
+                named[str(f.column)] = compiler.bind(value_at(first + i), f.type)
             for f in columns.fields:
                 if f.folded:
-                    named[f.folded] = compiler.bind(value_at(len(named)), ID)
-            return self.planner.finish(sa.insert(table).values(named), compiler)
+                    named[f.folded] = compiler.bind(value_at(first + len(named)), ID)
+            return self._writing(sa.insert(table).values(named), compiler, resource, answer)
 
-        plan = self.plan(("insert", resource.name), make)
-        parameters = plan.parameters(unit.call, columns.encode(values))
+        plan, bound = self._answering(("insert", resource.name, unit.rules.number), make, answer)
+        parameters = plan.parameters(unit.call, [*bound, *columns.encode(values)])
         try:
-            await unit.connection.fetch(plan.sql, parameters)
+            rows = await unit.connection.fetch(plan.sql, parameters)
         except (UniqueViolation, ReferenceViolation) as error:
             raise self.refusal(unit, resource, None, values, error) from None
+        return rows[0] if rows else None
+
+    def _answering(
+        self, key: tuple[Any, ...], make: Callable[[Answer | None], Plan], answer: Answer | None
+    ) -> tuple[Plan, Sequence[Any]]:
+        """The plan of a writing statement, with the values that come before those of the row."""
+        if answer is not None:
+            plan = self.plan((*key, answer.key), lambda: make(answer))
+            if plan.sql:
+                return plan, answer.bound
+        return self.plan(key, lambda: make(None)), ()
+
+    def _writing(self, statement: Any, compiler: Compiler, resource: Resource, answer: Answer | None) -> Plan:
+        """The plan of a writing statement; without text where the answer looks back at the table that is written, which
+        is then seen half written."""
+        if answer is not None:
+            table = self.schema[resource.name]
+            shown = answer.columns(compiler, Scope(resource, table))
+            if resource.name in compiler.statement.reads:
+                return Plan("", ())
+            statement = statement.returning(*(returned(column, table) for column in shown))
+        return self.planner.finish(statement, compiler)
 
     def unwritten(self, compiler: Compiler, resource: Resource) -> sa.Select[Any]:
         """A row of the values of `Columns.encode`, which is in no table."""
@@ -254,32 +298,42 @@ class Statements:
         self, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]
     ) -> tuple[int, ...]:
         """The places of the fields that change, of those that are known of both."""
-        names = {name for name, value in values.items() if value != old[name]}
-        return tuple(i for i, f in enumerate(self.columns[resource.name].fields) if f.name in names)
+        places = self.columns[resource.name].places
+        return tuple(
+            sorted([places[name] for name, value in values.items() if value != old[name] and name in places])
+        )
 
     async def update(
-        self, unit: Unit, resource: Resource, old: Mapping[str, Any], values: Mapping[str, Any]
-    ) -> None:
+        self,
+        unit: Unit,
+        resource: Resource,
+        old: Mapping[str, Any],
+        values: Mapping[str, Any],
+        answer: Answer | None = None,
+    ) -> Row | None:
+        """Write what has changed, and answer of the row; None where the answer cannot be had from the statement that
+        writes."""
         columns = self.columns[resource.name]
         table = self.schema[resource.name]
         chosen = self.chosen(resource, old, values)
-        folded = tuple(columns.fields[i] for i in chosen if columns.fields[i].folded)
 
-        def make() -> Plan:
-            compiler = Compiler(self.schema, None)
-            named = {str(columns.fields[i].column): compiler.bind(value_at(n), columns.fields[i].type)
-                     for n, i in enumerate(chosen)}  # fmt: skip
-            for n, f in enumerate(folded):
-                named[str(f.folded)] = compiler.bind(value_at(len(chosen) + n), ID)
-            key = compiler.bind(value_at(len(chosen) + len(folded)), ID)
-            return self.planner.finish(sa.update(table).where(table.c.id == key).values(named), compiler)
+        def make(answer: Answer | None) -> Plan:
+            compiler = Compiler(self.schema, unit.rules)
+            places = count(0 if answer is None else len(answer.bound))
+            fields = [columns.fields[i] for i in chosen]
+            named = {str(f.column): compiler.bind(value_at(next(places)), f.type) for f in fields}
+            named |= {f.folded: compiler.bind(value_at(next(places)), ID) for f in fields if f.folded}
+            key = compiler.bind(value_at(next(places)), ID)
+            written = sa.update(table).where(table.c.id == key).values(named)
+            return self._writing(written, compiler, resource, answer)
 
-        plan = self.plan(("update", resource.name, chosen), make)
-        parameters = plan.parameters(unit.call, [*columns.encode(values, chosen), values["id"]])
+        plan, bound = self._answering(("update", resource.name, unit.rules.number, chosen), make, answer)
+        parameters = plan.parameters(unit.call, [*bound, *columns.encode(values, chosen), values["id"]])
         try:
-            await unit.connection.fetch(plan.sql, parameters)
+            rows = await unit.connection.fetch(plan.sql, parameters)
         except (UniqueViolation, ReferenceViolation) as error:
             raise self.refusal(unit, resource, old, values, error) from None
+        return rows[0] if rows else None
 
     async def clear(self, unit: Unit, resource: Resource, found: Field, ids: list[str]) -> None:
         """Clear a reference in rows that are about to be deleted: the database would refuse rows that refer to each
