@@ -93,8 +93,10 @@ async def test_what_is_refused_is_not_written_nor_logged(ada: Client) -> None:
     assert await ada.log() == before
 
 
-@only_postgres
-async def test_a_create_is_one_statement_and_an_update_two(store_url: str) -> None:
+async def test_a_write_takes_few_statements(store_url: str) -> None:
+    """On PostgreSQL a create is one and an update two; where a statement writes one table alone, the log takes one
+    more, and SQLite's units of work are framed by four: BEGIN, SAVEPOINT, RELEASE, COMMIT."""
+    more = 0 if store_url.startswith("postgres") else 1 + 4
     with watched_drivers() as driver:
         async with client(app, database_url=store_url) as nobody:
             ada = await nobody.sign_up("ada")
@@ -102,10 +104,10 @@ async def test_a_create_is_one_statement_and_an_update_two(store_url: str) -> No
             await ada.patch(f"/api/v1/boats/{swan}", {"knots": 1})
             driver.clear()
             await boat(ada)
-            assert len(driver.sent) == 1
+            assert len(driver.sent) == 1 + more
             driver.clear()
             assert (await ada.patch(f"/api/v1/boats/{swan}", {"knots": 2})).status == 200
-            assert len(driver.sent) == 2
+            assert len(driver.sent) == 2 + more
 
 
 @only_postgres
