@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from headwater.app import App
 from headwater.base.config import Config
 from headwater.engine import migrate
+from tests import warm
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "a password for tests only"
@@ -73,7 +73,7 @@ def serving(
         log = folder / "log"
         with log.open("wb") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "headwater.cli", "serve", target],
+                [*warm.command(), "serve", target],
                 cwd=ROOT,
                 env={**kept, "PYTHONPATH": _path(), **{f"HEADWATER_{k}": v for k, v in given.items()}},
                 stdout=subprocess.PIPE,

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typer.testing import CliRunner
 
 from headwater.base.errors import DeclarationError
 from headwater.cli import cli
+from tests import warm
 
 SHOP = '''
 from pathlib import Path
@@ -45,7 +45,7 @@ def headwater(tmp_path: Path, store_url: str) -> Headwater:
 
     def run(*arguments: str, input: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "headwater.cli", *arguments], cwd=tmp_path, env={**environment, **more},
+            [*warm.command(), *arguments], cwd=tmp_path, env={**environment, **more},
             input=input, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from array import array
 from collections import Counter
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 from headwater.operate.load import PROFILES, Account, LoadTest, Profile, VirtualUser, reading
 from headwater.operate.load.figures import Figures, Tally, percentile
 from headwater.operate.load.profiles import Stage
+from tests import warm
 from tests.served import PASSWORD, ROOT, Served, serving
 
 DEMO = "headwater_products.demo:app"
@@ -33,7 +33,7 @@ def bench(
     """`headwater bench`, as one types it."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HEADWATER_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "headwater.cli", "bench", *arguments],
+        [*warm.command(), "bench", *arguments],
         cwd=ROOT,
         env={**clean, "COLUMNS": "200", **{f"HEADWATER_{name}": value for name, value in settings.items()}},
         stdin=subprocess.PIPE,

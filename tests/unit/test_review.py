@@ -19,6 +19,7 @@ from headwater.operate import review as review_package
 from headwater.operate.review import Finding, review
 from headwater.operate.review.standard import STANDARDS, explained, reference, sections
 from headwater_products.demo import app
+from tests import warm
 
 STANDARDS_PAGE = Path(__file__).parents[2] / "docs" / "standards.md"
 
@@ -203,7 +204,7 @@ def test_a_rule_is_explained(rule: str) -> None:
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "headwater.cli", "check", *arguments],
+        [*warm.command(), "check", *arguments],
         cwd=folder, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
