@@ -137,6 +137,7 @@ class App:
         self.scenario = scenario
         self.migrations, self.mode = migrations, mode
         self.mounts, self.middleware = dict(mounts or {}), tuple(middleware)
+        self._schemas: dict[str, Schema] = {}
 
     @cached_property
     def model(self) -> Model:
@@ -144,8 +145,12 @@ class App:
         return build([*RESOURCES, *self.resources], self.roles, self.reports)
 
     def schema(self, config: Config) -> Schema:
-        """The tables, for the database that the configuration names."""
-        return Schema(self.model, open_store(config, Observers()).dialect)
+        """The tables, for the database that the configuration names; made once for each kind of database."""
+        dialect = open_store(config, Observers()).dialect
+        kind = dialect.features.name
+        if kind not in self._schemas:
+            self._schemas[kind] = Schema(self.model, dialect)
+        return self._schemas[kind]
 
     def route_table(self) -> Sequence[Route]:
         """Every route that this application would serve. Raises DeclarationErrors where two take one path."""
@@ -196,7 +201,7 @@ class Running:
         self.app, self.config = app, config
         self.observers = Observers()
         self.store = open_store(config, self.observers)
-        self.engine = Engine(app.model, self.store)
+        self.engine = Engine(app.model, self.store, schema=app.schema(config))
         self.revisions = migrate.Revisions(app.migrations)
         self.mounts = [Mount(path, mounted, self._caller) for path, mounted in app.mounts.items()]
         self._lifespans = AsyncExitStack()

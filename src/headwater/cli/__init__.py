@@ -2,8 +2,11 @@
 
 import asyncio
 import code
+import gc
 import json
+import os
 import sys
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -112,15 +115,37 @@ def serve(
     found, _ = apps.find(target)
     app = apps.load(found)
     config = app.config(host=host, port=port, workers=workers)
-    run(_before_serving(app, target, config))
+    gc.freeze()  # what is there by now stays, and what is made from here on; the server collects when it is ready
+    gc.disable()
+    app.schema(config)
+    _tell_what_is_needed(app, target, config)
+    run(_tell_a_request(app, config))
     raise typer.Exit(serve_application(found, config, reload=reload))
 
 
-async def _before_serving(app: App, target: str | None, config: Config) -> None:
-    """Say that a migration is needed; in demo mode, say how to make the first request."""
-    if app.migrations is not None:
-        for line in await _needed(app, target, config, app.migrations):
+def _tell_what_is_needed(app: App, target: str | None, config: Config) -> None:
+    """Say that a migration is needed. To compare hundreds of tables takes seconds, so it is done beside the start, in a
+    process that has read the declarations already; where none can be forked safely, before it."""
+    if (folder := app.migrations) is None:
+        return
+    forks = sys.platform == "linux"
+    if forks and (pid := os.fork()):
+        threading.Thread(target=os.waitpid, args=(pid, 0), daemon=True).start()
+        return
+    try:
+        for line in run(_needed(app, target, config, folder)):
             typer.echo(line, err=True)
+    except (ConfigError, StoreError) as error:
+        if not forks:
+            raise
+        typer.echo(f"headwater: {error}", err=True)
+    finally:
+        if forks:
+            os._exit(0)
+
+
+async def _tell_a_request(app: App, config: Config) -> None:
+    """In demo mode, say how to make the first request."""
     if config.mode == "demo" and app.accounts:
         async with app.running(config) as running:
             login = next((a.login for a in app.accounts if a.role != "admin"), app.accounts[0].login)

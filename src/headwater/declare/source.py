@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field as attribute
-from functools import lru_cache
 
 from headwater.declare.fields import Place
 
@@ -29,8 +29,7 @@ class Source:
 def source_of(cls: type, place: Place) -> Source:
     """The source of a class whose statement begins at or near a place."""
     source = Source(place.file, place.line)
-    text = "".join(linecache.getlines(place.file))
-    found = [node for node in _classes(text) if node.name == cls.__name__]
+    found = _classes(place.file).get(cls.__name__)
     if found:
         node = min(found, key=lambda n: abs(n.lineno - place.line))
         for statement, after in zip(node.body, [*node.body[1:], None], strict=True):
@@ -42,13 +41,36 @@ def source_of(cls: type, place: Place) -> Source:
     return source
 
 
-@lru_cache(maxsize=8)
-def _classes(text: str) -> tuple[ast.ClassDef, ...]:
+_read: dict[str, tuple[list[str], dict[str, list[ast.ClassDef]]]] = {}
+"""Of the file that was read last, its lines and its classes by name: most files declare several resources."""
+
+
+def _classes(file: str) -> dict[str, list[ast.ClassDef]]:
+    lines = linecache.getlines(file)
+    known = _read.get(file)
+    if known is not None and known[0] is lines:
+        return known[1]
+    classes: dict[str, list[ast.ClassDef]] = {}
     try:
-        tree = ast.parse(text)
+        tree = ast.parse("".join(lines))
     except (SyntaxError, ValueError):
-        return ()
-    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+        return {}
+    for statement in _statements(tree.body):
+        if isinstance(statement, ast.ClassDef):
+            classes.setdefault(statement.name, []).append(statement)
+    _read.clear()
+    _read[file] = lines, classes
+    return classes
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements, those within others included."""
+    for statement in body:
+        yield statement
+        for name in ("body", "orelse", "finalbody"):
+            yield from _statements(getattr(statement, name, []))
+        for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            yield from _statements(part.body)
 
 
 def _names(statement: ast.stmt) -> list[str]:

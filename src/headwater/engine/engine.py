@@ -49,12 +49,14 @@ WHOLE = Select()
 
 class Engine:
     """Reads and writes the resources of one model in one store. `secret` signs cursors, `vault` is given the keys of
-    secret fields."""
+    secret fields. `schema`: the model's tables, where they are known already."""
 
-    def __init__(self, model: Model, store: Store, *, secret: bytes = b"") -> None:
+    def __init__(
+        self, model: Model, store: Store, *, secret: bytes = b"", schema: Schema | None = None
+    ) -> None:
         self.model, self.store, self.secret = model, store, secret
         self.guard = Guard(model)
-        self.schema = Schema(model, store.dialect)
+        self.schema = schema or Schema(model, store.dialect)
         self.planner = Planner(self.schema)
         self.log = Log(store)
         self.vault = Vault()

@@ -196,12 +196,19 @@ def _grow(candidates: Sequence[_Candidate], depth: int) -> _Node:
         node.beyond = ending[0].route
     elif ending:
         node.leaf = _Leaf(ending)
-    going = [c for c in candidates if len(c.segments) > depth]
-    parametric = [c for c in going if _is_parameter(c.segments[depth])]
-    for literal in dict.fromkeys(c.segments[depth] for c in going if not _is_parameter(c.segments[depth])):
-        node.literals[literal] = _grow(
-            [c for c in going if c.segments[depth] == literal or _is_parameter(c.segments[depth])], depth + 1
-        )
+    parametric: list[_Candidate] = []
+    literal: dict[str, list[_Candidate]] = {}
+    for candidate in candidates:
+        if len(candidate.segments) <= depth:
+            continue
+        segment = candidate.segments[depth]
+        if _is_parameter(segment):
+            parametric.append(candidate)
+            for beside in literal.values():
+                beside.append(candidate)
+        else:
+            literal.setdefault(segment, [*parametric]).append(candidate)
+    node.literals = {segment: _grow(found, depth + 1) for segment, found in literal.items()}
     if parametric:
         node.rest = _grow(parametric, depth + 1)
     return node
