@@ -1,7 +1,11 @@
 """Whatever is sent is answered by what the registry of errors knows, and never with 500."""
 
 import asyncio
+import json
+import os
+import unicodedata
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +14,7 @@ import pytest
 from headwater.base.errors import MOST_DETAILS, REGISTRY
 from headwater.ir.parameters import LIST_PARAMETERS
 from headwater.ir.query import MAX_CONDITIONS
+from tests.node import node_modules
 from tests.spec.rest_world import Reply, World, open_world
 
 TEXTS = (
@@ -183,3 +188,32 @@ async def test_no_header_is_too_much(world: World) -> None:
                 body = {"priority": 1} if method == "PATCH" else None
                 reply = await world.ask(method, f"/api/v1/jobs/{job['id']}", body, {name: value})
                 refused_or_done(reply, (name, text))
+
+
+def naughty_strings() -> list[str]:
+    """Minimaxir's list of strings that are likely to cause issues when they come from a user; in the usual run, one of
+    eight."""
+    packages = node_modules(Path(__file__).parents[1] / "npm" / "hostile")
+    strings = json.loads((packages / "big-list-of-naughty-strings" / "blns.json").read_text())
+    return strings[:: 1 if os.environ.get("HEADWATER_TEST_LONG") else 8]
+
+
+async def test_naughty_strings_are_kept_as_they_are_or_refused(world: World) -> None:
+    kept = 0
+    for text in naughty_strings():
+        made = await world.post("/api/v1/jobs", {"filmId": "SWA", "title": text})
+        refused_or_done(made, text)
+        for request in (
+            ("GET", f"/api/v1/jobs/{quote(text, safe='')}", None),
+            ("GET", f"/api/v1/jobs?q={quote(text)}", None),
+            ("GET", f"/api/v1/jobs?{quote(text)}={quote(text)}", None),
+            ("POST", "/api/v1/jobs", {text: text}),
+            ("QUERY", "/api/v1/jobs", {"filter": {"title": {text: text}}, "fields": [text]}),
+        ):
+            refused_or_done(await world.ask(*request), request)
+        if made.status == 201:
+            kept += 1
+            assert made.data["title"] == unicodedata.normalize("NFC", text)
+            found = (await world.get(f"/api/v1/jobs?title={quote(text)}&limit=100")).data
+            assert made.data["id"] in [row["id"] for row in found], text
+    assert kept > 20
