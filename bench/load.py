@@ -14,11 +14,12 @@ TIMEOUT = 60.0
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What a round came to. `took`: seconds. `own`: seconds of processor time of this client. `size`: bytes of all
-    bodies together."""
+    bodies together. `longest`: seconds of the longest wait for an answer."""
 
     took: float
     own: float
     size: int
+    longest: float
 
 
 def request(method: str, path: str, token: str = "", body: bytes = b"", accept: str = "") -> bytes:
@@ -48,13 +49,14 @@ async def run(port: int, requests: Iterator[bytes], count: int, connections: int
         size += len(body)
 
     took, own = time.perf_counter(), time.process_time()
-    await _send(port, itertools.islice(requests, count), connections, add)
-    return Sent(time.perf_counter() - took, time.process_time() - own, size)
+    longest = await _send(port, itertools.islice(requests, count), connections, add)
+    return Sent(time.perf_counter() - took, time.process_time() - own, size, longest)
 
 
 async def _send(
     port: int, requests: Iterator[bytes], connections: int, seen: Callable[[bytes], None]
-) -> None:
+) -> float:
+    """Seconds of the longest wait."""
     loop = asyncio.get_running_loop()
     opened = [
         (await loop.create_connection(lambda: _Connection(requests, seen), "127.0.0.1", port))
@@ -63,6 +65,7 @@ async def _send(
     try:
         async with asyncio.timeout(TIMEOUT):
             await asyncio.gather(*(connection.start() for _, connection in opened))
+        return max(connection.longest for _, connection in opened)
     finally:
         for transport, _ in opened:
             transport.close()
@@ -76,6 +79,7 @@ class _Connection(asyncio.Protocol):
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._parts: list[bytes] = []
         self._head, self._missing, self._chunked = b"", 0, False
+        self._sent = self.longest = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -127,11 +131,13 @@ class _Connection(asyncio.Protocol):
             self._done.set_exception(RuntimeError(f"{status!r}: {body[:400]!r}"))
             return
         self._head = b""
+        self.longest = max(self.longest, time.perf_counter() - self._sent)
         self._seen(body)
         self._next()
 
     def _next(self) -> None:
         if (sent := next(self._requests, None)) is not None:
+            self._sent = time.perf_counter()
             self._transport.write(sent)
         elif not self._done.done():
             self._done.set_result(None)
