@@ -115,6 +115,8 @@ async def test_slow_headers_are_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
         assert await exchange(port, GET) == b""
         answer = await exchange(port, GET + b"\r\n", GET)
         assert answer.count(b"HTTP/1.1 200 OK") == 1
+        answer = await exchange(port, GET + b"\r\nGET /")
+        assert answer.count(b"HTTP/1.1 200 OK") == 1, "and those that began together with a whole request"
         late = asyncio.create_task(exchange(port, GET, b"Connection: close\r\n", b"\r\n"))
         assert (await late).startswith(b"HTTP/1.1 200 OK")
 

@@ -150,7 +150,7 @@ class Connection(HttpToolsProtocol):
             self._quiet_timer = self.loop.call_later(self.timeout_keep_alive, self._still_quiet)
         if self._held:
             self._take()
-        elif self._in_body:
+        else:
             self._set_timer()
 
     def _still_quiet(self) -> None:
