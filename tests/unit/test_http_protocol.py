@@ -361,3 +361,33 @@ async def test_who_takes_no_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> N
         assert left < 20_000_000
         silent.close()
         slow.close()
+
+
+def opened() -> protocol.Connection:
+    """The one connection that is open."""
+    [connection] = [
+        c for c in gc.get_objects() if type(c) is protocol.Connection and c.transport and c.parser
+    ]
+    return connection
+
+
+async def test_a_head_sent_ahead_is_bounded_while_another_request_is_answered() -> None:
+    done = asyncio.Event()
+
+    async def slow(exchange: Exchange) -> Response:
+        await done.wait()
+        return json_response("hello")
+
+    async with serving(slow) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET + b"\r\nGET /")
+        for _ in range(20):
+            writer.write(b"a" * protocol.HEAD_LIMIT)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        assert len(opened().url) <= protocol.HEAD_LIMIT + 2 * protocol.SLICE
+        done.set()
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.count(b"HTTP/1.1 200 OK") == 1
+        assert b"HTTP/1.1 400" not in answer
+        writer.close()

@@ -40,6 +40,7 @@ class Connection(HttpToolsProtocol):
     _held = b""
     _fault: Fault | None = None
     _refused = False
+    _deaf = False
     _timer: asyncio.TimerHandle | None = None
     _answered = 0.0
     _quiet_timer: asyncio.TimerHandle | None = None
@@ -59,7 +60,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._refused:
+        if not (self._refused or self._deaf):
             self._held += data
             self._take()
 
@@ -207,6 +208,7 @@ class Connection(HttpToolsProtocol):
         if cycle is not None and not cycle.response_complete:
             if self._in_head or not self._in_body:
                 cycle.keep_alive = False  # what came before is answered first, and nothing after it
+                self._deaf = True
                 return
             if self.pipeline or cycle.response_started:
                 self._close()
