@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -391,3 +392,38 @@ async def test_a_head_sent_ahead_is_bounded_while_another_request_is_answered() 
         assert answer.count(b"HTTP/1.1 200 OK") == 1
         assert b"HTTP/1.1 400" not in answer
         writer.close()
+
+
+@pytest.mark.parametrize(("size", "most"), [(1_000_000, 700_000), (60_000, 60_000)])
+async def test_who_stops_taking_the_last_answer_is_left(
+    size: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who has begun to take it, and one who takes none of an answer that is too small to be waited with."""
+    monkeypatch.setattr(protocol, "WRITE_TIMEOUT", 0.3)
+
+    async def answer(exchange: Exchange) -> Response:
+        transport = opened().transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        transport.set_write_buffer_limits(900_000, 800_000)
+        return Response(200, [], b"x" * size)
+
+    async def gone(connection: protocol.Connection) -> None:
+        while connection.parser is not None:
+            await asyncio.sleep(0.01)
+
+    loop = asyncio.get_running_loop()
+    async with serving(answer) as port:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", port))
+            await asyncio.sleep(0.05)
+            connection = opened()
+            await loop.sock_sendall(client, GET + b"Connection: close\r\n\r\n")
+            await asyncio.sleep(0.1)
+            left = connection.transport.get_write_buffer_size
+            while left() > most:
+                await loop.sock_recv(client, 1 << 14)
+            assert left() > 0
+            assert not connection.flow.write_paused
+            await asyncio.wait_for(gone(connection), 5)

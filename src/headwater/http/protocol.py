@@ -139,6 +139,7 @@ class Connection(HttpToolsProtocol):
         """What uvicorn does, but that it sets a timer for each answer, which costs as much as to parse a request."""
         self.server_state.total_requests += 1
         if self._ends():
+            self._watch_last()
             return
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
@@ -171,7 +172,7 @@ class Connection(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._write_timer is not None:
+        if self._write_timer is not None and not self.transport.is_closing():
             self._write_timer.cancel()
             self._write_timer = None
 
@@ -180,6 +181,7 @@ class Connection(HttpToolsProtocol):
         self._write_timer = self.loop.call_later(WRITE_TIMEOUT, self._still_writing, left)
 
     def _still_writing(self, before: int) -> None:
+        self._write_timer = None
         left = self.transport.get_write_buffer_size()
         if left > max(0, before - WRITE_LEAST):
             self.transport.abort()
@@ -189,7 +191,11 @@ class Connection(HttpToolsProtocol):
     def _close(self) -> None:
         """Close when what is written has been taken, if that goes on."""
         self.transport.close()
-        if self._write_timer is None:
+        self._watch_last()
+
+    def _watch_last(self) -> None:
+        """Watch that what is left to be taken of a connection that closes is."""
+        if self._write_timer is None and self.transport.get_write_buffer_size():
             self._watch_writing()
 
     # -- refusing -------------------------------------------------------------------------------------------
@@ -233,7 +239,7 @@ class Connection(HttpToolsProtocol):
             # Closed at once while the client still sends, the connection would break before the answer is read.
             self.transport.write_eof()
             self.flow.resume_reading()
-            self.loop.call_later(LINGER, self.transport.close)
+            self.loop.call_later(LINGER, self._close)
         else:
             self._close()
 
