@@ -427,3 +427,22 @@ async def test_who_stops_taking_the_last_answer_is_left(
             assert left() > 0
             assert not connection.flow.write_paused
             await asyncio.wait_for(gone(connection), 5)
+
+
+async def test_who_asks_to_speak_another_protocol_is_answered_in_this_one() -> None:
+    upgrade = GET + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n"
+    body = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = upgrade.replace(b"GET", b"POST")[:-2]
+    length = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+    last = GET + b"Connection: close\r\n\r\n"
+    async with serving(echo) as port:
+        for first in (upgrade, length, chunked):
+            for parts in ([first + last], [first, last], [first[:-4], first[-4:] + last]):
+                answer = await exchange(port, *parts)
+                assert answer.count(b"HTTP/1.1 200 OK") == 2, (parts, answer)
+                assert answer.count(b'"upgrade":"h2c"') == 1
+                assert answer.count(b'["POST","GET /hidden') == (first is not upgrade)
+        assert (await exchange(port, upgrade * 600 + last)).count(b"HTTP/1.1 200 OK") == 601
+        closing = upgrade.replace(b"Upgrade, ", b"close, Upgrade, ")
+        assert (await exchange(port, closing + last)).count(b"HTTP/1.1 200 OK") == 1

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from headwater.base.errors import Fault
@@ -38,6 +39,7 @@ class Connection(HttpToolsProtocol):
     _in_body = False
     _overhead = 0  # bytes since a request began or a part of its body came
     _held = b""
+    _again = b""
     _fault: Fault | None = None
     _refused = False
     _deaf = False
@@ -70,7 +72,16 @@ class Connection(HttpToolsProtocol):
         while self._held and not self.pipeline and not ends:
             part, self._held = self._held[:SLICE], self._held[SLICE:]
             self._overhead += len(part)
-            super().data_received(part)
+            try:
+                self.parser.feed_data(part)
+            except HttpParserUpgrade as upgrade:
+                self._held = self._again + part[upgrade.args[0] :] + self._held
+                self._again = b""
+                self.parser = HttpRequestParser(
+                    self
+                )  # the first one is done where that request is to be the last
+            except HttpParserError:
+                self._refuse(self._fault or Fault("INVALID_FORMAT", "This is not an HTTP/1.1 request."))
             if self._overhead > HEAD_LIMIT:
                 self._refuse(Fault("INVALID_FORMAT", f"The headers may have {HEAD_LIMIT} bytes at most."))
             ends = self._ends()
@@ -111,6 +122,9 @@ class Connection(HttpToolsProtocol):
             codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
             if codings != [b"chunked"] or version != "1.1":
                 self._stop("Of the transfer codings `chunked` alone is understood, and in HTTP/1.1 alone.")
+        if self.parser.should_upgrade():
+            self._again = self._without_upgrade()
+            return
         super().on_headers_complete()
         self._in_head, self._in_body, self._overhead = False, True, 0
         self.scope[WHOLE] = partial(_answer, self.cycle)  # type: ignore[typeddict-unknown-key]
@@ -119,7 +133,23 @@ class Connection(HttpToolsProtocol):
         self._overhead = 0
         super().on_body(body)
 
+    def _without_upgrade(self) -> bytes:
+        """The head of a request that wants to go on in another protocol, without that wish, which nobody fulfils here.
+
+        The parser passes over the body of a request that has it, and would take the body for the next request.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._stop("Nothing is tunnelled here.")
+        line = b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())
+        headers = [pair for pair in self.headers if pair[0] != b"connection"]
+        if not self.parser.should_keep_alive():
+            headers.append((b"connection", b"close"))
+        return b"\r\n".join([line, *map(b":".join, headers), b"\r\n"])
+
     def on_message_complete(self) -> None:
+        if self._again:
+            return
         self._in_body = False
         super().on_message_complete()
 
@@ -204,9 +234,6 @@ class Connection(HttpToolsProtocol):
         """Have the parser stop, and what it was given refused."""
         self._fault = Fault("INVALID_FORMAT", message)
         raise self._fault
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(self._fault or Fault("INVALID_FORMAT", "This is not an HTTP/1.1 request."))
 
     def _refuse(self, fault: Fault) -> None:
         self._held = b""

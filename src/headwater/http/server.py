@@ -93,8 +93,6 @@ def work(
         return _refused(_explained(error))
     log = Log(readable=config.mode != "production" and sys.stderr.isatty(), access=config.access_log)
     logging.getLogger().addHandler(log)
-    # Below this, uvicorn tells of clients that do not speak HTTP.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     remove = application.observers.add(log, *log.kinds)
     _open_more_files()
     server = _Server(application, certificates, ready, parent)
