@@ -252,14 +252,18 @@ async def test_what_is_said_of_chunks_is_bounded() -> None:
         (GET + b"x: 1\r\n" * 500, b"A request has at most 200 headers."),
         (GET + b"".join(b"x%d: 1\r\n" % n for n in range(20_000)), b"A request has at most 200 headers."),
         (GET + b"x: " + b"a" * 300_000 + b"\r\n", b"The headers may have 65536 bytes at most."),
+        (GET + b"x: " + b"a" * 82_500 + b"\0\r\n", b"This is not an HTTP/1.1 request."),
     ],
-    ids=["line", "headers", "many headers", "large header"],
+    ids=["line", "headers", "many headers", "large header", "large and broken header"],
 )
-async def test_a_head_in_one_piece_is_bounded_too(line: bytes, told: bytes) -> None:
+async def test_a_head_in_one_piece_is_bounded_too(
+    line: bytes, told: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     async with serving(hello) as port:
         answer = await exchange(port, line + b"\r\n")
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert told in answer
+        assert caplog.records == []
 
 
 async def test_what_was_asked_before_nonsense_is_answered_first() -> None:
@@ -446,3 +450,13 @@ async def test_who_asks_to_speak_another_protocol_is_answered_in_this_one() -> N
         assert (await exchange(port, upgrade * 600 + last)).count(b"HTTP/1.1 200 OK") == 601
         closing = upgrade.replace(b"Upgrade, ", b"close, Upgrade, ")
         assert (await exchange(port, closing + last)).count(b"HTTP/1.1 200 OK") == 1
+
+
+async def test_a_request_has_one_answer_though_its_body_turns_out_to_be_none() -> None:
+    async with serving(hello) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CHUNKED + b"2\r\nhi\r\n")
+        await asyncio.wait_for(reader.readuntil(b'"hello"'), 5)
+        writer.write(b"junk\r\n")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()

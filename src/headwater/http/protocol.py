@@ -236,6 +236,8 @@ class Connection(HttpToolsProtocol):
         raise self._fault
 
     def _refuse(self, fault: Fault) -> None:
+        if self._refused:
+            return
         self._held = b""
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
@@ -246,6 +248,21 @@ class Connection(HttpToolsProtocol):
             if self.pipeline or cycle.response_started:
                 self._close()
                 return
+        if not (self._in_body and cycle.response_complete):  # else its one answer is out
+            self._answer_refused(fault)
+        self._refused = True
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.transport.can_write_eof():
+            # Closed at once while the client still sends, the connection would break before the answer is read.
+            self.transport.write_eof()
+            self.flow.resume_reading()
+            self.loop.call_later(LINGER, self._close)
+        else:
+            self._close()
+
+    def _answer_refused(self, fault: Fault) -> None:
         request_id = f"req_{uuid4().hex[:24]}"
         accept = b", ".join(value for name, value in self.headers or () if name == b"accept") or None
         response = error_response(fault, request_id, accept)
@@ -258,17 +275,6 @@ class Connection(HttpToolsProtocol):
         ]
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.transport.write(b"".join([STATUS_LINE[fault.status], *lines, b"\r\n", response.body]))
-        self._refused = True
-        if cycle is not None:
-            cycle.disconnected = True
-            cycle.message_event.set()
-        if self.transport.can_write_eof():
-            # Closed at once while the client still sends, the connection would break before the answer is read.
-            self.transport.write_eof()
-            self.flow.resume_reading()
-            self.loop.call_later(LINGER, self._close)
-        else:
-            self._close()
 
 
 def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
