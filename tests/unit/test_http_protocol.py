@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from headwater.base.observe import Observation, Observers, RequestServed
 from headwater.http import protocol
 from headwater.http.application import Application
 from headwater.http.exchange import Exchange, Response
@@ -20,9 +21,12 @@ from headwater.http.wire import json_response
 
 @asynccontextmanager
 async def serving(
-    handler: Callable[[Exchange], Awaitable[Response]], keep_alive: int = 60
+    handler: Callable[[Exchange], Awaitable[Response]],
+    keep_alive: int = 60,
+    observers: Observers | None = None,
 ) -> AsyncIterator[int]:
-    application = Application([Route(method, "/", handler, "root") for method in ("GET", "QUERY", "POST")])
+    routes = [Route(method, "/", handler, "root") for method in ("GET", "QUERY", "POST")]
+    application = Application(routes, observers=observers)
     config = uvicorn.Config(
         application,
         ws="none",
@@ -460,3 +464,27 @@ async def test_a_request_has_one_answer_though_its_body_turns_out_to_be_none() -
         writer.write(b"junk\r\n")
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+async def test_the_refusal_of_what_is_not_http_is_observed() -> None:
+    served: list[Observation] = []
+    observers = Observers()
+    observers.add(served.append, RequestServed)
+
+    async def never(exchange: Exchange) -> Response:
+        await asyncio.sleep(60)
+        return json_response("hello")
+
+    async with serving(never, observers=observers) as port:
+        for data, method, path in (
+            (b"junk\r\n\r\n", "", ""),
+            (b"GET /?token=secret HTTP/1.1\r\n\r\n", "", ""),
+            (CHUNKED.replace(b"/", b"/?token=secret", 1) + b"junk\r\n", "POST", "/"),
+        ):
+            answer = await exchange(port, data)
+            [told] = served
+            served.clear()
+            assert isinstance(told, RequestServed)
+            assert (told.method, told.path, told.route, told.status) == (method, path, "malformed", 400)
+            assert 0 <= told.seconds < 5
+            assert f'"requestId":"{told.request_id}"'.encode() in answer

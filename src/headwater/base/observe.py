@@ -28,7 +28,8 @@ class WriteStage(msgspec.Struct, frozen=True):
 class RequestServed(msgspec.Struct, frozen=True):
     """An HTTP request was answered. `seconds` is the time from first byte read to last byte handed over.
 
-    `route` is the path's template. `trace` is the id of the trace that it takes part in, if any.
+    `route` is the path's template; `malformed` for what is not HTTP, whose `method` and `path` are empty where its head
+    has no end. `trace` is the id of the trace that it takes part in, if any.
     """
 
     request_id: str

@@ -9,6 +9,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from headwater.base.errors import Fault
+from headwater.base.observe import RequestServed
 from headwater.http.application import WHOLE
 from headwater.http.exchange import Headers
 from headwater.http.wire import error_response
@@ -30,6 +31,8 @@ LARGE: Final = 1 << 16
 """Bytes from which on it costs more to copy a body than to write it apart from its headers."""
 SLICE: Final = 1 << 14
 """Bytes that are parsed at once, so that a heap of small requests is taken up bit by bit, as they are answered."""
+MALFORMED: Final = "malformed"
+"""The route under which the refusal of what is not HTTP is observed."""
 
 
 class Connection(HttpToolsProtocol):
@@ -37,6 +40,7 @@ class Connection(HttpToolsProtocol):
 
     _in_head = True
     _in_body = False
+    _begun = 0.0  # when, in seconds of the loop's clock
     _overhead = 0  # bytes since a request began or a part of its body came
     _held = b""
     _again = b""
@@ -98,6 +102,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._begun = self.loop.time()
         self._in_head = True
         self._overhead = 0
 
@@ -263,6 +268,7 @@ class Connection(HttpToolsProtocol):
             self._close()
 
     def _answer_refused(self, fault: Fault) -> None:
+        """Write a refusal to what the application was not asked, or not asked in whole, and tell of it."""
         request_id = f"req_{uuid4().hex[:24]}"
         accept = b", ".join(value for name, value in self.headers or () if name == b"accept") or None
         response = error_response(fault, request_id, accept)
@@ -275,6 +281,16 @@ class Connection(HttpToolsProtocol):
         ]
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.transport.write(b"".join([STATUS_LINE[fault.status], *lines, b"\r\n", response.body]))
+        observers = self.config.app.observers  # type: ignore[union-attr]
+        if RequestServed in observers.wanted:
+            # Before the end of its head, what came is no request.
+            method, path = (self.scope["method"], self.scope["raw_path"]) if self._in_body else ("", b"")
+            seconds = self.loop.time() - self._begun
+            observers.emit(
+                RequestServed(
+                    request_id, method, path.decode("latin-1"), MALFORMED, fault.status, seconds, None
+                )
+            )
 
 
 def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
