@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,8 @@ from uvicorn.server import ServerState
 from headwater.base.observe import Observation, Observers, RequestServed
 from headwater.http import protocol
 from headwater.http.application import Application
-from headwater.http.exchange import Exchange, Response
+from headwater.http.asgi import Scope, Send, ask
+from headwater.http.exchange import Exchange, Receive, Response
 from headwater.http.routes import Route
 from headwater.http.wire import json_response
 
@@ -488,3 +490,27 @@ async def test_the_refusal_of_what_is_not_http_is_observed() -> None:
             assert (told.method, told.path, told.route, told.status) == (method, path, "malformed", 400)
             assert 0 <= told.seconds < 5
             assert f'"requestId":"{told.request_id}"'.encode() in answer
+
+
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("parts", [[b"oops"], [b"", b"oops"], [b"oo", b"ps"]], ids=["whole", "late", "parts"])
+@pytest.mark.parametrize("mounted", [True, False])
+async def test_a_body_where_none_may_be_is_not_taken_for_the_next_answer(
+    status: int, parts: list[bytes], mounted: bool
+) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"4"), (b"x-a", b"a")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for number, part in enumerate(parts, 1):
+            await send({"type": "http.response.body", "body": part, "more_body": number < len(parts)})
+
+    async def handler(exchange: Exchange) -> Response:
+        if mounted:
+            return await ask(application, dict(exchange.scope), exchange)
+        return Response(status, [(b"x-a", b"a")], b"".join(parts))
+
+    async with serving(handler) as port:
+        answer = await exchange(port, GET + b"\r\n" + GET + b"Connection: close\r\n\r\n")
+        assert re.fullmatch(
+            b"(HTTP/1.1 %d [\\w ]+\r\nx-a: a\r\n(connection: close\r\n)?\r\n){2}" % status, answer
+        ), answer

@@ -3,16 +3,14 @@
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 from headwater.base.config import Config
 from headwater.base.observe import Observers, RequestServed
-from headwater.http.asgi import Streamed
-from headwater.http.exchange import Disconnected, Exchange, Handler, Message, Middleware, Receive, Response
+from headwater.http.asgi import Send, Streamed, emit, encoded
+from headwater.http.exchange import Disconnected, Exchange, Handler, Middleware, Receive, Response
 from headwater.http.middleware.errors import failure
 from headwater.http.routes import Route, Routes
 
-Send = Callable[[Message], Awaitable[None]]
 Step = Callable[[], Awaitable[None]]
 
 WHOLE: Final = "headwater.whole"
@@ -65,7 +63,7 @@ class Application:
         )  # it holds what holds the scope: left there, only the collector would free them
         method = scope["method"]
         raw = scope.get("raw_path")
-        path = quote(scope["path"], safe="/:@!$&'()*+,;=~") if raw is None else raw.decode("latin-1")
+        path = encoded(scope["path"]) if raw is None else raw.decode("latin-1")
         route, parameters = self.routes.find(method, path)
         config = self.config
         exchange = Exchange(
@@ -78,26 +76,16 @@ class Application:
             return
         except Exception as error:  # a middleware failed outside the one that answers errors
             response = failure(error, exchange, self.observers)
-        status, headers, body = response.status, response.headers, response.body
-        streamed = response if isinstance(response, Streamed) else None
-        if status >= 200 and status != 204 and status != 304 and streamed is None:
-            headers.append((b"content-length", b"%d" % len(body)))
         if not exchange.body_read and b"expect" in exchange.headers:
             # The client may or may not send the body that it announced: what follows cannot be told apart.
-            headers.append((b"connection", b"close"))
-        if method == "HEAD":
-            body = b""
-        if streamed is not None:
-            try:
-                await streamed.relay(streamed, send)
-            except (
-                Exception
-            ) as error:  # told in the log: the head is out, so that the client sees a broken answer
-                failure(error, exchange, self.observers)
-        elif whole is None or not whole(status, headers, body):
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-        self._observe(exchange, status, started)
+            response.headers.append((b"connection", b"close"))
+        try:
+            await emit(response, send, method, whole)
+        except Exception as error:
+            if not isinstance(response, Streamed):
+                raise
+            failure(error, exchange, self.observers)  # for the log: the head is out, and the answer breaks off
+        self._observe(exchange, response.status, started)
 
     def _observe(self, exchange: Exchange, status: int, started: float) -> None:
         if RequestServed in self.observers.wanted:

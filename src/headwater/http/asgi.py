@@ -7,14 +7,17 @@ adds its headers to that head, and the rest streams through.
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from headwater.base.errors import Fault
-from headwater.http.exchange import Disconnected, Exchange, Message, Receive, Response
+from headwater.http.exchange import Disconnected, Exchange, Headers, Message, Receive, Response
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI 3 application."""
+Whole = Callable[[int, Headers, bytes], bool]
+"""Sends an answer of a status, headers and a body in one call, or else, as it says, not at all."""
 
 CALLER: Final = "headwater.caller"
 """The key of a scope under which the caller is."""
@@ -30,16 +33,32 @@ class Streamed(Response):
         self.relay = relay
 
 
-async def emit(response: Response, send: Send, method: str) -> None:
-    """Send a response as ASGI messages, with the length of its body where that is known."""
+def encoded(path: str) -> str:
+    """The path of a scope as a request has it."""
+    return quote(path, safe="/:@!$&'()*+,;=~")
+
+
+def _is_bare(status: int) -> bool:
+    """Whether answers of a status have no body (RFC 9112, 6.3): one would be taken for the next answer."""
+    return status < 200 or status in (204, 304)
+
+
+async def emit(response: Response, send: Send, method: str, whole: Whole | None = None) -> None:
+    """Send a response, with the length of its body where that is known: in one call where `whole` takes it, else as
+    ASGI messages."""
     if isinstance(response, Streamed):
         await response.relay(response, send)
         return
-    headers, body = response.headers, response.body
-    if response.status >= 200 and response.status not in (204, 304):
+    status, headers, body = response.status, response.headers, response.body
+    if _is_bare(status):
+        body = b""
+    else:
         headers = [*headers, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+    if method == "HEAD":
+        body = b""
+    if whole is None or not whole(status, headers, body):
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 async def ask(application: ASGI, scope: Scope, exchange: Exchange) -> Response:
@@ -85,8 +104,7 @@ class _Conversation:
         assert self.start is not None
         if self.task.done() and not self.more and self.exchange.method != "HEAD" and not self._failure():
             # Its length is told by the application around.
-            headers = [pair for pair in _headers(self.start) if pair[0] != b"content-length"]
-            return Response(self.start["status"], headers, b"".join(self.parts))
+            return Response(self.start["status"], _without_length(_headers(self.start)), b"".join(self.parts))
         return Streamed(self.start, self._relay)
 
     def _failure(self) -> BaseException | None:
@@ -116,12 +134,16 @@ class _Conversation:
 
     async def _relay(self, response: Streamed, send: Send) -> None:
         """Send the head as it has become, then let the application go on."""
+        status, headers, body = response.status, response.headers, b"".join(self.parts)
+        if _is_bare(status):
+            headers, body = _without_length(headers), b""
+            line = _bare(send)
+        else:
+            line = send
         try:
-            await send(
-                {"type": "http.response.start", "status": response.status, "headers": response.headers}
-            )
-            await send({"type": "http.response.body", "body": b"".join(self.parts), "more_body": self.more})
-            self.line.set_result(send)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await line({"type": "http.response.body", "body": body, "more_body": self.more})
+            self.line.set_result(line)
             await self.task
         finally:
             self.task.cancel()
@@ -168,7 +190,20 @@ class _Conversation:
                 await asyncio.shield(self.line)
 
 
-def _headers(start: Message) -> list[tuple[bytes, bytes]]:
+def _bare(send: Send) -> Send:
+    """Send what belongs to a body without it."""
+
+    async def sending(message: Message) -> None:
+        await send({**message, "body": b""})
+
+    return sending
+
+
+def _without_length(headers: Headers) -> Headers:
+    return [pair for pair in headers if pair[0] != b"content-length"]
+
+
+def _headers(start: Message) -> Headers:
     """The headers of an answer; how it is cut into frames is for the server to say."""
     pairs = ((bytes(name).lower(), bytes(value)) for name, value in start.get("headers", ()))
     return [pair for pair in pairs if pair[0] != b"transfer-encoding"]

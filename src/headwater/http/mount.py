@@ -5,12 +5,11 @@ import logging
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
-from urllib.parse import quote
 
 from headwater.base.errors import DeclarationError, Fault
 from headwater.base.observe import Observers
 from headwater.base.protocols import Authenticator
-from headwater.http.asgi import ASGI, CALLER, Scope, Send, ask, emit
+from headwater.http.asgi import ASGI, CALLER, Scope, Send, ask, emit, encoded
 from headwater.http.exchange import Exchange, Handler, Message, Middleware, Receive, Response
 from headwater.http.middleware.authenticate import authenticate
 from headwater.http.middleware.errors import errors
@@ -118,7 +117,7 @@ def surround(
             if _asks(scope) == _asks(before):
                 response = await answered(exchange)
             else:
-                path = quote(scope["path"], safe="/:@!$&'()*+,;=~")
+                path = encoded(scope["path"])
                 exchange.turn(exchange.scope, path, *routes.find(scope["method"], path))
                 response = await again(exchange)
             await emit(response, send, exchange.method)
