@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from headwater.http.tls import Certificates
+
 APP = """
 import asyncio, os
 from headwater.base.observe import Observers
@@ -447,3 +449,25 @@ class TestTls:
         assert server.process.wait(PATIENCE) == 1
         assert "Traceback" not in server.read()[1]
         assert "certificate.pem" in server.errors
+
+    def test_each_trouble_with_a_new_certificate_is_told_once(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        certificate(tmp_path, "old", ec.generate_private_key(ec.SECP256R1()))
+        pair = Certificates(tmp_path / "certificate.pem", tmp_path / "key.pem")
+        kept = (tmp_path / "key.pem").read_bytes()
+
+        def told() -> int:
+            caplog.clear()
+            for _ in range(3):
+                pair.refresh()
+            return len(caplog.messages)
+
+        (tmp_path / "key.pem").write_text("half of a key")
+        assert (told(), told()) == (1, 0)
+        (tmp_path / "key.pem").unlink()
+        assert (told(), told()) == (1, 0), "another trouble"
+        (tmp_path / "key.pem").write_bytes(kept)
+        assert told() == 0
+        (tmp_path / "key.pem").unlink()
+        assert told() == 1, "the same again, after it was mended"

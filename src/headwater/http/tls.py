@@ -18,6 +18,7 @@ class Certificates:
     def __init__(self, certificate: Path, key: Path) -> None:
         """Raises: ConfigError where the files hold no matching pair."""
         self.certificate, self.key = certificate, key
+        self._trouble = ""
         try:
             self._seen = self._state()
             self._newest = self.context = self._load()
@@ -37,14 +38,20 @@ class Certificates:
             self.refresh()
 
     def refresh(self) -> None:
+        """Take what the files hold, if it has changed. What keeps it from being used is told once."""
+        trouble = ""
         try:
             state = self._state()
-            if state == self._seen:
-                return
-            self._newest = self._load()
-            self._seen = state
+            if state != self._seen:
+                self._newest = self._load()
+                self._seen = state
         except OSError as error:  # ssl.SSLError is one: perhaps only one of the two files is new yet
-            logging.getLogger("headwater").warning("the new TLS certificate cannot be used yet: %s", error)
+            trouble = str(error)
+            if trouble != self._trouble:
+                logging.getLogger("headwater").warning(
+                    "the new TLS certificate cannot be used yet: %s", trouble
+                )
+        self._trouble = trouble
 
     def _state(self) -> list[tuple[int, int, int]]:
         return [(s.st_mtime_ns, s.st_ino, s.st_size) for s in map(os.stat, (self.certificate, self.key))]
