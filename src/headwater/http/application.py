@@ -84,9 +84,8 @@ class Application:
         except Exception as error:
             if not isinstance(response, Streamed):
                 raise
-            failure(
-                error, exchange, self.observers
-            )  # for the log: the head is out, and the answer breaks off
+            # For the log: the head is out, and the answer breaks off.
+            failure(error, exchange, self.observers)
         self._observe(exchange, response.status, started)
 
     def _observe(self, exchange: Exchange, status: int, started: float) -> None:

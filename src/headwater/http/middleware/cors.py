@@ -11,14 +11,14 @@ _METHODS: Final = b"GET, HEAD, QUERY, POST, PUT, PATCH, DELETE, OPTIONS"
 _PREFLIGHT: Final = [
     (
         b"access-control-allow-headers",
-        b"Accept, Accept-Language, Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, "
-        b"Prefer, X-Request-Id, traceparent, tracestate",
+        b"Accept, Accept-Language, Authorization, Content-Type, If-Match, If-None-Match, Prefer, X-Request-Id, "
+        b"traceparent, tracestate",
     ),
     (b"access-control-max-age", b"86400"),
 ]
 _EXPOSED: Final = (
     b"access-control-expose-headers",
-    b"X-Request-Id, ETag, Location, Link, X-Total-Count, X-Pagination-Pages, "
+    b"X-Request-Id, ETag, Location, Content-Location, Link, X-Total-Count, X-Pagination-Pages, "
     b"Allow, Accept-Query, Accept-Post, Accept-Patch, Preference-Applied, Retry-After, WWW-Authenticate",
 )
 
