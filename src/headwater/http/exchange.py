@@ -81,7 +81,7 @@ class Exchange:
         self.deadline: float | None = None
         self._call: Call | None = None
         self.headers = _by_name(scope["headers"])
-        self._trace: tuple[str, str | None] | None = None
+        self._trace: str | None = None
         self._body: bytes | None = None
 
     @property
@@ -111,11 +111,6 @@ class Exchange:
         return address[0] if address else None
 
     @property
-    def http_version(self) -> str:
-        version: str = self.scope["http_version"]
-        return version
-
-    @property
     def secure(self) -> bool:
         """Whether the connection is encrypted up to this process."""
         return self.scope.get("scheme") == "https"
@@ -126,12 +121,9 @@ class Exchange:
 
         Made when first asked for, since most requests take part in no trace.
         """
-        return self._traced()[0]
-
-    @property
-    def tracestate(self) -> str | None:
-        """What other vendors told about the continued trace, to be passed on unchanged."""
-        return self._traced()[1]
+        if self._trace is None:
+            self._trace = _trace_context(self.headers.get(b"traceparent", b""))
+        return self._trace
 
     @property
     def trace_id(self) -> str | None:
@@ -139,11 +131,6 @@ class Exchange:
         if self._trace is None and b"traceparent" not in self.headers:
             return None
         return self.traceparent[3:35]
-
-    def _traced(self) -> tuple[str, str | None]:
-        if self._trace is None:
-            self._trace = _trace_context(self.headers)
-        return self._trace
 
     def turn(
         self, scope: Mapping[str, Any], path: str, route: "Route", path_parameters: dict[str, str]
@@ -298,10 +285,9 @@ def _joined(pairs: Headers) -> dict[bytes, bytes]:
 _HEX = frozenset(b"0123456789abcdef")
 
 
-def _trace_context(headers: Mapping[bytes, bytes]) -> tuple[str, str | None]:
-    """W3C Trace Context, 3.2 and 4: continue what is valid, else start again (and drop the state)."""
-    sent = headers.get(b"traceparent", b"").strip()
-    parts = sent.split(b"-")
+def _trace_context(sent: bytes) -> str:
+    """W3C Trace Context, 3.2 and 4: continue what is valid, else start again."""
+    parts = sent.strip().split(b"-")
     if (
         len(parts) >= 4
         and [len(part) for part in parts[:4]] == [2, 32, 16, 2]
@@ -313,9 +299,5 @@ def _trace_context(headers: Mapping[bytes, bytes]) -> tuple[str, str | None]:
     ):
         # Of the flags only those that version 00 defines (sampled) and level 2 adds (random) are passed on.
         flags = int(parts[3], 16) & 0x03
-        state = headers.get(b"tracestate")
-        return (
-            f"00-{parts[1].decode()}-{secrets.token_hex(8)}-{flags:02x}",
-            state.decode("latin-1") if state else None,
-        )
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00", None
+        return f"00-{parts[1].decode()}-{secrets.token_hex(8)}-{flags:02x}"
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

@@ -150,9 +150,6 @@ class Routes:
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
-    def __len__(self) -> int:
-        return len(self._routes)
-
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route of a method and a percent-encoded path, and the path's parameters.
 

@@ -20,7 +20,7 @@ from headwater.base.config import Config, ConfigError
 from headwater.base.errors import DeclarationError
 from headwater.base.logs import Log
 from headwater.db.base import StoreError
-from headwater.http.application import Application as Application
+from headwater.http.application import Application
 from headwater.http.protocol import Connection
 from headwater.http.tls import Certificates
 
