@@ -100,10 +100,6 @@ class Exchange:
         """The id of the authenticated account, if any."""
         return None if self._call is None else self._call.actor.id
 
-    def header(self, name: bytes) -> bytes | None:
-        """The value of one header, by its lower-case name."""
-        return self.headers.get(name)
-
     @property
     def client(self) -> str | None:
         """The peer's address, as the connection has it."""

@@ -93,7 +93,7 @@ _HTML: Final = Format("text/html", _page)
 
 
 def _answer(exchange: Exchange, value: Any) -> Response:
-    if negotiate(exchange.header(b"accept"), (JSON, _HTML)) is _HTML:
+    if negotiate(exchange.headers.get(b"accept"), (JSON, _HTML)) is _HTML:
         media_type, body = b"text/html; charset=utf-8", _page(value)
     else:
         media_type, body = b"application/json", one(encode_json(value).decode(), exchange.request_id)

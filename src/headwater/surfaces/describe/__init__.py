@@ -39,7 +39,7 @@ def routes(model: Model, others: Iterable[Route], *, version: str = "v1", **abou
 
     def serve(formats: tuple[Format, ...]) -> Handler:
         async def serving(exchange: Exchange) -> Response:
-            format = negotiate(exchange.header(b"accept"), formats)
+            format = negotiate(exchange.headers.get(b"accept"), formats)
             body, tag = written(_version(exchange), format.encode)
             headers = [(b"content-type", format.media_type.encode()), _CACHED, _VARY]
             return tagged(exchange, tag, Response(200, headers, body))

@@ -105,7 +105,7 @@ class _Page:
         self.json = json
 
     async def __call__(self, exchange: Exchange) -> Response:
-        negotiate(exchange.header(b"accept"))
+        negotiate(exchange.headers.get(b"accept"))
         return Response(200, [(b"content-type", b"application/json")], one(self.json, exchange.request_id))
 
 

@@ -50,7 +50,7 @@ def answers(engine: Engine, report: Report, resource: Resource | None = None) ->
     headers = [_JSON, (b"cache-control", kept.encode()), _VARY]
 
     async def answer(exchange: Exchange) -> Response:
-        negotiate(exchange.header(b"accept"))
+        negotiate(exchange.headers.get(b"accept"))
         arguments = asked(report, decode_query(exchange.query))
         key = exchange.path_parameters.get("id")
         text = await engine.ask(exchange.call, Ask(report.name, name, key, arguments))

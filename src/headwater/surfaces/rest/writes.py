@@ -50,7 +50,7 @@ class Versions:
         self, exchange: Exchange, key: str, named: Expected | None = None, *, trashed: bool = False
     ) -> Expected | None:
         """From `If-Match`, or else from the body. Raises: Fault, where the two contradict each other."""
-        versions = if_match(exchange.header(b"if-match"))
+        versions = if_match(exchange.headers.get(b"if-match"))
         if versions is None:
             return named
         if named is not None and named.version not in versions:
