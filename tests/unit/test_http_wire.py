@@ -273,7 +273,11 @@ class TestErrors:
         response = wire.error_response(Fault("RATE_LIMIT_EXCEEDED", headers={"Retry-After": "7"}), "r")
         assert response.header(b"retry-after") == b"7"
         assert msgspec.json.decode(response.body)["error"]["retryAfter"] == 7
-        assert wire.error_response(Fault("DATABASE_ERROR"), "r").header(b"retry-after") == b"1"
+        fault = Fault("DATABASE_ERROR")
+        response = wire.error_response(fault, "r")
+        assert response.header(b"retry-after") == b"1"
+        assert msgspec.json.decode(response.body)["error"]["retryAfter"] == 1
+        assert fault.headers == {}, "what is raised stays as it is"
 
     def test_headers_cannot_be_split(self) -> None:
         response = wire.error_response(

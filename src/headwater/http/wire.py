@@ -303,13 +303,13 @@ def json_response(value: Any, status: int = 200, headers: Headers | None = None)
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
-def error_body(fault: Fault, request_id: str) -> bytes:
+def _error_body(fault: Fault, facts: Mapping[str, Any]) -> bytes:
     """A refusal in the JSON envelope."""
     first = {"code": fault.code, "number": fault.entry.number, "message": fault.message}
-    return encode_json({"error": {**first, **_facts(fault, request_id)}})
+    return encode_json({"error": {**first, **facts}})
 
 
-def problem_body(fault: Fault, request_id: str, path: str | None = None) -> bytes:
+def _problem_body(fault: Fault, facts: Mapping[str, Any], path: str | None) -> bytes:
     """A refusal as a problem (RFC 9457), with what the envelope tells as further members. `path` is where it
     happened; the query string is left out, as it may hold what is nobody else's to see."""
     problem = {
@@ -320,11 +320,11 @@ def problem_body(fault: Fault, request_id: str, path: str | None = None) -> byte
     }
     if path is not None:
         problem["instance"] = quote(path, safe="-._~!$&'()*+,;=:@/%")
-    return encode_json({**problem, **_facts(fault, request_id), **problem})
+    return encode_json({**problem, **facts, **problem})
 
 
-def _facts(fault: Fault, request_id: str) -> dict[str, Any]:
-    """What both forms of a refusal tell."""
+def _facts(fault: Fault, request_id: str, retry_after: str) -> dict[str, Any]:
+    """What all forms of a refusal tell."""
     facts: dict[str, Any] = {
         "code": fault.code,
         "number": fault.entry.number,
@@ -334,7 +334,6 @@ def _facts(fault: Fault, request_id: str) -> dict[str, Any]:
     }
     if fault.hint:
         facts["hint"] = fault.hint
-    retry_after = fault.headers.get("Retry-After", "")
     if retry_after.isdigit():
         facts["retryAfter"] = int(retry_after)
     return {**facts, **fault.facts}
@@ -386,16 +385,16 @@ def error_response(
     if fault.status == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="headwater"')
     elif fault.status in (429, 503):
-        fault.headers.setdefault("Retry-After", str(fault.facts.get("retryAfter", 1)))
-        headers.setdefault("Retry-After", fault.headers["Retry-After"])
+        headers.setdefault("Retry-After", str(fault.facts.get("retryAfter", 1)))
+    facts = _facts(fault, request_id, headers.get("Retry-After", ""))
     status, media_type = fault.status, error_type(accept)
     if media_type == PROBLEM_TYPE:
-        body = problem_body(fault, request_id, path)
+        body = _problem_body(fault, facts, path)
     elif media_type == JSON_API.media_type:
         status = json_api.status(fault)
-        body = encode_json(json_api.errors(fault, _facts(fault, request_id), sent=sent))
+        body = encode_json(json_api.errors(fault, facts, sent=sent))
     else:
-        body = error_body(fault, request_id)
+        body = _error_body(fault, facts)
     encoded = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), (b"vary", b"Accept")]
     encoded += [(name.lower().encode(), _header_value(value)) for name, value in headers.items()]
     return Response(status, encoded, body)
