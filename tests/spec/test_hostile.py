@@ -1,8 +1,10 @@
 """Whatever is sent is answered by what the registry of errors knows, and never with 500."""
 
 import asyncio
+import gc
 import json
 import os
+import tracemalloc
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,9 +13,11 @@ from urllib.parse import quote
 
 import pytest
 
+from headwater.base.call import ANONYMOUS
 from headwater.base.errors import MOST_DETAILS, REGISTRY
 from headwater.ir.parameters import LIST_PARAMETERS
 from headwater.ir.query import MAX_CONDITIONS
+from tests.json_api import JSON_API
 from tests.node import node_modules
 from tests.spec.rest_world import Reply, World, open_world
 
@@ -217,3 +221,32 @@ async def test_naughty_strings_are_kept_as_they_are_or_refused(world: World) -> 
             found = (await world.get(f"/api/v1/jobs?title={quote(text)}&limit=100")).data
             assert made.data["id"] in [row["id"] for row in found], text
     assert kept > 20
+
+
+async def test_long_questions_do_not_fill_the_memory(world: World) -> None:
+    """Strangers too may ask them, in either form, of what they may not even write; none is remembered."""
+    stranger = World(world.engine, ANONYMOUS, documented=False)
+    forms = {"accept": JSON_API, "content-type": JSON_API}
+
+    async def ask(number: int) -> None:
+        query, text = "&" * (60_000 + number), f"{number}".ljust(60_000, "x")
+        for headers in ({}, forms):
+            await stranger.ask("POST", f"/api/v1/jobs?{query}", {}, headers)
+            for path in ("jobs", "jobs/none", "films/SWA/jobs", "jobs/none/film"):
+                await stranger.ask("GET", f"/api/v1/{path}?{query}", None, headers)
+            body = {"include": [{"jobs": {"filter": {"title": {"ne": text}}}}]}
+            headers = headers | {"content-type": "application/json"}
+            reply = await world.ask("POST", "/api/v1/films/search", body, headers)
+            assert reply.status == 200, reply.body
+
+    await ask(0)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(1, 30):
+            await ask(number)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000

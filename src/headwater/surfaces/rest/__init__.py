@@ -16,7 +16,7 @@ from headwater.surfaces.rest.documents import DocumentHandler, Documents
 from headwater.surfaces.rest.forms import Forms
 from headwater.surfaces.rest.incoming import Incoming
 from headwater.surfaces.rest.objects import segment, trash
-from headwater.surfaces.rest.reads import QUERIES, Reads
+from headwater.surfaces.rest.reads import QUERIES, Questions, Reads
 from headwater.surfaces.rest.relationships import Relationships
 from headwater.surfaces.rest.reports import report_routes
 from headwater.surfaces.rest.writes import Writes
@@ -33,16 +33,17 @@ def routes(
     base = f"/api/{version}"
     parser = Parser(model)
     documents = Documents(model, engine, base)
-    forms = Forms(parser, documents)
+    questions = Questions(parser)
+    forms = Forms(questions, documents)
     exposed = [resource for resource in model.resources.values() if resource.exposed]
     found = list(_index(exposed, title, description, base))
     for resource in exposed:
         path = f"{base}/{resource.path}"
         incoming = Incoming(parser.namer, resource)
-        found += _reading(resource, Reads(engine, parser, resource), documents, path)
+        found += _reading(resource, Reads(engine, questions, resource), documents, path)
         for relation in incoming.relations.values():
-            kept = Relationships(engine, parser, documents, incoming, relation, path)
-            found += _relating(kept, Reads(engine, parser, resource), path)
+            kept = Relationships(engine, questions, documents, incoming, relation, path)
+            found += _relating(kept, Reads(engine, questions, resource), path)
         found += _writing(resource, Writes(engine, forms, incoming, path), path)
     return [*found, *report_routes(engine, exposed, base)]
 
@@ -127,7 +128,7 @@ def _reading(resource: Resource, reads: Reads, documents: Documents, path: str) 
     one, facts = _either(reads.one(), documents.read(resource)), {"resource": resource.name}
     yield from _collection(resource, many, search, one, path, name, resource.permission("read"), facts)
     if resource.trash:
-        gone = Reads(reads.engine, reads.parser, resource, trashed=True)
+        gone = Reads(reads.engine, reads.questions, resource, trashed=True)
         handlers = (
             _either(gone.many(), documents.page(resource, trashed=True)),
             _either(gone.search(), documents.search(resource, trashed=True)),

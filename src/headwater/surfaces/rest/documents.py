@@ -1,11 +1,13 @@
 """Reads that are answered as documents of JSON:API 1.1."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import structs
 
+from headwater.base.caches import remembered
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Headers, Response
@@ -14,14 +16,13 @@ from headwater.http.wire import CURSORS, JSON_API, Format, decode_query, etag, l
 from headwater.ir.document import query_of
 from headwater.ir.model import Model, Resource
 from headwater.ir.parse import Parser
-from headwater.ir.query import Answer, Numbered, Query, Select, Within
+from headwater.ir.query import Answer, Include, Numbered, Query, Select, Within
 from headwater.surfaces.rest.objects import Layout, compose
 from headwater.surfaces.rest.paging import JSON_API as SPELLING
 from headwater.surfaces.rest.paging import Links, links, pagination
 
 DocumentHandler = Callable[[Exchange, Format], Awaitable[Response]]
 
-_KEPT: Final = 512  # bytes of a query string up to which its translation is worth keeping
 _TYPE: Final = (b"content-type", JSON_API.content_type)
 _CURSORS_TYPE: Final = (b"content-type", CURSORS.content_type)
 _READ: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept")]
@@ -34,11 +35,15 @@ class Documents:
         self.model, self.engine, self.base = model, engine, base
         self.parser = Parser(model, "json_api")
         self.cursors = Parser(model, "json_api_cursors")
-        self.layout = lru_cache(2048)(self._layout)
-        self.row = lru_cache(4096)(self._row)
-        self._lists = lru_cache(4096)(self._list)
+        self._layouts = lru_cache(2048)(self._layout)
+        self.row = remembered(4096)(self._row)
+        self._lists = remembered(4096)(self._list)
 
-    def _layout(self, resource: str, select: Select, trashed: bool = False) -> Layout:
+    def layout(self, resource: str, select: Select, trashed: bool = False) -> Layout:
+        """How rows of a selection are shown."""
+        return self._layouts(resource, _bare(select), trashed)
+
+    def _layout(self, resource: str, select: Select, trashed: bool) -> Layout:
         return Layout(self.model, self.base, self.model.resources[resource], select, trashed=trashed)
 
     def _row(self, resource: str, query: bytes, trashed: bool = False) -> tuple[Select, Layout]:
@@ -93,8 +98,7 @@ class Documents:
         engine, name = self.engine, resource.name
 
         async def read(exchange: Exchange, format: Format) -> Response:
-            find = self.row if len(exchange.query) < _KEPT else self._row
-            select, layout = find(name, exchange.query, trashed)
+            select, layout = self.row(name, exchange.query, trashed)
             query = Query(name, exchange.path_parameters["id"], select, trashed=trashed)
             answer = await engine.read(exchange.call, query)
             row = answer.rows[0]
@@ -115,8 +119,7 @@ class Documents:
 
         async def page(exchange: Exchange, format: Format) -> Response:
             raw = exchange.query
-            find = self._lists if len(raw) < _KEPT else self._list
-            query, layout = find(name, raw, format is CURSORS, trashed)
+            query, layout = self._lists(name, raw, format is CURSORS, trashed)
             if within is not None:
                 query = structs.replace(query, within=within(exchange))
             answer = await read_page(engine, exchange, query)
@@ -152,6 +155,15 @@ class Documents:
             return Response(200, [_TYPE, *_READ], self.many(exchange, layout, answer.rows, meta=facts))
 
         return search
+
+
+def _bare(select: Select) -> Select:
+    """The selection without conditions, order and limits of what it includes: a layout depends on none of them, and
+    they hold what clients sent."""
+    if not select.include:
+        return select
+    include = tuple(Include(item.relation, _bare(item.select)) for item in select.include)
+    return replace(select, include=include)
 
 
 async def read_page(engine: Engine, exchange: Exchange, query: Query) -> Answer:

@@ -4,12 +4,12 @@ from typing import Any, Protocol
 
 from headwater.http.exchange import Exchange
 from headwater.http.json_api import document
-from headwater.http.wire import JSON, JSON_API, accepted, decode_query, encode_json, many, one
+from headwater.http.wire import JSON, JSON_API, accepted, encode_json, many, one
 from headwater.ir.model import Resource
-from headwater.ir.parse import Parser
 from headwater.ir.query import Select
 from headwater.surfaces.rest.documents import Documents
 from headwater.surfaces.rest.objects import identifier
+from headwater.surfaces.rest.reads import Questions
 
 
 class Form(Protocol):
@@ -38,11 +38,11 @@ class Plain:
 
     content_type: bytes = JSON.content_type
 
-    def __init__(self, parser: Parser) -> None:
-        self.parser = parser
+    def __init__(self, questions: Questions) -> None:
+        self.questions = questions
 
     def select(self, resource: Resource, query: bytes) -> Select:
-        return self.parser.select(resource, decode_query(query)) if query else Select()
+        return self.questions.row(resource.name, query)
 
     def one(self, exchange: Exchange, resource: Resource, select: Select, row: str) -> bytes:
         return one(row, exchange.request_id)
@@ -82,9 +82,10 @@ class Document:
 
 
 class Forms:
-    """Finds the form that a client accepts."""
+    """Finds the form that a client accepts. `parser` reads what plain JSON asks."""
 
-    def __init__(self, plain: Parser, documents: Documents) -> None:
+    def __init__(self, plain: Questions, documents: Documents) -> None:
+        self.parser = plain.parser
         self.plain, self.document = Plain(plain), Document(documents)
 
     def of(self, exchange: Exchange) -> Form:

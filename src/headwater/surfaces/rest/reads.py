@@ -1,11 +1,11 @@
 """GET and QUERY: one row, many rows, and the rows behind a relation."""
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from msgspec import structs
 
+from headwater.base.caches import remembered
 from headwater.base.errors import Fault
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Headers, Response
@@ -25,29 +25,43 @@ HEADERS: Final[Headers] = [
 # Collections can be asked in a body too (RFC 10008), in these media types.
 QUERIES: Final = ("application/json",)
 _COLLECTION: Final[Headers] = [*HEADERS, (b"accept-query", ", ".join(QUERIES).encode())]
-_KEPT: Final = 512  # bytes of a query string up to which its translation is worth keeping
+
+
+class Questions:
+    """What query strings ask, as plain JSON spells it: of all resources together, so that what is remembered does not
+    grow with their number."""
+
+    def __init__(self, parser: Parser) -> None:
+        self.parser = parser
+        self.row = remembered(4096)(self._row)
+        self.list = remembered(4096)(self._list)
+
+    def _row(self, resource: str, query: bytes) -> Select:
+        """What is shown of a row. Raises: Fault."""
+        return self.parser.select(self.parser.model.resources[resource], decode_query(query))
+
+    def _list(self, resource: str, query: bytes, trashed: bool = False) -> Query:
+        """A question about many rows. Raises: Fault."""
+        found = self.parser.list(self.parser.model.resources[resource], decode_query(query))
+        return structs.replace(found, trashed=True) if trashed else found
 
 
 class Reads:
     """The handlers that read one resource: what is in its trash, if `trashed`, or else what is not."""
 
-    def __init__(self, engine: Engine, parser: Parser, resource: Resource, *, trashed: bool = False) -> None:
-        self.engine, self.parser, self.resource, self.trashed = engine, parser, resource, trashed
+    def __init__(
+        self, engine: Engine, questions: Questions, resource: Resource, *, trashed: bool = False
+    ) -> None:
+        self.engine, self.questions, self.resource, self.trashed = engine, questions, resource, trashed
 
     def one(self) -> Handler:
         """One row, with its entity tag."""
-        engine, parser, resource, trashed = self.engine, self.parser, self.resource, self.trashed
-
-        def parse(query: bytes) -> Select:
-            return parser.select(resource, decode_query(query))
-
-        kept = lru_cache(1024)(parse)
+        engine, asked, name, trashed = self.engine, self.questions.row, self.resource.name, self.trashed
 
         async def read(exchange: Exchange) -> Response:
-            query = exchange.query
-            select = kept(query) if len(query) < _KEPT else parse(query)
-            key = exchange.path_parameters["id"]
-            answer = await engine.read(exchange.call, Query(resource.name, key, select, trashed=trashed))
+            select = asked(name, exchange.query)
+            query = Query(name, exchange.path_parameters["id"], select, trashed=trashed)
+            answer = await engine.read(exchange.call, query)
             row = answer.rows[0]
             response = Response(200, HEADERS.copy(), one(row, exchange.request_id))
             return tagged(exchange, etag(row.encode(), answer.version), response)
@@ -71,35 +85,29 @@ class Reads:
         return self._search(target, relation)
 
     def _page(self, resource: Resource, relation: Relation | None) -> Handler:
-        engine, parser = self.engine, self.parser
-
-        def parse(query: bytes, within: Within | None = None) -> Query:
-            return self._of_trash(parser.list(resource, decode_query(query), within=within))
-
-        kept = lru_cache(1024)(parse)
+        engine, asked, name, trashed = self.engine, self.questions.list, resource.name, self.trashed
 
         async def page(exchange: Exchange) -> Response:
-            raw = exchange.query
+            query = asked(name, exchange.query, trashed)
             if relation is not None:
-                query = parse(raw, self._within(exchange, relation))
-            else:
-                query = kept(raw) if len(raw) < _KEPT else parse(raw)
+                query = structs.replace(query, within=self._within(exchange, relation))
             answer = await engine.read(exchange.call, query)
             if query.summary is not None:
                 here = alone(exchange.path, exchange.query)
                 return _summary(exchange, query.summary, answer, here)
-            related = links(exchange.path, raw, query.page, answer)
+            related = links(exchange.path, exchange.query, query.page, answer)
             return _answer(exchange, query, answer, related)
 
         return page
 
     def _search(self, resource: Resource, relation: Relation | None) -> Handler:
-        engine, parser = self.engine, self.parser
+        engine, parser = self.engine, self.questions.parser
 
         async def search(exchange: Exchange) -> Response:
             parser.nothing(decode_query(exchange.query))
             within = None if relation is None else self._within(exchange, relation)
-            query = self._of_trash(query_of(parser, resource, await read_body(exchange), within=within))
+            query = query_of(parser, resource, await read_body(exchange), within=within)
+            query = structs.replace(query, trashed=True) if self.trashed else query
             try:
                 answer = await engine.read(exchange.call, query)
             except Fault as fault:
@@ -114,9 +122,6 @@ class Reads:
             return _answer(exchange, query, answer, None)
 
         return search
-
-    def _of_trash(self, query: Query) -> Query:
-        return structs.replace(query, trashed=True) if self.trashed else query
 
     def _within(self, exchange: Exchange, relation: Relation) -> Within:
         return Within(self.resource.name, exchange.path_parameters["id"], relation.name)

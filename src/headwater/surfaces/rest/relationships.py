@@ -26,7 +26,7 @@ from headwater.http.wire import (
 )
 from headwater.ir.command import Relate, Update
 from headwater.ir.model import Relation, Resource
-from headwater.ir.parse import Parser, refuse
+from headwater.ir.parse import refuse
 from headwater.ir.pieces import between_pieces
 from headwater.ir.query import Cursor, Numbered, Query, Select, Within
 from headwater.surfaces.rest.documents import Documents, paged, read_page
@@ -34,6 +34,7 @@ from headwater.surfaces.rest.incoming import Incoming
 from headwater.surfaces.rest.objects import identifier, segment
 from headwater.surfaces.rest.paging import JSON_API as SPELLING
 from headwater.surfaces.rest.paging import PLAIN, Links, links, pagination
+from headwater.surfaces.rest.reads import Questions
 from headwater.surfaces.rest.writes import Versions
 
 _READ: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept")]
@@ -47,13 +48,14 @@ class Relationships:
     def __init__(
         self,
         engine: Engine,
-        plain: Parser,
+        questions: Questions,
         documents: Documents,
         incoming: Incoming,
         relation: Relation,
         path: str,
     ) -> None:
-        self.engine, self.plain, self.documents, self.incoming = engine, plain, documents, incoming
+        self.engine, self.questions, self.documents, self.incoming = engine, questions, documents, incoming
+        self.plain = questions.parser
         self.resource, self.relation, self.path = incoming.resource, relation, path
         self.target: Resource = engine.model.resources[relation.target]
         self.versions = Versions(engine, self.resource)
@@ -69,7 +71,7 @@ class Relationships:
         """The row behind a to-one relation; null where there is none, or none that the caller may see."""
         format = accepted(exchange)
         if format is JSON:
-            layout, select = None, self.plain.select(self.target, decode_query(exchange.query))
+            layout, select = None, self.questions.row(self.target.name, exchange.query)
         else:
             select, layout = self.documents.row(self.target.name, exchange.query)
         query = Query(self.target.name, select=select, page=Cursor(1), within=self.within(exchange))

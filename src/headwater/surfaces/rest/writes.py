@@ -121,7 +121,7 @@ class Writes:
 
     async def delete(self, exchange: Exchange) -> Response:
         """The row goes; 204."""
-        self.forms.plain.parser.nothing(decode_query(exchange.query))
+        self.forms.parser.nothing(decode_query(exchange.query))
         key = exchange.path_parameters["id"]
         expected = await self.versions.expected(exchange, key)
         await self.engine.run(exchange.call, Delete(self.resource.name, key, expected))
@@ -138,7 +138,7 @@ class Writes:
 
     async def purge(self, exchange: Exchange) -> Response:
         """The row is gone for good; 204."""
-        self.forms.plain.parser.nothing(decode_query(exchange.query))
+        self.forms.parser.nothing(decode_query(exchange.query))
         key = exchange.path_parameters["id"]
         expected = await self.versions.expected(exchange, key, trashed=True)
         await self.engine.run(exchange.call, Purge(self.resource.name, key, expected))
