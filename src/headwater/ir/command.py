@@ -6,9 +6,12 @@ against its own field (`ir/parse`). What needs the row or other rows is checked 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from headwater.ir.query import Select
+
+MAX_IDENTIFIERS: Final = 100
+"""Rows that one document may name behind a to-many relation."""
 
 
 @dataclass(frozen=True, slots=True)

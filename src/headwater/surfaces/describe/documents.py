@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from headwater.ir.command import MAX_IDENTIFIERS
 from headwater.ir.model import Model, Relation, Resource
 from headwater.ir.parse import CURSOR_PROFILE
 from headwater.ir.pieces import member
@@ -11,8 +12,6 @@ from headwater.surfaces.describe.parameters import Parameters
 from headwater.surfaces.describe.values import Schema
 
 Add = Callable[[str, Schema], Schema]
-
-MAX_IDENTIFIERS: Final = 100
 
 
 class DocumentSchemas:

@@ -6,19 +6,18 @@ strictly as ever. What is wrong is told by pointers into the document as it was 
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from headwater.base.errors import Detail, Fault, Problems, nearest
 from headwater.http.json_api import pointer, pointer_of, steps
 from headwater.ir.body import settle
-from headwater.ir.command import Linked
+from headwater.ir.command import MAX_IDENTIFIERS, Linked
 from headwater.ir.model import Relation, Resource
 from headwater.ir.names import Namer
 from headwater.ir.pieces import member
 from headwater.ir.scalars import json_name
 
 T = TypeVar("T")
-MAX_IDENTIFIERS: Final = 100
 
 
 class Incoming:
