@@ -20,6 +20,7 @@ from headwater.ir.query import Answer, Include, Numbered, Query, Select, Within
 from headwater.surfaces.rest.objects import Layout, compose
 from headwater.surfaces.rest.paging import JSON_API as SPELLING
 from headwater.surfaces.rest.paging import Links, links, pagination
+from headwater.surfaces.rest.reads import read_asked
 
 DocumentHandler = Callable[[Exchange, Format], Awaitable[Response]]
 
@@ -148,7 +149,7 @@ class Documents:
             if query.summary is not None:
                 message = "Summaries have no form in JSON:API; accept `application/json`."
                 raise Fault("INVALID_PARAMETER", message, [Detail("INVALID_PARAMETER", message, "aggregate")])
-            answer = await self.engine.read(exchange.call, query)
+            answer = await read_asked(self.engine, exchange, query)
             # The page was not asked for in the words of the profile, and cannot be led on from in those.
             facts = {"pagination": pagination(query.page, answer)}
             layout = self.layout(resource.name, query.select, trashed)

@@ -108,14 +108,7 @@ class Reads:
             within = None if relation is None else self._within(exchange, relation)
             query = query_of(parser, resource, await read_body(exchange), within=within)
             query = structs.replace(query, trashed=True) if self.trashed else query
-            try:
-                answer = await engine.read(exchange.call, query)
-            except Fault as fault:
-                # What the engine calls a parameter, such as a wrong cursor, was a member of this body.
-                fault.details = tuple(
-                    replace(d, field=d.parameter or d.field, parameter=None) for d in fault.details
-                )
-                raise
+            answer = await read_asked(engine, exchange, query)
             # Other pages have the same address and another body, so there are no links: `nextCursor` leads on.
             if query.summary is not None:
                 return _summary(exchange, query.summary, answer, None)
@@ -125,6 +118,16 @@ class Reads:
 
     def _within(self, exchange: Exchange, relation: Relation) -> Within:
         return Within(self.resource.name, exchange.path_parameters["id"], relation.name)
+
+
+async def read_asked(engine: Engine, exchange: Exchange, query: Query) -> Answer:
+    """What a body asks for. Raises as `Engine.read` does."""
+    try:
+        return await engine.read(exchange.call, query)
+    except Fault as fault:
+        # What the engine calls a parameter, such as a wrong cursor, was a member of this body.
+        fault.details = tuple(replace(d, field=d.parameter or d.field, parameter=None) for d in fault.details)
+        raise
 
 
 def _answer(exchange: Exchange, query: Query, answer: Answer, related: Links | None) -> Response:
