@@ -297,6 +297,10 @@ async def test_questions_in_bodies(library: Library) -> None:
     assert [row["attributes"]["title"] for row in reply.json["data"]] == ["book1", "book2"]
     assert len(reply.json["data"][1]["relationships"]["tags"]["data"]) == 1
     assert reply.json["meta"]["pagination"]["hasMore"] is True
+    stale = {**body, "sort": ["pages"], "cursor": reply.json["meta"]["pagination"]["nextCursor"]}
+    for path in ("books", f"writers/{library.ids['ada']}/books"):
+        refused = await library.send("QUERY", path, stale, content_type="application/json")
+        assert sources(refused) == {("400", "invalid_cursor", "/cursor")}  # it stood in the body
 
 
 # -- relationships ---------------------------------------------------------------------------------------
@@ -366,6 +370,33 @@ async def test_a_to_one_relationship_is_set(library: Library) -> None:
     )
     assert sources(owner) == {("403", "not_supported", "/data")}
     assert (await library.send("POST", place, {"data": None})).status == 405
+
+
+async def test_what_is_preferred_of_a_relationship_that_is_set(library: Library) -> None:
+    """It is acknowledged, as of any write, and kept apart by caches."""
+    place = f"books/{library.ids['book1']}/relationships/writer"
+    bob = {"data": {"type": "writers", "id": library.ids["bob"]}}
+    for preferred, status, applied in (
+        ("return=representation", 200, "return=representation"),
+        ("return=minimal", 204, "return=minimal"),
+        ("", 200, None),
+    ):
+        reply = await library.send("PATCH", place, bob, prefer=preferred)
+        assert (reply.status, reply.headers.get("preference-applied")) == (status, applied)
+        assert reply.headers["vary"] == "Accept, Prefer"
+
+
+async def test_a_relationship_may_be_named_in_any_spelling_of_its_path(library: Library) -> None:
+    """Characters that need no percent-encoding may have it; links name the row as ever."""
+    library.world.described = None  # which knows templates of paths in their usual spelling
+    book, bob = f"books/{library.ids['book1']}", library.ids["bob"]
+    for place in ("relation%73hips/writer", "relationships/%77riter", "relationships/writer/"):
+        set_ = await library.send("PATCH", f"{book}/{place}", {"data": {"type": "writers", "id": bob}})
+        assert (set_.status, set_.json["data"]["id"]) == (200, bob)
+        read = await library.get(f"{book}/{place}")
+        assert read.json["links"]["related"] == f"/api/v1/{book}/writer"
+    rack = await library.get("racks/B%2F%c3%bc%20&/relation%73hips/books")
+    assert (rack.status, rack.json["links"]["related"]) == (200, "/api/v1/racks/B%2F%C3%BC%20%26/books")
 
 
 async def test_to_many_relationships_are_changed(library: Library) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Final, Literal
+from urllib.parse import quote
 
 from msgspec import structs
 
@@ -35,7 +36,7 @@ from headwater.surfaces.rest.objects import identifier, segment
 from headwater.surfaces.rest.paging import JSON_API as SPELLING
 from headwater.surfaces.rest.paging import PLAIN, Links, links, pagination
 from headwater.surfaces.rest.reads import Questions
-from headwater.surfaces.rest.writes import Versions
+from headwater.surfaces.rest.writes import Versions, preferring
 
 _READ: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept")]
 _IDS: Final = Select((), (), ())
@@ -96,10 +97,10 @@ class Relationships:
         self.plain.nothing(decode_query(exchange.query))
         query = Query(self.resource.name, exchange.path_parameters["id"], self.select)
         answer = await self.engine.read(exchange.call, query)
-        response = self._linkage(exchange, format, answer.rows[0])
+        response = self._linkage(exchange, format, answer.rows[0], _READ)
         return tagged(exchange, etag(answer.rows[0].encode(), answer.version), response)
 
-    def _linkage(self, exchange: Exchange, format: Format, row: str) -> Response:
+    def _linkage(self, exchange: Exchange, format: Format, row: str, headers: Headers) -> Response:
         id = row.split(between_pieces(1))[2]
         data = "null" if id == "null" else identifier(self.target, id)
         here = self._links(exchange)
@@ -107,7 +108,7 @@ class Relationships:
             body = one(data, exchange.request_id, links=here)
         else:
             body = document(data.encode(), exchange.request_id, links=here)
-        return Response(200, [(b"content-type", _plainly(format)), *_READ], body)
+        return Response(200, [(b"content-type", _plainly(format)), *headers], body)
 
     async def _many(self, exchange: Exchange) -> Response:
         format, parameters = accepted(exchange), decode_query(exchange.query)
@@ -145,8 +146,7 @@ class Relationships:
         return Response(200, [kind, *headers], body)
 
     def _links(self, exchange: Exchange, *, related: bool = False) -> Links:
-        whole = exchange.path.rstrip("/")
-        owner = whole[: whole.rindex("/relationships/")]
+        owner = f"{self.path}/{quote(exchange.path_parameters['id'], safe='')}"
         found: Links = {"related": f"{owner}/{segment(self.relation)}"}
         return found if related else {"self": exchange.path, **found}
 
@@ -174,13 +174,12 @@ class Relationships:
             outcome = await self.engine.run(exchange.call, command)
         except Fault as fault:
             raise _here(fault) from None
-        preferred = wanted_return(exchange)
-        if preferred == b"minimal" or outcome.row is None:
-            applied = [(b"preference-applied", b"return=minimal")] if preferred == b"minimal" else []
-            return Response(204, [*applied, (b"vary", b"Accept, Prefer")])
-        response = self._linkage(exchange, format, outcome.row)
-        response.headers.append((b"etag", etag(outcome.row.encode(), outcome.version)))
-        return response
+        preferred, row = wanted_return(exchange), outcome.row
+        headers = preferring(preferred, row)
+        if preferred == b"minimal" or row is None:
+            return Response(204, headers)
+        headers.append((b"etag", etag(row.encode(), outcome.version)))
+        return self._linkage(exchange, format, row, headers)
 
     def relate(self, how: Literal["add", "remove", "replace"]) -> Handler:
         """Change what is behind a to-many relation; 204, as the client knows what is there now."""

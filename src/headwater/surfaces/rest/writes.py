@@ -1,6 +1,6 @@
 """POST, PUT, PATCH, DELETE and actions."""
 
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 from headwater.base.errors import Detail, Fault
@@ -37,7 +37,14 @@ from headwater.ir.query import Query, Select
 from headwater.surfaces.rest.forms import Form, Forms
 from headwater.surfaces.rest.incoming import Incoming, argument, arguments_of, point
 
-_VARY: Final = (b"vary", b"Accept, Prefer")
+
+def preferring(preferred: bytes | None, row: str | None) -> Headers:
+    """The headers that tell of a preference, as `wanted_return` finds it: that the answer depends on it, and whether it
+    was met. No `row` is represented to those who may not read it."""
+    headers: Headers = [(b"vary", b"Accept, Prefer")]
+    if preferred is not None and (preferred == b"minimal" or row is not None):
+        headers.append((b"preference-applied", b"return=" + preferred))
+    return headers
 
 
 class Versions:
@@ -206,11 +213,9 @@ class Writes:
     ) -> Response:
         """The row that was written; its id alone where the caller may not read it; nothing where they prefer that."""
         row, preferred = outcome.row, wanted_return(exchange)
-        headers.append(_VARY)
+        headers += preferring(preferred, row)
         if row is not None:
             headers.append((b"etag", etag(row.encode(), outcome.version)))
-        if preferred is not None and (preferred == b"minimal" or row is not None):
-            headers.append((b"preference-applied", b"return=" + preferred))
         if preferred == b"minimal":
             return Response(204 if status == 200 else status, headers)
         if row is None:
