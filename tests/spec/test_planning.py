@@ -137,6 +137,29 @@ async def test_a_day_that_is_begun_is_a_day(demo: Any, bid: str, days: int) -> N
     assert working_days(*(dt.date.fromisoformat(bar[day]) for day in ("start", "end"))) == days
 
 
+async def test_one_mistaken_task_spoils_nobodys_schedule(demo: Any) -> None:
+    """A bid is bounded; what lies behind the end of the calendar is shown on its last day."""
+    admin, _ = demo
+    for path, sent in (("tasks", {"bid": "10000.01"}), ("tasks", {"estimate": "10000.01"})):
+        task = {"projectId": "SWA", "title": "Sky", "department": "fx", **sent}
+        refused = await admin.post(f"/api/v1/{path}", task)
+        assert refused.status == 400, refused.body
+        assert [detail["field"] for detail in refused.json()["error"]["details"]] == list(sent)
+    whole = {bar["id"]: bar for bar in (await told(admin, "schedule"))["tasks"]}
+    task = {"projectId": "SWA", "title": "Sky", "department": "fx", "bid": "10000", "start": "9999-12-30"}
+    made = await admin.post("/api/v1/tasks", task)
+    assert made.status == 201, made.body
+    data = await told(admin, "schedule")
+    bars = {bar["id"]: bar for bar in data["tasks"]}
+    sky = bars.pop(made.data["id"])
+    assert (sky["start"], sky["end"], data["end"]) == ("9999-12-30", "9999-12-31", "9999-12-31")
+    assert data["criticalPath"] == [sky["id"]]
+    placed = ("start", "end", "status", "needs")
+    assert {id: [bar[name] for name in placed] for id, bar in bars.items()} == {
+        id: [bar[name] for name in placed] for id, bar in whole.items()
+    }
+
+
 async def test_a_schedule_keeps_nobody_waiting(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes long of many tasks is done beside the loop, by three reads that name what they need."""
     admin, _ = demo
@@ -202,6 +225,23 @@ async def test_the_workload_adds_up_what_each_has_logged(demo: Any) -> None:
     assert data["unassignedTasks"] == len(loose)
     assert Decimal(data["unassignedHours"]) == sum(map(left, loose))
     assert Decimal(data["loggedHours"]) == sum(Decimal(load["loggedHours"]) for load in people.values())
+
+
+async def test_the_workload_of_any_days_can_be_asked_for(demo: Any) -> None:
+    """Up to either end of the calendar. Four weeks before its first days there are none."""
+    admin, rows = demo
+    logged = sum((log.hours for log in rows["TimeLog"].values()), Decimal(0))
+    data = await told(admin, "workload?since=0001-01-01&until=9999-12-31")
+    assert Decimal(data["loggedHours"]) == logged
+    assert data["workingDays"] == dt.date.max.toordinal() // 7 * 5 + 5  # from a Monday to a Friday
+    assert (await told(admin, "workload?until=9999-12-31"))["since"] == "9999-12-04"
+    assert (await told(admin, "workload?until=0001-01-28"))["since"] == "0001-01-01"
+    refused = await admin.get("/api/v1/projects/SWA/workload?until=0001-01-27")
+    assert refused.status == 400, refused.body
+    error = refused.json()["error"]
+    assert (error["code"], error["details"][0]["parameter"]) == ("INVALID_PARAMETER", "until")
+    turned = await told(admin, "workload?since=2026-03-09&until=2026-03-02")
+    assert (turned["workingDays"], turned["loggedHours"]) == (0, "0.00")
 
 
 async def test_delays_are_what_was_signed_off_late_or_is_past_its_deadline(demo: Any) -> None:

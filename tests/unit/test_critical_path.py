@@ -12,16 +12,13 @@ from hypothesis import strategies as st
 
 from headwater_products.production.critical_path import (
     Circular,
+    Place,
     Step,
-    calendar_day,
     in_order,
-    monday,
     path,
     places,
-    workday,
 )
-
-MONDAY = date(2026, 3, 2)
+from headwater_products.production.working_time import calendar_day, workday, working_days
 
 
 @st.composite
@@ -35,6 +32,11 @@ def plans(draw: st.DrawFn) -> dict[str, Step]:
         unknown = [("elsewhere", 2)] if draw(st.booleans()) else []
         steps[name] = Step(draw(st.integers(1, 6)), (*lags, *unknown), draw(st.integers(0, 8)))
     return {name: steps[name] for name in draw(st.permutations(names))}
+
+
+def slack(place: Place) -> int:
+    """The days by which a step can slip."""
+    return place.latest_end - place.end
 
 
 @given(plans())
@@ -54,12 +56,12 @@ def test_a_step_may_slip_by_its_slack_and_no_day_more(steps: dict[str, Step], mo
     found = places(steps)
     last = max((place.end for place in found.values()), default=0)
     for name, place in found.items():
-        assert place.slack >= 0
-        assert place.critical == (place.slack == 0)
-        for slip in (place.slack, place.slack + more):
+        assert slack(place) >= 0
+        assert place.critical == (slack(place) == 0)
+        for slip in (slack(place), slack(place) + more):
             step = steps[name]
             moved = steps | {name: Step(step.days, step.needs, place.start + slip)}
-            assert (max(p.end for p in places(moved).values()) > last) == (slip > place.slack)
+            assert (max(p.end for p in places(moved).values()) > last) == (slip > slack(place))
 
 
 @given(plans())
@@ -84,8 +86,8 @@ def test_what_has_ended_lies_where_it_was() -> None:
         "long": Step(9, (), 0),
     }
     found = places(steps)
-    assert (found["done"].start, found["done"].end, found["done"].slack) == (2, 5, 0)
-    assert (found["early"].start, found["early"].slack) == (6, 1)
+    assert (found["done"].start, found["done"].end, slack(found["done"])) == (2, 5, 0)
+    assert (found["early"].start, slack(found["early"])) == (6, 1)
     assert (found["over"].start, found["over"].end) == (4, 5)
     assert [name for name, place in found.items() if place.critical] == ["long"]
 
@@ -103,12 +105,19 @@ def test_a_circle_is_told() -> None:
         places({"a": Step(1, (("b", 0),)), "b": Step(1, (("a", 0),)), "c": Step(1)})
 
 
-@given(st.dates(date(2020, 1, 1), date(2030, 1, 1)))
-def test_working_days_are_counted_without_weekends(day: date) -> None:
-    number = workday(day, MONDAY)
-    back = calendar_day(number, MONDAY)
+@given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(-3, 30))
+def test_working_days_are_counted_without_weekends(day: date, more: int) -> None:
+    number = workday(day)
+    back = calendar_day(number)
     assert back.weekday() < 5
     assert back == day if day.weekday() < 5 else timedelta(0) < back - day < timedelta(days=3)
-    assert workday(day + timedelta(weeks=1), MONDAY) == number + 5
-    assert monday([day]).weekday() == 0
-    assert timedelta(0) <= day - monday([day, day + timedelta(days=9)]) < timedelta(days=7)
+    assert workday(day + timedelta(weeks=1)) == number + 5
+    between = [day + timedelta(days=n) for n in range(more + 1)]
+    assert working_days(day, day + timedelta(days=more)) == sum(d.weekday() < 5 for d in between)
+
+
+def test_working_days_are_counted_to_both_ends_of_the_calendar() -> None:
+    assert (workday(date.min), calendar_day(0)) == (0, date.min)
+    last = workday(date.max)
+    assert calendar_day(last) == calendar_day(last + 1) == calendar_day(10 * last) == date.max
+    assert working_days(date.min, date.max) == last + 1

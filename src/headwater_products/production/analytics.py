@@ -15,11 +15,8 @@ from msgspec import Meta, Struct
 from headwater import Expression, Reader, coalesce, desc, now, report
 from headwater_products.production.resources import Membership, Project, Task, TimeLog, manages
 from headwater_products.production.words import Department, ProjectRole, TaskStatus
+from headwater_products.production.working_time import WORKING_DAY, WORKING_WEEK, working_days
 
-WORKING_DAY = Decimal(8)
-"""Hours; what somebody logs beyond them on one day is overtime."""
-
-WORKING_WEEK = 5
 STEADY = 10
 """Per cent by which the number of tasks that are signed off must change to be a trend."""
 
@@ -211,12 +208,6 @@ def trend(done: int, before: int) -> Trend:
     if 100 * (done - before) > STEADY * before:
         return Trend.INCREASING
     return Trend.DECREASING if 100 * (before - done) > STEADY * before else Trend.STABLE
-
-
-def working_days(first: dt.date, last: dt.date) -> int:
-    """Days from Monday to Friday, the first and the last included."""
-    weeks, rest = divmod((last - first).days + 1, 7)
-    return weeks * WORKING_WEEK + sum((first.weekday() + day) % 7 < WORKING_WEEK for day in range(rest))
 
 
 def _midnight(day: dt.date) -> dt.datetime:

@@ -6,15 +6,9 @@ the first day that is free again, so that a piece of three days from day 2 ends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
-from functools import cache, partial
-from typing import Final
+from collections.abc import Mapping
 
 from msgspec import Struct
-
-WEEK: Final = 5
-"""Working days of a week: Monday to Friday."""
 
 
 class Step(Struct, frozen=True):
@@ -32,14 +26,8 @@ class Place(Struct, frozen=True):
 
     start: int
     end: int
-    latest_start: int
     latest_end: int
     critical: bool
-
-    @property
-    def slack(self) -> int:
-        """The days by which it can slip."""
-        return self.latest_start - self.start
 
 
 class Circular(ValueError):
@@ -66,10 +54,10 @@ def places(steps: Mapping[str, Step]) -> dict[str, Place]:
     for name in reversed(order):
         step, start, end = steps[name], starts[name], ends[name]
         if step.ended:
-            found[name] = Place(start, end, start, end, False)
+            found[name] = Place(start, end, end, False)
             continue
         late = latest[name]
-        found[name] = Place(start, end, late - step.days, late, late == end)
+        found[name] = Place(start, end, late, late == end)
         for needed, lag in step.needs:
             if needed in latest and late - step.days - lag < latest[needed]:
                 latest[needed] = late - step.days - lag
@@ -112,33 +100,3 @@ def path(steps: Mapping[str, Step], found: Mapping[str, Place]) -> list[str]:
         if not before:
             return chain[::-1]
         chain.append(before[0])
-
-
-def workday(day: date, origin: date) -> int:
-    """The number of working days from `origin`, a Monday, to a day; a weekend counts as the Monday behind it."""
-    weeks, weekday = divmod((day - origin).days, 7)
-    return weeks * WEEK + min(weekday, WEEK)
-
-
-def calendar_day(number: int, origin: date) -> date:
-    """The day with a number of working days behind `origin`, a Monday."""
-    weeks, weekday = divmod(number, WEEK)
-    return origin + timedelta(weeks=weeks, days=weekday)
-
-
-def monday(days: Iterable[date]) -> date:
-    """The Monday of the earliest day's week. Raises: ValueError where there are no days."""
-    first = min(days)
-    return first - timedelta(days=first.weekday())
-
-
-class Calendar:
-    """Working days by number from the Monday of the earliest of some days. A project has few days and many dates, so
-    each is worked out once."""
-
-    def __init__(self, days: Iterable[date]) -> None:
-        origin = monday(days)
-        self.number = cache(partial(workday, origin=origin))
-        """The number of a day."""
-        self.day = cache(partial(calendar_day, origin=origin))
-        """The day of a number."""

@@ -13,9 +13,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from headwater import Reader, report
+from headwater import Detail, Fault, Reader, report
 from headwater_products.production.analytics import percent
-from headwater_products.production.critical_path import monday, workday
 from headwater_products.production.resources import (
     Membership,
     Project,
@@ -24,8 +23,9 @@ from headwater_products.production.resources import (
     manages,
     takes_part,
 )
-from headwater_products.production.schedule import HOURS, MANY
+from headwater_products.production.schedule import MANY
 from headwater_products.production.words import DONE, Department, ProjectRole, TaskStatus
+from headwater_products.production.working_time import WORKING_DAY, WORKING_WEEK, workday, working_days
 
 ZERO = Decimal("0.00")
 
@@ -81,8 +81,8 @@ async def workload(
     What is left of a task is its bid less the hours logged on it, and nothing if those are more.
     """
     last = until or reader.now.date()
-    first = since or last - dt.timedelta(days=27)
-    days = max(0, workday(last + dt.timedelta(days=1), monday([first])) - workday(first, monday([first])))
+    first = since or four_weeks_before(last)
+    days = working_days(first, last)
     people = await reader.values(
         Membership.person.id,
         Membership.person.name,
@@ -99,7 +99,7 @@ async def workload(
         TimeLog.person.id, TimeLog.date, TimeLog.hours.sum(), where=during, limit=MANY
     ):
         logged[str(person)] += hours
-        overtime[str(person)] += max(ZERO, hours - HOURS)
+        overtime[str(person)] += max(ZERO, hours - WORKING_DAY)
     counts, late, left = Counter[str](), Counter[str](), defaultdict[str, Decimal](lambda: ZERO)
     still = (Task.project == project.id) & ~Task.status.in_(DONE)
     for artist, bid, spent, due in await reader.values(
@@ -111,7 +111,7 @@ async def workload(
         left[whose] += max(ZERO, bid - (spent or ZERO))
     loads = []
     for whose, name, role, department, week in people:
-        capacity = (week * days / 5).quantize(ZERO)
+        capacity = (week * days / WORKING_WEEK).quantize(ZERO)
         loads.append(
             Load(
                 whose,
@@ -140,6 +140,17 @@ async def workload(
         counts[""],
         left[""],
     )
+
+
+def four_weeks_before(last: dt.date) -> dt.date:
+    """The first day of the four weeks that end on a day. Raises: Fault."""
+    try:
+        return last - dt.timedelta(days=27)
+    except OverflowError:
+        message = "Dates begin with the year 1, so there are no four weeks before `until`; name `since`."
+        raise Fault(
+            "INVALID_PARAMETER", message, [Detail("INVALID_PARAMETER", message, parameter="until")]
+        ) from None
 
 
 # -- what is late ---------------------------------------------------------------------------------------
@@ -190,8 +201,7 @@ async def delays(
     for task in await reader.select(Task, where, limit=MANY):
         assert task.deadline is not None
         over = task.approved_at or reader.now
-        week = monday([task.deadline.date()])
-        days = workday(over.date(), week) - workday(task.deadline.date(), week)
+        days = workday(over.date()) - workday(task.deadline.date())
         found.append(
             Delay(task.id, task.title, task.department, task.status, task.artist, task.deadline, days)
         )

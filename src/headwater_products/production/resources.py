@@ -73,6 +73,9 @@ Hours = Annotated[
         extra_json_schema={"pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?$"},
     ),
 ]
+MOST_HOURS = 10_000
+"""Of one task: five years of one person's work."""
+
 Note = Annotated[str, Meta(description="What was seen, for who did it.", examples=["The fog is too thick."])]
 
 
@@ -254,7 +257,11 @@ class TaskType(Resource):
     department: Field[Department] = field(immutable=True)
     position: Field[int] = field(default=0, ge=0, le=1_000, doc="Its place in the pipeline.")
     bid: Field[Decimal] = field(
-        default=Decimal(0), ge=0, places=2, doc="The hours that it is bid with, if nobody says otherwise."
+        default=Decimal(0),
+        ge=0,
+        le=MOST_HOURS,
+        places=2,
+        doc="The hours that it is bid with, if nobody says otherwise.",
     )
 
 
@@ -275,9 +282,11 @@ class Task(Resource):
         moves=TASK_MOVES,
     )
     priority: Field[int] = field(default=5, ge=0, le=9, doc="9 is the most urgent.")
-    bid: Field[Decimal] = field(default=Decimal("0.00"), ge=0, places=2, doc="The hours that it may take.")
+    bid: Field[Decimal] = field(
+        default=Decimal("0.00"), ge=0, le=MOST_HOURS, places=2, doc="The hours that it may take."
+    )
     estimate: Field[Decimal | None] = field(
-        default=None, ge=0, places=2, doc="The hours that who does it thinks it takes."
+        default=None, ge=0, le=MOST_HOURS, places=2, doc="The hours that who does it thinks it takes."
     )
     start: Field[dt.date | None] = field(default=None, doc="The day on which work is to begin.")
     deadline: Field[dt.datetime | None] = field(default=None, doc="When it is to be approved.")

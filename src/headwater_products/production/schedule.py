@@ -17,12 +17,11 @@ from typing import Annotated, Any, NamedTuple
 from msgspec import Meta, Struct
 
 from headwater import Reader, report
-from headwater_products.production.critical_path import Calendar, Step, path, places
+from headwater_products.production.critical_path import Step, path, places
 from headwater_products.production.resources import Dependency, Project, Task, takes_part
 from headwater_products.production.words import Department, TaskStatus
+from headwater_products.production.working_time import WORKING_DAY, calendar_day, workday
 
-HOURS = Decimal(8)
-"""Of a working day."""
 MANY = 100_000
 """As many tasks as a schedule takes in."""
 
@@ -144,9 +143,7 @@ def scheduled(
     needs: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     for waiting, needed, lag in links:
         needs[waiting].append((needed, lag))
-    began = (moment.date() for p in pieces if (moment := p.started_at or p.approved_at))
-    calendar = Calendar([today, *(p.start for p in pieces if p.start), *began])
-    steps = in_steps(pieces, needs, calendar, today)
+    steps = in_steps(pieces, needs, today)
     found = places(steps)
     department, shot, artist, critical_only = shown
     chosen = [
@@ -158,58 +155,57 @@ def scheduled(
         and ((place := found[piece.id]).critical or not critical_only)
     ]
     chosen.sort()
-    day, number = calendar.day, calendar.number
     bars = []
     for first, free, id, piece, place in chosen:
         due = piece.deadline.date() if piece.deadline else None
         bars.append(
             ScheduledTask(
                 *piece[:7],
-                day(first),
-                day(free - 1),
-                day(place.latest_end - 1),
+                calendar_day(first),
+                calendar_day(free - 1),
+                calendar_day(place.latest_end - 1),
                 place.latest_end - free,
                 place.critical,
                 due,
-                0 if due is None else max(0, free - 1 - number(due)),
+                0 if due is None else max(0, free - 1 - workday(due)),
                 [needed for needed, _ in needs.get(id, ())],
             )
         )
-    start = min((place.start for place in found.values()), default=calendar.number(today))
+    start = min((place.start for place in found.values()), default=workday(today))
     end = max((place.end for place in found.values()), default=start + 1)
     return Schedule(
         project.id,
-        calendar.day(start),
-        calendar.day(end - 1),
+        calendar_day(start),
+        calendar_day(end - 1),
         project.deadline,
-        None if project.deadline is None else calendar.number(project.deadline) - (end - 1),
+        None if project.deadline is None else workday(project.deadline) - (end - 1),
         path(steps, found),
         bars,
     )
 
 
 def in_steps(
-    pieces: list[Piece], needs: Mapping[str, list[tuple[str, int]]], calendar: Calendar, today: dt.date
+    pieces: list[Piece], needs: Mapping[str, list[tuple[str, int]]], today: dt.date
 ) -> dict[str, Step]:
     """The tasks as the critical path method takes them."""
-    number, now = calendar.number, calendar.number(today)
-    days_of = cache(lambda bid: ceil(bid / HOURS))
+    now = workday(today)
+    days_of = cache(lambda bid: ceil(bid / WORKING_DAY))
 
     def step(piece: Piece) -> Step:
         needed = tuple(needs.get(piece.id, ()))
         if piece.approved_at is not None:
-            ended = number(piece.approved_at.date())
-            start = min(ended, number((piece.started_at or piece.approved_at).date()))
+            ended = workday(piece.approved_at.date())
+            start = min(ended, workday((piece.started_at or piece.approved_at).date()))
             return Step(ended - start + 1, needed, start, True)
         if piece.bid > 0:
             days = days_of(piece.bid)
         elif piece.start and piece.deadline:
-            days = max(1, number(piece.deadline.date()) - number(piece.start) + 1)
+            days = max(1, workday(piece.deadline.date()) - workday(piece.start) + 1)
         else:
             days = 1
         if piece.started_at is not None:
-            start = number(piece.started_at.date())
+            start = workday(piece.started_at.date())
             return Step(max(days, now - start + 1), (), start)
-        return Step(days, needed, max(now, number(piece.start)) if piece.start else now)
+        return Step(days, needed, max(now, workday(piece.start)) if piece.start else now)
 
     return {piece.id: step(piece) for piece in pieces}
