@@ -180,6 +180,18 @@ async def test_a_schedule_keeps_nobody_waiting(demo: Any, monkeypatch: pytest.Mo
     assert "IN (SELECT" in of_links, "the links are found from the project's tasks"
 
 
+async def test_delays_read_what_they_show_and_no_more(demo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin, _ = demo
+    read: list[str] = []
+    store = admin.running.engine.store
+    inner = store.read
+    monkeypatch.setattr(store, "read", lambda sql, *a, **k: read.append(sql) or inner(sql, *a, **k))
+    await told(admin, "delays")
+    (of_tasks,) = [sql for sql in read if "FROM tasks" in sql.split("WHERE")[0] and "count(" not in sql]
+    assert "description" not in of_tasks
+    assert "time_logs" not in of_tasks
+
+
 async def test_an_empty_project_has_an_empty_schedule(demo: Any) -> None:
     admin, _ = demo
     await admin.post("/api/v1/projects", {"code": "NEW", "name": "New"})

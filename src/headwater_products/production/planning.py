@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from headwater import Detail, Fault, Reader, report
 from headwater_products.production.analytics import percent
@@ -33,8 +32,7 @@ ZERO = Decimal("0.00")
 # -- how much everybody has to do -----------------------------------------------------------------------
 
 
-@dataclass
-class Load:
+class Load(Struct):
     """What one person has done and has to do in the project. `capacity_hours` are those that they have for it in the
     time asked about; `utilization_rate` is what they logged of these, in per cent; `overtime_hours` go beyond eight a
     day."""
@@ -53,8 +51,7 @@ class Load:
     overtime_hours: Decimal
 
 
-@dataclass
-class Workload:
+class Workload(Struct):
     """The load of everybody who works in the project, and what nobody has been given."""
 
     project_id: str
@@ -156,8 +153,7 @@ def four_weeks_before(last: dt.date) -> dt.date:
 # -- what is late ---------------------------------------------------------------------------------------
 
 
-@dataclass
-class Delay:
+class Delay(Struct):
     """A task that was signed off after its deadline, or is past it. `delay_days` are working days, so far."""
 
     id: str
@@ -169,8 +165,7 @@ class Delay:
     delay_days: int
 
 
-@dataclass
-class Delays:
+class Delays(Struct):
     """What is and was late in a project: how often, by how much, where, and the worst of it."""
 
     project_id: str
@@ -198,13 +193,20 @@ async def delays(
     if department is not None:
         where = where & (Task.department == department)
     found = []
-    for task in await reader.select(Task, where, limit=MANY):
-        assert task.deadline is not None
-        over = task.approved_at or reader.now
-        days = workday(over.date()) - workday(task.deadline.date())
-        found.append(
-            Delay(task.id, task.title, task.department, task.status, task.artist, task.deadline, days)
-        )
+    for *shown, deadline, approved_at in await reader.values(
+        Task.id,
+        Task.title,
+        Task.department,
+        Task.status,
+        Task.artist.id,
+        Task.deadline,
+        Task.approved_at,
+        where=where,
+        limit=MANY,
+    ):
+        assert deadline is not None, "without one nothing is late"
+        over = approved_at or reader.now
+        found.append(Delay(*shown, deadline, workday(over.date()) - workday(deadline.date())))
     found.sort(key=lambda delay: (-delay.delay_days, delay.deadline, delay.id))
     finished = sum(delay.status in DONE for delay in found)
     mean = sum(delay.delay_days for delay in found) / len(found) if found else 0.0
