@@ -170,6 +170,32 @@ async def test_each_user_has_a_connection_of_its_own_and_leaves_it_when_it_goes(
     assert report.whole.requests == answered > 200
 
 
+async def test_the_rate_is_that_of_the_time_that_is_told() -> None:
+    """What users still ask when the time is over is in the figures, but for the rate."""
+    answered = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        while await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            answered += 1
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    async def long(user: VirtualUser) -> None:
+        for _ in range(50):
+            await user.get("/things")
+            await asyncio.sleep(0.02)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        profile = Profile("test", "", [Stage(0.3, 1)], pause=0.0)
+        report = await LoadTest(base, long, [Account()], profile).run()
+    assert report.whole.requests == answered == 50
+    assert 0 < report.whole.rate * report.seconds < 20
+    assert [part.rate for part in report.parts] == [report.whole.rate]
+
+
 async def test_who_finds_nothing_to_do_does_not_keep_the_processor_busy() -> None:
     turns = 0
 
@@ -205,7 +231,7 @@ async def test_answers_that_do_not_come_are_told_apart() -> None:
             await user.close()
             tally = tallies["POST /api/v1/things/{id}"]
             assert (tally.timeouts, dict(tally.errors), len(tally.times)) == (timeouts, errors, 0)
-            figures = Figures.of("all", tally, 1.0)
+            figures = Figures.of("all", tally, 2.0)
             assert (figures.requests, figures.p99) == (2, 0)
             assert (figures.timeouts, figures.errors) == (50.0 * timeouts, 100 - 50.0 * timeouts)
 
@@ -250,6 +276,6 @@ def test_a_percentile_is_the_least_that_so_many_do_not_exceed(values: list[float
 def test_figures_of_parts_come_to_those_of_the_whole() -> None:
     one, other = Tally(array("d", [1.0, 3.0]), Counter({"500": 1}), 1), Tally(array("d", [5.0]))
     one.add(other)
-    whole = Figures.of("all", one, 2.0)
+    whole = Figures.of("all", one, one.sent / 2)
     assert (whole.requests, whole.rate, whole.mean, whole.max) == (4, 2.0, 3.0, 5.0)
     assert (whole.errors, whole.timeouts) == (25.0, 25.0)

@@ -36,6 +36,7 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """A tally in numbers: times in milliseconds, `rate` in requests a second, `errors` and `timeouts` in percent.
+    Requests that users still make when the test's time is over count in all of them but the rate.
     `failures` counts what was wrong, by the answer's status or the name of what went wrong."""
 
     name: str
@@ -51,14 +52,14 @@ class Figures:
     failures: Mapping[str, int]
 
     @classmethod
-    def of(cls, name: str, tally: Tally, seconds: float) -> "Figures":
+    def of(cls, name: str, tally: Tally, rate: float) -> "Figures":
         times = sorted(tally.times) or [0.0]
         sent = tally.sent
         marks = {f"p{percent}": percentile(times, percent) for percent in PERCENTILES}
         return cls(
             name,
             sent,
-            sent / seconds if seconds else 0.0,
+            rate,
             statistics.fmean(times),
             **marks,
             max=times[-1],

@@ -73,7 +73,7 @@ PROFILES: Final[Mapping[str, Profile]] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure and its bound: at most `bound`, or at least where `least` says so."""
+    """A figure and its bound: less than `bound`, or more where `least` says so."""
 
     figure: str
     bound: float
@@ -93,4 +93,4 @@ TARGETS: Final = (
 )
 """What every profile must keep."""
 PER_SECOND: Final = Target("rate", 100, "requests/s", least=True)
-"""What is asked of a profile whose users offer at least this, if the server does not hold them up."""
+"""What is asked of a profile whose users would make more than one and a half times as many, if no answer took time."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -55,12 +55,13 @@ class LoadTest:
                     await asyncio.wait_for(self._ended.wait(), LOOK)
         finally:
             seconds = time.monotonic() - begun
+            rates = {name: tally.sent / seconds for name, tally in self.tallies.items()}
             client = time.process_time() - own
             used = server.used(seconds)
             await _leave([*users, *leaving])
         if self._failed is not None:
             raise self._failed
-        return self._report(seconds, most, used, 100 * client / seconds)
+        return self._report(seconds, rates, most, used, 100 * client / seconds)
 
     def _start(self, number: int) -> "_Running":
         account = self.accounts[number % len(self.accounts)]
@@ -71,12 +72,17 @@ class LoadTest:
         self._failed = self._failed or error
         self._ended.set()
 
-    def _report(self, seconds: float, most: int, used: Used | None, client: float) -> Report:
+    def _report(
+        self, seconds: float, rates: Mapping[str, float], most: int, used: Used | None, client: float
+    ) -> Report:
         whole = Tally()
         for tally in self.tallies.values():
             whole.add(tally)
-        parts = [Figures.of(name, tally, seconds) for name, tally in sorted(self.tallies.items())]
-        return Report(self.profile, seconds, most, Figures.of(ALL, whole, seconds), parts, used, client)
+        parts = [
+            Figures.of(name, tally, rates.get(name, 0.0)) for name, tally in sorted(self.tallies.items())
+        ]
+        every = Figures.of(ALL, whole, sum(rates.values()))
+        return Report(self.profile, seconds, most, every, parts, used, client)
 
 
 class _Running:
