@@ -1,5 +1,6 @@
 """`headwater new`: a project that works at once, from the built wheel and without the source tree."""
 
+import errno
 import json
 import os
 import re
@@ -154,6 +155,16 @@ def test_a_name_or_place_that_will_not_do_is_refused(tmp_path: Path, name: str, 
     with pytest.raises(DeclarationError, match=re.escape(said)):
         project.make(tmp_path / name)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_nothing_is_left_of_what_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(folder: Path, package: str) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(project, "_first_revision", full)
+    with pytest.raises(DeclarationError, match=r"shop cannot be written: No space left on device\."):
+        project.make(tmp_path / "tea-shop")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_and_a_path_will_do(installed: Installed, tmp_path: Path) -> None:

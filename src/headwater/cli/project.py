@@ -72,13 +72,13 @@ def make(folder: Path) -> list[Path]:
         if (commands / "headwater").exists() and " " not in str(commands):  # which make cannot take
             written.append(_write(folder, "local.mk", f"BIN := {commands}\n", {}))
         written.append(_first_revision(folder, package))
-    except OSError as error:
-        raise DeclarationError(
-            f"{folder} cannot be written: {error.strerror}.", mend="choose another place."
-        ) from None
-    except BaseException:
+    except BaseException as error:
         if new:
             shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise DeclarationError(
+                f"{folder} cannot be written: {error.strerror}.", mend="choose another place."
+            ) from None
         raise
     return sorted(written)
 
