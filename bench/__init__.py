@@ -1,1 +1,1 @@
-"""Measures Headwater against a hand-written floor, FastAPI, Django REST Framework and PocketBase; loads and profiles it."""
+"""Measures Headwater against a hand-written floor, FastAPI, Django REST Framework and PocketBase."""
