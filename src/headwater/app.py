@@ -5,6 +5,7 @@ It is the only place that names a concrete store.
 
 import inspect
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class App:
 
     `license` (an identifier of SPDX) and `contact` (`name`, `url`, `email`) are what its OpenAPI document tells of it.
     `reports` are those that belong to no resource. `profile` is the resource whose rows describe people; each account
-    has the row with its id. `seed` is called with a scale from 1, and yields batches of new rows with fixed ids.
+    has the row with its id. `seed` is called with a scale from 1, and with `tasks_per_project` where that is asked
+    for; it yields batches of new rows with fixed ids, and raises ValueError for what it cannot make.
     `scenario` is what a virtual user of `headwater bench` does, again and again. `migrations` is the folder of revision
     files. `mode` holds where the configuration does not say. `mounts` are ASGI applications by their path, FastAPI's
     and Starlette's routers among them. `middleware` are functions from an ASGI application to one around it, outermost
@@ -138,6 +140,19 @@ class App:
         self.migrations, self.mode = migrations, mode
         self.mounts, self.middleware = dict(mounts or {}), tuple(middleware)
         self._schemas: dict[str, Schema] = {}
+
+    def batches(self, scale: int, tasks_per_project: int | None = None) -> Iterator[list[Resource]]:
+        """The rows of the demo data. Raises DeclarationError, at once where there is no such size, or else where the
+        data cannot be of this size."""
+        sizes = {} if tasks_per_project is None else {"tasks_per_project": tasks_per_project}
+        if sizes and (
+            self.seed is None or "tasks_per_project" not in inspect.signature(self.seed).parameters
+        ):
+            raise DeclarationError(
+                f"the demo data of {self.title} has no --tasks-per-project.",
+                mend="leave it out; use --scale alone.",
+            )
+        return iter(()) if self.seed is None else _told(self.seed(scale, **sizes))
 
     @cached_property
     def model(self) -> Model:
@@ -280,9 +295,13 @@ class Running:
         return await self.identity.create_account(login, password, [role], profile=self.app.profile)
 
     async def seed(self, scale: int, tasks_per_project: int | None) -> int:
-        """Add the rows of the app's demo data that are not there yet, and say how many were added."""
+        """Add the rows of the app's demo data that are not there yet, and say how many were added.
+
+        Raises DeclarationError, as `App.batches` does.
+        """
         added = 0
         call = Call.system("req_seed")
+        batches = self.app.batches(scale, tasks_per_project)
         if self.config.mode == "demo":
             for account in self.app.accounts:
                 if await self.identity.account(account.login) is None:
@@ -296,14 +315,21 @@ class Running:
                         demo=True,
                     )
                     added += 1
-        sizes = (scale,) if tasks_per_project is None else (scale, tasks_per_project)
-        for batch in self.app.seed(*sizes) if self.app.seed else ():
+        for batch in batches:
 
             async def add(tx: Tx, batch: list[Resource] = batch) -> int:
                 return await add_missing(tx, batch)
 
             added += await self.engine.transact(call, add)
         return added
+
+
+def _told(batches: Iterator[list[Resource]]) -> Iterator[list[Resource]]:
+    """The batches. Raises DeclarationError for the ValueError of a seed."""
+    try:
+        yield from batches
+    except ValueError as error:
+        raise DeclarationError(f"the demo data cannot be made so. {error}") from error
 
 
 async def add_missing(tx: Tx, batch: Sequence[Resource]) -> int:
@@ -335,16 +361,24 @@ def encryption_keys(model: Model, config: Config) -> Sequence[bytes]:
             mend="set HEADWATER_ENCRYPTION_KEYS, for example to what `openssl rand -base64 32` prints.",
         )
     path = config.data / "encryption.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        made = path.with_suffix(f".{os.getpid()}")
-        made.touch(0o600)
-        made.write_bytes(os.urandom(KEY))
-        try:
-            os.link(made, path)  # whole at once, and by one process alone
-        finally:
-            made.unlink()
+    if not path.exists():
+        _make_key(path)
     return [path.read_bytes()]
+
+
+def _make_key(path: Path) -> None:
+    """Write a key, whole at once. Of several processes one does so; they may have the same id, in containers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, made = tempfile.mkstemp(dir=path.parent, prefix="encryption.")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(os.urandom(KEY))
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        os.unlink(made)
 
 
 def open_store(config: Config, observers: Observers) -> Store:

@@ -99,6 +99,32 @@ def test_a_database_that_is_not_there_is_told_in_a_sentence(headwater: Headwater
         assert "Traceback" not in done.stderr
 
 
+def test_what_demo_data_cannot_be_is_told_in_a_sentence(headwater: Headwater, tmp_path: Path) -> None:
+    """An application says by the parameters of its seed what can be asked of it, and by ValueError what is too much."""
+    for command in (("--make", "first"), ()):
+        assert headwater("migrate", "--app", "shop:app", *command).returncode == 0
+    big = ("seed", "--app", "shop:app", "--tasks-per-project", "5")
+    none = headwater(*big)
+    assert (none.returncode, none.stderr.count("\n")) == (1, 1)
+    assert "has no --tasks-per-project" in none.stderr
+    seeding = """
+
+def seed(scale):
+    if scale > 5:
+        raise ValueError("There are five notes, no more.")
+    yield [Note(text=str(n), stars=3) for n in range(scale)]
+
+
+app = App(seed=seed, """
+    change(tmp_path, "\napp = App(", seeding)
+    done = headwater(*big)
+    assert (done.returncode, done.stderr) == (1, none.stderr)
+    many = headwater("seed", "--app", "shop:app", "--scale", "6")
+    assert (many.returncode, many.stderr.count("\n")) == (1, 1)
+    assert "There are five notes, no more." in many.stderr
+    assert headwater("seed", "--app", "shop:app", "--scale", "5").stdout == "added 5 rows\n"
+
+
 def test_rules_are_told_in_words(headwater: Headwater) -> None:
     rows = [
         tuple(row.values()) for row in json.loads(headwater("rules", "--app", "shop:app", "--json").stdout)

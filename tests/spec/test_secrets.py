@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -136,6 +137,25 @@ def test_what_is_moved_or_altered_is_not_taken_for_a_secret() -> None:
     vault.use([b"b" * 32])
     with pytest.raises(RuntimeError, match="is not among HEADWATER_ENCRYPTION_KEYS"):
         vault.decoder("hooks.token")(kept)
+
+
+def test_of_many_first_starts_one_makes_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers that share a folder may have the same process id; who comes later writes nothing there."""
+    config = Config.load({}, tmp_path, {"data": str(tmp_path)}).in_mode("development")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    link = os.link
+    other: list[bytes] = []
+
+    def meanwhile(made: str, path: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        other.extend(encryption_keys(APP.model, config))
+        link(made, path)
+
+    monkeypatch.setattr(os, "link", meanwhile)
+    assert encryption_keys(APP.model, config) == other
+    assert [file.name for file in tmp_path.iterdir()] == ["encryption.key"]
+    monkeypatch.setattr(os, "urandom", None)
+    assert encryption_keys(APP.model, config) == other
 
 
 def test_where_the_keys_come_from(tmp_path: Path) -> None:

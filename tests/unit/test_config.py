@@ -125,6 +125,23 @@ def test_a_certificate_needs_its_key(folder: Path) -> None:
     assert "cannot be read" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("api.example.com", "http://api.example.com:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),
+        ("::", "http://[::1]:8080"),
+    ],
+)
+def test_the_address_at_which_one_asks_on_this_machine(folder: Path, host: str, url: str) -> None:
+    assert Config.load({"HEADWATER_HOST": host}, folder).base_url == url
+    files = {"HEADWATER_TLS_CERTIFICATE": __file__, "HEADWATER_TLS_KEY": __file__}
+    secure = Config.load({"HEADWATER_HOST": host, **files}, folder)
+    assert secure.base_url == url.replace("http:", "https:")
+
+
 def test_production_refuses_what_is_not_safe_all_at_once(folder: Path) -> None:
     data = folder / "data"
     data.mkdir()

@@ -38,6 +38,10 @@ from headwater.base.settings import (
 FILE_NAME: Final = "headwater.toml"
 
 
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is asked for, not listened to
+"""Addresses at which one listens and cannot ask, and those of this machine."""
+
+
 class ConfigError(Exception):
     """Settings that cannot be used: `problems` holds a sentence for each, with its mend."""
 
@@ -168,6 +172,12 @@ class Config:
     @property
     def tls(self) -> bool:
         return self.tls_certificate is not None
+
+    @property
+    def base_url(self) -> str:
+        """Where a client on this machine asks the server."""
+        host = _EVERYWHERE.get(self.host, self.host)
+        return f"{'https' if self.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def describe(self) -> list[tuple[str, str, str]]:
         """Each setting's name, its value (secrets masked) and where that came from."""

@@ -149,13 +149,13 @@ async def _tell_a_request(app: App, config: Config) -> None:
     if config.mode == "demo" and app.accounts:
         async with app.running(config) as running:
             login = next((a.login for a in app.accounts if a.role != "admin"), app.accounts[0].login)
-            base = f"http://{config.host}:{config.port}"
             account = await running.identity.account(login)
             if account is not None:
                 token = await running.identity.issue_access_token(login)
                 path = await _worth_seeing(app, running, running.identity.actor_of(account))
                 typer.echo(
-                    f"Try it:\n\n  curl -H 'Authorization: Bearer {token}' '{base}/api/v1/{path}?limit=2'\n"
+                    f"Try it:\n\n  curl -H 'Authorization: Bearer {token}' "
+                    f"'{config.base_url}/api/v1/{path}?limit=2'\n"
                 )
 
 
@@ -267,7 +267,7 @@ def seed(
         int, typer.Option(min=1, help="How much: in the demo, projects with 100 shots and 1,000 tasks each.")
     ] = 3,
     tasks_per_project: Annotated[
-        int | None, typer.Option(min=1, help="In the demo, tasks of each project in place of 1,000.")
+        int | None, typer.Option(min=1, help="In the demo, tasks of the first project in place of 1,000.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -453,7 +453,7 @@ def bench(
     chosen = loading.profile_named(profile)
     if duration is not None:
         chosen = chosen.lasting(duration)
-    base = (url or f"http://{config.host}:{config.port}").rstrip("/")
+    base = (url or config.base_url).rstrip("/")
     who = loading.accounts(loaded, account or (), demo=config.mode == "demo")
     report = run(loading.run(loaded, base, who, chosen))
     raise typer.Exit(loading.tell(report, as_json=as_json))
