@@ -283,8 +283,9 @@ async def test_the_document_comes_as_what_is_accepted(accept: str, content_type:
 
 async def test_a_parameter_of_the_document_is_refused() -> None:
     async with client(PECULIAR) as visitor:
-        reply = await visitor.get("/api/openapi.json?version=2.0")
-        assert (reply.status, reply.json()["error"]["code"]) == (400, "INVALID_PARAMETER")
+        for query in ("version=2.0", "version=3.0&version=3.1", "version=3.0&colour=red"):
+            reply = await visitor.get(f"/api/openapi.json?{query}")
+            assert (reply.status, reply.json()["error"]["code"]) == (400, "INVALID_PARAMETER")
 
 
 def test_the_command_prints_the_document(tmp_path: Path) -> None:

@@ -71,19 +71,19 @@ def routes(model: Model, others: Iterable[Route], *, version: str = "v1", **abou
 
 def _version(exchange: Exchange) -> str:
     """Which OpenAPI is asked for. Raises Fault INVALID_PARAMETER."""
-    wanted, problems = VERSIONS[0], []
+    wanted = None
     for name, value in decode_query(exchange.query):
         if name != "version":
-            problems.append(f"`{name}` means nothing here; leave it out.")
+            problem = f"`{name}` means nothing here; leave it out."
+        elif wanted is not None:
+            problem = "`version` is given more than once."
         elif value not in VERSIONS:
-            problems.append(f"`version` is the version of OpenAPI: {' or '.join(VERSIONS)}.")
+            problem = f"`version` is the version of OpenAPI: {' or '.join(VERSIONS)}."
         else:
             wanted = value
-        if problems:
-            raise Fault(
-                "INVALID_PARAMETER", problems[0], [Detail("INVALID_PARAMETER", problems[0], parameter=name)]
-            )
-    return wanted
+            continue
+        raise Fault("INVALID_PARAMETER", problem, [Detail("INVALID_PARAMETER", problem, parameter=name)])
+    return wanted or VERSIONS[0]
 
 
 _VERSION: Final[dict[str, Any]] = {
