@@ -44,7 +44,7 @@ def where(text: str) -> e.Predicate | None:
 
 def refused(text: str, one: bool = False) -> list[tuple[str | None, str]]:
     with pytest.raises(Fault) as caught:
-        PARSER.one(TASK, "task_1", pairs(text)) if one else tasks(text)
+        PARSER.select(TASK, pairs(text)) if one else tasks(text)
     assert caught.value.status == 400
     return [(detail.parameter, detail.message) for detail in caught.value.details]
 
@@ -183,7 +183,7 @@ def test_paging(text: str, page: Cursor | Numbered) -> None:
 )  # fmt: skip
 def test_selection(text: str, select: Select) -> None:
     assert tasks(text).select == select
-    assert PARSER.one(TASK, "task_1", pairs(text)) == Query("Task", "task_1", select)
+    assert PARSER.select(TASK, pairs(text)) == select
 
 
 def test_options_of_included_relations() -> None:
@@ -445,7 +445,7 @@ TEXT = (
 
 @given(st.lists(st.tuples(PARAMETER | st.text(max_size=20), TEXT), max_size=5))
 def test_parsing_is_total(parameters: list[tuple[str, str]]) -> None:
-    for ask in (PARSER.list, lambda r, p: PARSER.one(r, "task_1", p)):
+    for ask in (PARSER.list, PARSER.select):
         try:
             ask(TASK, parameters)  # type: ignore[operator]
         except Fault as fault:
@@ -467,7 +467,7 @@ def test_an_unknown_parameter_is_never_ignored(name: str, text: str) -> None:
     with pytest.raises(Fault):
         PARSER.list(TASK, [("status", "approved"), (name, text)])
     with pytest.raises(Fault):
-        PARSER.one(TASK, "task_1", [(name, text)])
+        PARSER.select(TASK, [(name, text)])
 
 
 def test_lists_may_come_one_by_one() -> None:

@@ -90,10 +90,6 @@ class Parser:
         where = conjunction(reading.where)
         return Query(resource.name, None, select, where, sort, page, within, search=search)
 
-    def one(self, resource: Resource, key: str, parameters: Parameters) -> Query:
-        """A question about one row. Raises: Fault."""
-        return Query(resource.name, key, self.select(resource, parameters))
-
     def select(self, resource: Resource, parameters: Parameters) -> Select:
         """What one row shows, where it is read or written. Raises: Fault."""
         if not parameters:

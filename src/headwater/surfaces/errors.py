@@ -10,45 +10,32 @@ from headwater.base.errors import REGISTRY, ErrorCode, Fault, nearest
 from headwater.http.exchange import Exchange, Response
 from headwater.http.routes import Form, Route
 from headwater.http.wire import JSON, Format, encode_json, negotiate, one
+from headwater.surfaces.envelope import enveloped, example, whole
 
 _TEXTS: Final = ("text/html",)
-_ENTRY: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {
-        **{name: {"type": "string"} for name in ("code", "meaning", "remedy", "type")},
-        **{name: {"type": "integer"} for name in ("number", "status")},
-    },
-    "required": ["code", "number", "status", "meaning", "remedy", "type"],
-}
+_TEXT, _NUMBER = {"type": "string"}, {"type": "integer"}
+_ENTRY: Final = whole(
+    {"code": _TEXT, "number": _NUMBER, "status": _NUMBER, "meaning": _TEXT, "remedy": _TEXT, "type": _TEXT}
+)
 _KEEP: Final = (b"cache-control", b"public, max-age=3600")
 
 
 def routes() -> list[Route]:
     """The list of all errors, and a page for each."""
     doc = "What the errors mean, and what to do."
-    every = Form(_enveloped({"type": "array", "items": _ENTRY}), codes=("NOT_ACCEPTABLE",), texts=_TEXTS,
-                 example=_shown([_facts(REGISTRY["INVALID_CREDENTIALS"])]))  # fmt: skip
+    every = Form(enveloped({"type": "array", "items": _ENTRY}), codes=("NOT_ACCEPTABLE",), texts=_TEXTS,
+                 example=example([_facts(REGISTRY["INVALID_CREDENTIALS"])]))  # fmt: skip
     one_of_them = Form(
-        _enveloped(_ENTRY),
+        enveloped(_ENTRY),
         codes=("NOT_ACCEPTABLE", "RESOURCE_NOT_FOUND"),
         texts=_TEXTS,
         path={"code": "RESOURCE_NOT_FOUND"},
-        example=_shown(_facts(REGISTRY["RESOURCE_NOT_FOUND"])),
+        example=example(_facts(REGISTRY["RESOURCE_NOT_FOUND"])),
     )
     return [
         Route("GET", "/errors", _all, "errors", doc, authenticates=False, form=every),
         Route("GET", "/errors/{code}", _one, "error", doc, authenticates=False, form=one_of_them),
     ]
-
-
-def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an envelope around this."""
-    meta = {"type": "object", "properties": {"requestId": {"type": "string"}}, "required": ["requestId"]}
-    return {"type": "object", "properties": {"data": data, "meta": meta}, "required": ["data", "meta"]}
-
-
-def _shown(data: Any) -> dict[str, Any]:
-    return {"data": data, "meta": {"requestId": "req_0123456789abcdef01234567"}}
 
 
 async def _all(exchange: Exchange) -> Response:

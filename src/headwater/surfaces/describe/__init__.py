@@ -9,6 +9,7 @@ from headwater.http.exchange import Exchange, Handler, Response
 from headwater.http.routes import Form, Route
 from headwater.http.wire import Format, decode_query, encode_json, etag, negotiate, tagged
 from headwater.ir.model import Model
+from headwater.surfaces import BASE, VERSION
 from headwater.surfaces.describe.older import downgraded as downgraded
 from headwater.surfaces.describe.openapi import document as document
 from headwater.surfaces.describe.yaml import encode_yaml as encode_yaml
@@ -27,13 +28,13 @@ _CACHED: Final = (b"cache-control", b"public, no-cache")
 _VARY: Final = (b"vary", b"accept")
 
 
-def routes(model: Model, others: Iterable[Route], *, version: str = "v1", **about: Any) -> list[Route]:
-    """The routes of the document about the other routes, and about these: the newest version's, and `version`'s, each
+def routes(model: Model, others: Iterable[Route], **about: Any) -> list[Route]:
+    """The routes of the document about the other routes, and about these: the newest version's, and `VERSION`'s, each
     in JSON and YAML, and each in either at its address where `Accept` prefers that."""
 
     @lru_cache(2 * len(VERSIONS))
     def written(openapi: str, encode: Callable[[Any], bytes]) -> tuple[bytes, bytes]:
-        found = document(model, (*others, *own), version=version, **about)
+        found = document(model, (*others, *own), **about)
         body = encode(found if openapi == VERSIONS[0] else downgraded(found))
         return body, etag(body)
 
@@ -47,12 +48,12 @@ def routes(model: Model, others: Iterable[Route], *, version: str = "v1", **abou
         return serving
 
     own = []
-    for place, name, what in (("", "newest", ": its newest version"), (f"/{version}", version, "")):
+    for place, name, what in (("/api", "newest", ": its newest version"), (BASE, VERSION, "")):
         for suffix, formats in (("json", JSON + YAML), ("yaml", YAML + JSON)):
             own.append(
                 Route(
                     "GET",
-                    f"/api{place}/openapi.{suffix}",
+                    f"{place}/openapi.{suffix}",
                     serve(formats),
                     f"openapi.{name}" + ("" if suffix == "json" else ".yaml"),
                     f"What this API offers, in OpenAPI{what}.",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from headwater.base.errors import Fault
-from headwater.http.wire import JSON, JSON_API, PROBLEM_TYPE, error_response
+from headwater.http.wire import JSON, JSON_API, error_response
 from headwater.ir.model import TRASH, Field, Kind, Model, Relation, Resource
 from headwater.ir.parse import DEFAULT_SIZE
 from headwater.ir.pieces import member
@@ -15,8 +15,8 @@ from headwater.surfaces.describe.example_rows import MOMENT_SENT, ExampleRows, i
 from headwater.surfaces.describe.messages import Media
 from headwater.surfaces.describe.parameters import Parameters
 from headwater.surfaces.describe.values import Schema, writable
+from headwater.surfaces.envelope import REQUEST_ID
 
-REQUEST_ID: Final = "req_0123456789abcdef01234567"
 _META: Final = {"requestId": REQUEST_ID}
 _JSON_API: Final = {"version": "1.1"}
 _PATH: Final = "/api/v1/errors"
@@ -312,6 +312,3 @@ def refusal(code: str, media_type: str) -> dict[str, Any]:
     told = found if where is None else found[where]
     told["timestamp"] = MOMENT_SENT
     return dict(found)
-
-
-ERROR_TYPES: Final = (JSON.media_type, PROBLEM_TYPE, JSON_API.media_type)

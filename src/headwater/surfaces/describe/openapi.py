@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from headwater.http.routes import Route
 from headwater.ir.model import Model, Resource
+from headwater.surfaces import BASE, VERSION
 from headwater.surfaces.describe.envelopes import PREFIX
 from headwater.surfaces.describe.example_messages import ExampleMessages
 from headwater.surfaces.describe.example_rows import ExampleRows, is_known
@@ -40,12 +41,11 @@ def document(
     description: str = "",
     license: str | None = None,
     contact: Mapping[str, str] | None = None,
-    version: str = "v1",
 ) -> dict[str, Any]:
     """The document, as JSON values. `license` is an identifier of SPDX, `contact` has a name, a url or an email."""
     info: dict[str, Any] = {
         "title": title,
-        "version": version,
+        "version": VERSION,
         "description": f"{description}\n\n{_CONVENTIONS}".strip(),
         "x-generator": f"headwater {installed('headwater')}",
     }
@@ -62,7 +62,7 @@ class _Document:
         self.rows = ExampleRows(model)
         self.parameters = Parameters(model, self.rows)
         self.schemas = Schemas(model, self.parameters)
-        self.examples = ExampleMessages(model, self.rows, self.parameters, f"/api/{info['version']}")
+        self.examples = ExampleMessages(model, self.rows, self.parameters, BASE)
         self.refusals = Refusals(self.schemas)
         queried = {route.template for route in self.routes if route.method == "QUERY"}
         self.operations = Operations(

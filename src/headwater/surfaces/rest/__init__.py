@@ -4,7 +4,7 @@ A request is translated to a `Query` or a `Command`, handed to the engine, and i
 """
 
 from collections.abc import Awaitable, Iterator, Sequence
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from headwater.engine.engine import Engine
 from headwater.http.exchange import Exchange, Handler, Response
@@ -12,6 +12,8 @@ from headwater.http.routes import Form, Route
 from headwater.http.wire import JSON, JSON_API, JSON_PATCH, accepted, encode_json, negotiate, one
 from headwater.ir.model import TRASH, Action, Model, Resource
 from headwater.ir.parse import Parser
+from headwater.surfaces import BASE, VERSION
+from headwater.surfaces.envelope import enveloped, example, whole
 from headwater.surfaces.rest.documents import DocumentHandler, Documents
 from headwater.surfaces.rest.forms import Forms
 from headwater.surfaces.rest.incoming import Incoming
@@ -26,39 +28,36 @@ BODIES: Final = (JSON.media_type, JSON_API.media_type)
 PATCHES: Final = ("application/merge-patch+json", JSON.media_type, JSON_PATCH, JSON_API.media_type)
 
 
-def routes(
-    model: Model, engine: Engine, *, title: str = "Headwater", description: str = "", version: str = "v1"
-) -> list[Route]:
-    """The routes below `/api/VERSION`, and `/`."""
-    base = f"/api/{version}"
+def routes(model: Model, engine: Engine, *, title: str = "Headwater", description: str = "") -> list[Route]:
+    """The routes of the API, and `/`."""
     parser = Parser(model)
-    documents = Documents(model, engine, base)
+    documents = Documents(model, engine, BASE)
     questions = Questions(parser)
     forms = Forms(questions, documents)
     exposed = [resource for resource in model.resources.values() if resource.exposed]
-    found = list(_index(exposed, title, description, base))
+    found = list(_index(exposed, title, description))
     for resource in exposed:
-        path = f"{base}/{resource.path}"
+        path = f"{BASE}/{resource.path}"
         incoming = Incoming(parser.namer, resource)
         found += _reading(resource, Reads(engine, questions, resource), documents, path)
         for relation in incoming.relations.values():
             kept = Relationships(engine, questions, documents, incoming, relation, path)
             found += _relating(kept, Reads(engine, questions, resource), path)
         found += _writing(resource, Writes(engine, forms, incoming, path), path)
-    return [*found, *report_routes(engine, exposed, base)]
+    return [*found, *report_routes(engine, exposed, BASE)]
 
 
-def _index(exposed: list[Resource], title: str, description: str, base: str) -> Iterator[Route]:
-    collections = [{"name": r.path, "path": f"{base}/{r.path}", "description": r.doc} for r in exposed]
-    login = f"{base}/auth/login"
+def _index(exposed: list[Resource], title: str, description: str) -> Iterator[Route]:
+    collections = [{"name": r.path, "path": f"{BASE}/{r.path}", "description": r.doc} for r in exposed]
+    login = f"{BASE}/auth/login"
     start = {
         "title": title,
         "description": description,
-        "api": base,
+        "api": BASE,
         "login": login,
         "health": "/health/ready",
     }
-    api = {"title": title, "version": base.rpartition("/")[2], "collections": collections}
+    api = {"title": title, "version": VERSION, "collections": collections}
 
     def page(value: object) -> "_Page":
         return _Page(encode_json(value).decode())
@@ -70,33 +69,18 @@ def _index(exposed: list[Resource], title: str, description: str, base: str) -> 
         "index",
         "What this is and where to go.",
         form=Form(
-            _enveloped({name: {"type": "string"} for name in start}),
+            enveloped(whole({name: {"type": "string"} for name in start})),
             codes=("NOT_ACCEPTABLE",),
-            example=_shown(start),
+            example=example(start),
         ),
     )
-    yield Route("GET", base, page(api), "collections", "What can be read and written.",
-                form=Form(_enveloped({**{name: {"type": "string"} for name in ("title", "version")},
-                                      "collections": {"type": "array", "items": _COLLECTION}}),
-                          codes=("NOT_ACCEPTABLE",), example=_shown(api)))  # fmt: skip
+    yield Route("GET", BASE, page(api), "collections", "What can be read and written.",
+                form=Form(enveloped(whole({**{name: {"type": "string"} for name in ("title", "version")},
+                                           "collections": {"type": "array", "items": _COLLECTION}})),
+                          codes=("NOT_ACCEPTABLE",), example=example(api)))  # fmt: skip
 
 
-_COLLECTION: Final = {
-    "type": "object",
-    "properties": {name: {"type": "string"} for name in ("name", "path", "description")},
-    "required": ["name", "path", "description"],
-}
-
-
-def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an envelope around an object with all of these members."""
-    meta = {"type": "object", "properties": {"requestId": {"type": "string"}}, "required": ["requestId"]}
-    shown = {"type": "object", "properties": data, "required": list(data)}
-    return {"type": "object", "properties": {"data": shown, "meta": meta}, "required": ["data", "meta"]}
-
-
-def _shown(data: Any) -> dict[str, Any]:
-    return {"data": data, "meta": {"requestId": "req_0123456789abcdef01234567"}}
+_COLLECTION: Final = whole({name: {"type": "string"} for name in ("name", "path", "description")})
 
 
 class _Page:
