@@ -193,7 +193,7 @@ async def delays(
     if department is not None:
         where = where & (Task.department == department)
     found = []
-    for *shown, deadline, approved_at in await reader.values(
+    for id, title, of, status, artist, deadline, approved_at in await reader.values(
         Task.id,
         Task.title,
         Task.department,
@@ -206,7 +206,8 @@ async def delays(
     ):
         assert deadline is not None, "without one nothing is late"
         over = approved_at or reader.now
-        found.append(Delay(*shown, deadline, workday(over.date()) - workday(deadline.date())))
+        days = workday(over.date()) - workday(deadline.date())
+        found.append(Delay(id, title, of, status, artist, deadline, days))
     found.sort(key=lambda delay: (-delay.delay_days, delay.deadline, delay.id))
     finished = sum(delay.status in DONE for delay in found)
     mean = sum(delay.delay_days for delay in found) / len(found) if found else 0.0
