@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from headwater import (
     App,
     Field,
     Many,
+    Reader,
     Ref,
     Resource,
     Role,
@@ -21,10 +23,18 @@ from headwater import (
     many,
     mask,
     ref,
+    report,
     through,
 )
+from headwater.base.call import Actor, Call
+from headwater.base.errors import Fault
+from headwater.declare import build
+from headwater.ir.command import Act, Create
+from headwater.ir.model import Grant
+from headwater.ir.query import Ask, Query
 from headwater.testing import Client, Reply, client
 from headwater_products.demo import app as demo
+from tests.spec.rest_world import open_world
 
 
 class Room(Resource):
@@ -96,6 +106,32 @@ class Offer(Resource):
     score: Field[int] = field(default=1)
 
 
+class Team(Resource):
+    """Who leads it may do all to it; what is done to all teams at once is about none of them."""
+
+    lead: Field[str] = field(max_length=60)
+
+    @action
+    async def rename(self, tx: Tx) -> None:
+        """Only to see that it may be called."""
+
+    @action
+    @classmethod
+    async def disband(cls, tx: Tx) -> None:
+        """Take all teams away."""
+        for team in await tx.select(Team):
+            await tx.delete(team)
+
+
+@report(Team)
+async def team_leads(reader: Reader) -> list[str]:
+    """Who leads a team."""
+    return [team.lead for team in await reader.select(Team)]
+
+
+allow(Team, "write", when=lambda actor: Team.lead == actor.id)
+allow(Team, "read", to="user")
+allow(Team, "write", "team_leads", to="warden")
 allow(Offer, "read", "update", when=lambda actor: Offer.author == actor.id)
 allow(Offer, "read", "create", "update", to="warden")
 lock(Offer.price, unless="warden")
@@ -125,7 +161,9 @@ lock(Note.stars, unless="warden")
 async def people(store_url: str) -> AsyncIterator[tuple[Client, Client, Client]]:
     """A warden, and Ada and Bob, each of whom keeps a room."""
     app = App(
-        title="Notes", resources=[Room, Note, Door, Offer, Badge, Guest, Club, Seat], roles=[Role("warden")]
+        title="Notes",
+        resources=[Room, Note, Door, Offer, Badge, Guest, Club, Seat, Team],
+        roles=[Role("warden")],
     )
     async with client(app, database_url=store_url) as nobody:
         yield (
@@ -373,3 +411,37 @@ async def test_what_is_written_together_may_refer_to_itself(people: tuple[Client
     assert [row["id"] for row in (await ada.get("/api/v1/clubs")).data] == [club]
     assert (await bob.get("/api/v1/clubs")).data == []
     assert (await bob.post("/api/v1/seats", {"clubId": club, "guestId": other})).status == 422
+
+
+async def test_a_condition_on_rows_opens_nothing_that_is_about_no_row(
+    people: tuple[Client, Client, Client],
+) -> None:
+    """Whoever may write the rows that they lead calls the actions of these, and none of the collection."""
+    warden, ada, bob = people
+    made = await ada.post("/api/v1/teams", {"lead": ada.id})
+    own = f"/api/v1/teams/{made.data['id']}"
+    assert (await ada.post(f"{own}/rename")).status == 200
+    for who in (ada, bob):
+        for refused in (await who.post("/api/v1/teams/disband"), await who.get("/api/v1/teams/team-leads")):
+            assert (refused.status, refused.json()["error"]["code"]) == (403, "INSUFFICIENT_PERMISSIONS")
+    assert (await warden.get("/api/v1/teams/team-leads")).data == [ada.id]
+    assert (await ada.get(own)).status == 200
+    assert (await warden.post("/api/v1/teams/disband")).status == 204
+    assert (await ada.get(own)).status == 404
+
+
+async def test_a_grant_that_depends_on_rows_is_none_to_a_collection(store_url: str) -> None:
+    """Even where a model has such a grant, which no declaration makes."""
+    model = build([Team], [Role("warden")])
+    of_lead = model.resources["Team"].grants[0].when
+    opened = Grant(frozenset({"disband", "team_leads"}), of_lead)
+    team = replace(model.resources["Team"], grants=(opened,))
+    model = replace(model, resources={"Team": team}, by_path={team.path: team})
+    async with open_world(store_url, model) as world:
+        await world.engine.run(Call.system(), Create("Team", {"lead": "ada"}))
+        call = Call(actor=Actor("ada", roles=frozenset({"user"})))
+        with pytest.raises(Fault, match="may not disband"):
+            await world.engine.run(call, Act("Team", "disband"))
+        with pytest.raises(Fault, match="may not ask for team leads"):
+            await world.engine.ask(call, Ask("team_leads", "Team"))
+        assert len((await world.engine.read(Call.system(), Query("Team"))).rows) == 1

@@ -291,6 +291,24 @@ def test_an_action_has_parameters_in_camel_case_and_ignores_the_tx(model: Model)
         msgspec.json.decode(b"{}", type=tidy.parameters)
 
 
+def test_write_with_a_condition_grants_what_is_about_rows() -> None:
+    class Parcel(Resource):
+        sender: Field[str]
+
+        @action
+        async def post(self, tx: d.Tx) -> None: ...
+
+        @action
+        @classmethod
+        async def sweep(cls, tx: d.Tx) -> None: ...
+
+    allow(Parcel, "write", when=lambda actor: Parcel.sender == actor.id)
+    allow(Parcel, "write", to="admin")
+    some, all_ = build([Parcel]).resources["Parcel"].grants
+    assert some.verbs == {"create", "update", "delete", "post"}
+    assert all_.verbs == {*some.verbs, "sweep"}
+
+
 def test_roles_include_what_they_inherit(model: Model) -> None:
     assert set(model.roles) == {"guest", "user", "editor", "admin", "lead"}
     assert model.roles["lead"].inherits == {"user", "guest"}

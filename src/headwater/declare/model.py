@@ -431,21 +431,30 @@ class Builder:
         declaration = draft.declaration
         reports = {mark.name: mark for mark in declaration.reports}
         verbs = _verbs(declaration)
+        actions = {
+            name: made for name in declaration.actions if (made := self._action(draft, name)) is not None
+        }
+        asked = {
+            found.name: found for q in declaration.reports if (found := self._report(q, draft)) is not None
+        }
         reader = Reader(
-            draft.name, draft.plural, draft.fields, verbs, declaration.actions, reports, self, self.problems
+            name=draft.name,
+            table=draft.plural,
+            fields=draft.fields,
+            verbs=verbs,
+            actions=declaration.actions,
+            reports=reports,
+            of_none={name for name, made in actions.items() if made.on == "collection"}
+            | {name for name, made in asked.items() if made.on == "collection"},
+            world=self,
+            problems=self.problems,
         )
         for statement in declaration.statements:
             reader.statement(statement)
-        actions = {}
         for name, mark in declaration.actions.items():
             reader.action(name, mark)
-            if (made := self._action(draft, name)) is not None:
-                actions[name] = made
-        asked = {}
         for question in declaration.reports:
             reader.report(question)
-            if (found := self._report(question, draft)) is not None:
-                asked[found.name] = found
         rules = reader.rules
         return m.Resource(
             name=draft.name,

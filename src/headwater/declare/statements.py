@@ -42,6 +42,8 @@ class Reader:
     verbs: tuple[str, ...]
     actions: Mapping[str, Mark]
     reports: Collection[str]
+    of_none: Collection[str]
+    """The actions and reports that speak of the collection, and so of no row that a condition could be about."""
     world: World
     problems: Problems
     rules: Rules = attribute(default_factory=Rules)
@@ -63,10 +65,16 @@ class Reader:
 
     def action(self, name: str, mark: Mark) -> None:
         """The grant that an action carries."""
+
+        def grant() -> None:
+            if mark.when is not None and name in self.of_none:
+                raise Nonsense(
+                    "`when` speaks of a row, and a classmethod is about none", "say by `to` who may call it"
+                )
+            self._grant((name,), mark.when, mark.to)
+
         if mark.granted:
-            self.problems.attempt(
-                mark.place, f"{self.name}.{name}", lambda: self._grant((name,), mark.when, mark.to)
-            )
+            self.problems.attempt(mark.place, f"{self.name}.{name}", grant)
 
     def report(self, mark: Asked) -> None:
         """The grant that a report carries."""
@@ -85,7 +93,7 @@ class Reader:
     def _read(self, statement: Statement) -> None:
         match statement:
             case Allow(_, verbs, when, to):
-                self._grant(tuple(self._verbs(verbs)), when, to)
+                self._grant(tuple(self._verbs(verbs, when)), when, to)
             case Protect():
                 self._protect(statement)
             case Must():
@@ -97,7 +105,7 @@ class Reader:
 
     # -- who may --------------------------------------------------------------------------------------------
 
-    def _verbs(self, verbs: tuple[str, ...]) -> Iterator[str]:
+    def _verbs(self, verbs: tuple[str, ...], when: Rule | None) -> Iterator[str]:
         if not verbs:
             raise Nonsense("it allows nothing", 'name verbs, such as "read"')
         valid = (*self.verbs, "write", *self.actions, *self.reports)
@@ -106,7 +114,13 @@ class Reader:
                 raise Nonsense(f"{verb!r} is not a verb", 'write one after the other, as in "read", "create"')
             if verb not in valid:
                 raise Nonsense(f"there is no verb {verb!r}", near(verb, valid))
-            yield from (*self.verbs[1:], *self.actions) if verb == "write" else (verb,)
+            if when is not None and verb in self.of_none:
+                raise Nonsense(f"`when` speaks of a row, and {verb} is about none", "say by `to` who may")
+            if verb != "write":
+                yield verb
+                continue
+            yield from self.verbs[1:]
+            yield from (name for name in self.actions if when is None or name not in self.of_none)
 
     def _grant(self, verbs: tuple[str, ...], when: Rule | None, to: Roles) -> None:
         roles = None if to is None else frozenset((to,) if isinstance(to, str) else to)

@@ -244,7 +244,7 @@ class Engine:
                 rows = await self.fetch(call, self.writer.judge.load_plan(resource, rules, ask.report), [key])
                 self.writer.judge.row(call, resource, key, ask.report, rows)
                 subject = [await reader.get(resource.cls, key)]
-            elif rules.rows(resource, ask.report) == e.FALSE:
+            elif not rules.holds(resource, ask.report):
                 raise denied(call, resource, ask.report)
         return written(report, await in_time(call, report.function(*subject, reader, **ask.arguments)))
 

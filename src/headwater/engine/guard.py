@@ -50,9 +50,13 @@ class Rules:
             found = self._rows[key] = self._fold(resource, verb)
         return found
 
+    def holds(self, resource: Resource, verb: str) -> bool:
+        """Whether the verb is allowed where it is about no row: a condition on rows allows it nowhere."""
+        return self.rows(resource, verb) == TRUE
+
     def report(self, report: Report) -> bool:
         """Whether a report that belongs to no resource may be asked for."""
-        return self._allowed(report.name, REPORTS, report.grants, True) != FALSE
+        return self._allowed(report.name, REPORTS, report.grants, True) == TRUE
 
     def _fold(self, resource: Resource, verb: str) -> Predicate:
         return self._allowed(verb, resource.path, resource.grants, verb in resource.reports)

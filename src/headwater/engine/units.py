@@ -59,7 +59,7 @@ class Units:
         self.engine.admit(call, rules, command.resource, command.action)
         arguments = dict(command.arguments)
         if action.on == "collection":
-            if rules.rows(resource, action.name) == e.FALSE:
+            if not rules.holds(resource, action.name):
                 raise denied(call, resource, action.name)
 
             async def on_collection(tx: Tx) -> Any:
