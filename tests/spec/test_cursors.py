@@ -14,8 +14,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headwater import Computed, Field, OptRef, Resource, allow, computed, desc, field, index, money, optref
-from headwater.base.call import SYSTEM, Call
+from headwater import (
+    Computed,
+    Field,
+    Many,
+    OptRef,
+    Ref,
+    Resource,
+    Tx,
+    allow,
+    computed,
+    desc,
+    field,
+    index,
+    many,
+    mask,
+    money,
+    optref,
+    ref,
+)
+from headwater import now as clock
+from headwater.base.call import SYSTEM, Actor, Call
 from headwater.declare import build
 from headwater.engine.schema import Schema
 from headwater.ir.command import Create, Delete
@@ -173,6 +192,68 @@ async def test_the_pages_together_are_the_sorted_list_there_and_back(things: Wor
     assert all(len(page) == limit for page in there[:-1])
     back = [[row["id"] for row in page] async for page in pages(things, last, "prev")]
     assert [id for page in reversed(back) for id in page] == wanted
+
+
+# -- the clock ------------------------------------------------------------------------------------------------
+
+
+class Hall(Resource):
+    """Where tickets are sold, to whoever has a pass for it."""
+
+    name: Field[str] = field(max_length=20)
+    passes: Many["Pass"] = many(lambda: Pass.hall)
+
+
+class Pass(Resource):
+    """That somebody may see a hall's tickets for a time."""
+
+    hall: Ref[Hall] = ref()
+    person: Field[str] = field(max_length=60)
+    until: Field[datetime] = field()
+
+
+class Ticket(Resource):
+    """A ticket, which ends at some time; its price is secret after that."""
+
+    hall: Ref[Hall] = ref()
+    ends: Field[datetime] = field()
+    price: Field[int] = field(default=5)
+    is_over: Computed[bool] = computed(lambda: Ticket.ends < clock())
+
+
+def has_pass(actor: Any) -> Any:
+    return Ticket.hall.passes.any((Pass.person == actor.id) & (Pass.until > clock()))
+
+
+allow(Ticket, "read", when=has_pass)
+mask(Ticket.price, unless=lambda actor: Ticket.ends > clock())
+TICKETS = build([Hall, Pass, Ticket])
+ADA = Actor("user_ada", roles=frozenset({"guest", "user"}))
+
+
+@pytest.mark.parametrize("sort", ["id", "-isOver,id"])
+async def test_a_cursor_keeps_the_list_and_no_right_that_has_ended(store_url: str, sort: str) -> None:
+    async with open_world(store_url, TICKETS) as world:
+
+        async def fill(tx: Tx) -> None:
+            hall = await tx.create(Hall(name="Large"))
+            await tx.create(Pass(hall=hall, person="user_ada", until=AT + timedelta(hours=2)))
+            for _ in range(4):
+                await tx.create(Ticket(hall=hall, ends=AT + timedelta(hours=1)))
+
+        await world.engine.transact(Call(actor=SYSTEM, now=AT), fill)
+        ada = world.acting_as(ADA)
+        ada.now = AT
+        target = f"/api/v1/tickets?fields=isOver,price&isOver=false&limit=1&sort={sort}"
+        seen = {"isOver": False, "price": 5}
+        first = await ada.get(target)
+        assert first.data == [seen]
+        ada.now = AT + timedelta(minutes=90)  # the ticket has ended, the pass holds
+        second = await ada.get(first.json["links"]["next"])
+        assert second.data == [seen | {"price": None}], second.body
+        ada.now = AT + timedelta(hours=3)
+        for rel in ("next", "prev"):
+            assert (await ada.get(second.json["links"][rel])).data == []
 
 
 # -- many rows ------------------------------------------------------------------------------------------------

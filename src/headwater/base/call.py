@@ -47,7 +47,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     `scopes` narrow the actor's permissions (None: not narrowed). `deadline` is a `time.monotonic()` instant
     in seconds after which the operation is given up; None means no deadline. `now` is the one instant that
-    the whole operation calls "now".
+    the whole operation calls "now"; `began` is what the first page of a list called so, where this is a later one.
     """
 
     actor: Actor
@@ -57,11 +57,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     version: str = "v1"
     deadline: float | None = None
     now: datetime = msgspec.field(default_factory=system_clock)
+    began: datetime | None = None
 
     @classmethod
     def system(cls, request_id: str = "req_internal") -> "Call":
         """A call with the rights of the product itself."""
         return cls(actor=SYSTEM, request_id=request_id)
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant for which a list is worked out, on all of its pages. Rights are those of `now`."""
+        return self.began or self.now
 
     def remaining(self) -> float | None:
         """Seconds until the deadline; None if there is none."""

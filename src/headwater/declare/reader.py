@@ -65,7 +65,7 @@ class Reader:
     @property
     def now(self) -> datetime:
         """The one instant of this operation, in UTC."""
-        return self.call.now
+        return self.call.as_of
 
     # -- rows -----------------------------------------------------------------------------------------------
 

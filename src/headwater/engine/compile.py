@@ -91,11 +91,14 @@ class Statement:
 
 @dataclass(eq=False, slots=True)
 class Compiler:
-    """Compiles one statement. `rules` None: with the rights of the product."""
+    """Compiles one statement. `rules` None: with the rights of the product. `judges`: what is compiled is itself a
+    rule, whose "now" is that of the call on whatever page of a list: else a cursor would keep rights that have ended.
+    """
 
     schema: Schema
     rules: Rules | None
     statement: Statement = field(default_factory=Statement)
+    judges: bool = False
 
     # -- names and parameters -------------------------------------------------------------------------------
 
@@ -125,6 +128,10 @@ class Compiler:
     def unruled(self) -> "Compiler":
         """The same statement, with the rights of the product."""
         return self if self.rules is None else Compiler(self.schema, None, self.statement)
+
+    def judge(self) -> "Compiler":
+        """The same statement, for the rules in it."""
+        return self if self.judges else Compiler(self.schema, None, self.statement, judges=True)
 
     # -- predicates -----------------------------------------------------------------------------------------
 
@@ -263,7 +270,9 @@ class Compiler:
         return exists if node.quantifier == "any" else sa.not_(exists)
 
     def keys_of(self, node: e.Related, resource: Resource) -> sa.Select[Any]:
-        """The keys from which a relation leads to a row that meets a condition of its own (`is_free`)."""
+        """The keys from which a relation leads to a row that meets a condition of its own (`is_free`), by the rights of
+        the product."""
+        assert self.rules is None
         model = self.schema.model
         relation = model.target(resource, node.path[:-1]).relations[node.path[-1]]
         many = model.resources[relation.target]
@@ -279,7 +288,7 @@ class Compiler:
             there = self.present(Scope(link, linked))
         assert key is not None
         scope = Scope(many, table)
-        holds = (self.unruled().predicate(node.where, scope), *there, *self.present(scope))
+        holds = (self.predicate(node.where, scope), *there, *self.present(scope))
         return sa.select(key.label("key")).select_from(rows).where(*holds, key.is_not(None)).distinct()
 
     # -- rows behind a relation -----------------------------------------------------------------------------
@@ -338,7 +347,7 @@ class Compiler:
 
     def rule(self, rule: e.Predicate, scope: Scope) -> Element:
         """A rule of the author's, which sees all."""
-        return self.unruled().predicate(rule, scope.alone())
+        return self.judge().predicate(rule, scope.alone())
 
     # -- scalars --------------------------------------------------------------------------------------------
 
@@ -359,9 +368,11 @@ class Compiler:
             case e.ActorValue():
                 return self.bind(lambda call, values: call.actor.id, ID, "actor"), ID
             case e.Now():
-                self.statement.uses_now = True
                 encode = self._encoded(DATETIME)
-                return self.bind(lambda call, values: encode(call.now), DATETIME, "now"), DATETIME
+                if self.judges:
+                    return self.bind(lambda call, values: encode(call.now), DATETIME, "rule_now"), DATETIME
+                self.statement.uses_now = True
+                return self.bind(lambda call, values: encode(call.as_of), DATETIME, "now"), DATETIME
             case e.Arithmetic(op, left, right):
                 return self._arithmetic(op, left, right, scope)
             case e.Case(when, then, otherwise):

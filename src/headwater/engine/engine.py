@@ -113,7 +113,7 @@ class Engine:
             after = After(place.backward, tuple([k is None for k in place.keys]))
             plan = self._list_plan(key, query, rules, len(values), after, by_keys)
             if plan.uses_now and place.now is not None:
-                call = structs.replace(call, now=place.now)
+                call = structs.replace(call, began=place.now)
             marks = [
                 native(v, k.type, self.store.dialect) for v, k in zip(place.keys, plan.keys, strict=True)
             ]
@@ -130,7 +130,7 @@ class Engine:
         answer_next = answer_prev = None
         if rows and (has_next or has_prev):
             bound = bound or binding(plan.digest, values)
-            now = call.now if plan.uses_now else None
+            now = call.as_of if plan.uses_now else None
             width = len(plan.keys) + 1
             if has_next:
                 answer_next = issue(self.secret, bound, _place(rows[-1][1:width], False, now))

@@ -155,7 +155,7 @@ class Page:
         for key_set in sets:
             mine = None
             if key_set.related is not None:
-                mine = self._named(self.compiler.keys_of(key_set.related, self.resource), "m")
+                mine = self._named(self.compiler.judge().keys_of(key_set.related, self.resource), "m")
                 few = self.compiler.statement.few_keys.setdefault(self.resource.name, set())
                 few.add(key_set.related.path)
             key = self._actor() if mine is None else mine.c.key
@@ -221,7 +221,7 @@ class Page:
             counts = []
             for key_set in key_sets(self.resource, rule) or ():
                 if key_set.related is not None:
-                    keys = self.compiler.keys_of(key_set.related, self.resource)
+                    keys = self.compiler.judge().keys_of(key_set.related, self.resource)
                     some = keys.limit(sa.literal_column(str(MANY_KEYS + 1)))
                     some_keys = some.subquery(self.compiler.statement.name("n"))
                     counts.append(sa.select(sa.func.count()).select_from(some_keys).scalar_subquery())
