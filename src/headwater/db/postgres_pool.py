@@ -156,12 +156,12 @@ class Pool:
                 return session
             session.drop()
             self.give(session)
-        if self._total >= self.size and (given := await self._wait(deadline)):
+        if self._total < self.size:
+            self._total += 1
+        elif given := await self._wait(deadline):  # what is given has its place already, and so has None
             if not given.connection.is_closed():
                 return given
             self._forget(given)
-        elif self._total < self.size:
-            self._total += 1
         try:
             return await self._connect(deadline)
         except BaseException:
