@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -121,6 +123,13 @@ class Team(Resource):
         """Take all teams away."""
         for team in await tx.select(Team):
             await tx.delete(team)
+
+    @action(to="user")
+    @classmethod
+    async def ponder(cls, tx: Tx) -> None:
+        """Come to nothing, slowly."""
+        await tx.create(Team(lead="nobody"))
+        await asyncio.sleep(30)
 
 
 @report(Team)
@@ -445,3 +454,12 @@ async def test_a_grant_that_depends_on_rows_is_none_to_a_collection(store_url: s
         with pytest.raises(Fault, match="may not ask for team leads"):
             await world.engine.ask(call, Ask("team_leads", "Team"))
         assert len((await world.engine.read(Call.system(), Query("Team"))).rows) == 1
+
+
+async def test_an_action_that_takes_too_long_is_given_up(store_url: str) -> None:
+    async with open_world(store_url, build([Team], [Role("warden")])) as world:
+        call = Call(actor=Actor("ada", roles=frozenset({"user"})), deadline=time.monotonic() + 0.05)
+        with pytest.raises(Fault) as refused:
+            await world.engine.run(call, Act("Team", "ponder"))
+        assert refused.value.code == "DEADLINE_EXCEEDED"
+        assert (await world.engine.read(Call.system(), Query("Team"))).rows == []

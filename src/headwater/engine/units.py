@@ -17,6 +17,7 @@ from headwater.base.errors import Detail, Fault
 from headwater.db.base import Connection
 from headwater.engine.guard import Rules, denied
 from headwater.engine.judge import UNTRIED
+from headwater.engine.report import in_time
 from headwater.engine.rows import expect
 from headwater.engine.statements import Unit
 from headwater.engine.tx import Tx, changes
@@ -93,7 +94,7 @@ class Units:
     ) -> Outcome:
         for attempt in range(TRIES):
             tx = Tx(self.engine, call, rules)
-            result = await body(tx)
+            result = await in_time(call, body(tx))
 
             async def work(connection: Connection, tx: Tx = tx, result: Any = result) -> Outcome:
                 return await self._flush(connection, tx, result, asked)
