@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from headwater import Expression, Tx, case, coalesce, desc
+from headwater import Expression, Field, Resource, Role, Tx, allow, case, coalesce, desc, field, mask
 from headwater.app import open_store
-from headwater.base.call import Call
+from headwater.base.call import Actor, Call
 from headwater.base.config import Config
 from headwater.base.observe import Observers
 from headwater.declare import build
 from headwater.engine.engine import Engine
 from headwater.engine.migrate import create_all
+from headwater.ir.command import Create
 from headwater.ir.query import Query
+from tests.spec.rest_world import open_world
 from tests.typing.accepted import production as p
 
 MODEL = build(p.RESOURCES, p.ROLES)
@@ -111,3 +113,39 @@ async def test_an_order_takes_references_and_descending_fields(engine: Engine) -
         return [t.title for t in await tx.select(p.Task, sort=[p.Task.project, desc(p.Task.title)])]
 
     assert await engine.transact(Call.system(), ordered) == ["Buzz", "Sub", "Light"]
+
+
+class Parcel(Resource):
+    """Sent by one, for another; a clerk sees what is sent by them, others what is for them."""
+
+    sender: Field[str] = field(max_length=20)
+    receiver: Field[str] = field(max_length=20)
+    worth: Field[int] = field(default=1)
+
+
+allow(
+    Parcel,
+    "read",
+    when=lambda actor: case(actor.has_role("clerk"), Parcel.sender, Parcel.receiver) == actor.id,
+)
+mask(Parcel.worth, unless=lambda actor: (Parcel.worth < 10) != actor.has_role("clerk"))
+PARCELS = build([Parcel], [Role("clerk")])
+
+
+async def test_a_role_can_be_asked_for_within_any_expression(store_url: str) -> None:
+    async with open_world(store_url, PARCELS) as world:
+        for receiver, worth in (("bob", 5), ("bob", 50), ("ada", 5)):
+            values = {"sender": "ada", "receiver": receiver, "worth": worth}
+            await world.engine.run(Call.system(), Create("Parcel", values))
+
+        async def seen(*roles: str, id: str = "ada") -> list[Any]:
+            reply = await world.acting_as(Actor(id, roles=frozenset({"guest", "user", *roles}))).get(
+                "/api/v1/parcels?fields=worth&sort=createdAt"
+            )
+            assert reply.status == 200, reply.body
+            return [row["worth"] for row in reply.data]
+
+        assert await seen("clerk") == [None, 50, None]
+        assert await seen() == [5]
+        assert await seen(id="bob") == [5, None]
+        assert await seen("clerk", id="bob") == []

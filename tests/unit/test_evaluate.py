@@ -130,6 +130,8 @@ PREDICATES = st.recursive(
     LEAVES,
     lambda inner: (
         st.builds(e.Not, inner)
+        | st.builds(lambda a, b: cmp("eq", a, b), inner, inner)
+        | st.builds(lambda a: cmp("eq", e.Case(a, e.Value(1), e.Value(2)), 1), inner)
         | st.lists(inner, min_size=1, max_size=3).map(lambda items: e.And(tuple(items)))
         | st.lists(inner, min_size=1, max_size=3).map(lambda items: e.Or(tuple(items)))
     ),

@@ -11,7 +11,7 @@ A column is named from a resource: `root` says which (None: the innermost one in
 to-one relations followed by the name of a field, all as the author spelt them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -232,6 +232,41 @@ def walk(expr: Expr) -> Iterator[Expr]:
         yield from walk(child)
 
 
+def rebuild(node: Any, f: Callable[[Any], Any]) -> Any:
+    """A copy of a node with `f` applied to the nodes directly below it."""
+    match node:
+        case Compare(op, left, right):
+            return Compare(op, f(left), f(right))
+        case Arithmetic(op, left, right):
+            return Arithmetic(op, f(left), f(right))
+        case OneOf(item, values):
+            return OneOf(f(item), values)
+        case IsNull(item):
+            return IsNull(f(item))
+        case Not(item):
+            return Not(f(item))
+        case Matches(op, item, text):
+            return Matches(op, f(item), f(text))
+        case HasElement(item, element):
+            return HasElement(f(item), f(element))
+        case And(items):
+            return And(tuple([f(i) for i in items]))
+        case Or(items):
+            return Or(tuple([f(i) for i in items]))
+        case Coalesce(items):
+            return Coalesce(tuple([f(i) for i in items]))
+        case Related(quantifier, path, where, root):
+            return Related(quantifier, path, f(where), root)
+        case Case(when, then, otherwise):
+            return Case(f(when), f(then), f(otherwise))
+        case Aggregate(function, value, where, resource, path, root):
+            v = None if value is None else f(value)
+            w = None if where is None else f(where)
+            return Aggregate(function, v, w, resource, path, root)
+        case _:
+            return node
+
+
 def fold_roles(expr: Predicate, roles: frozenset[str]) -> Predicate:
     """The predicate for an actor with these roles: role tests replaced by constants and simplified away."""
     match expr:
@@ -243,7 +278,6 @@ def fold_roles(expr: Predicate, roles: frozenset[str]) -> Predicate:
             return any_of(*(fold_roles(i, roles) for i in items))
         case Not(item):
             return negate(fold_roles(item, roles))
-        case Related(quantifier, path, where, root):
-            return Related(quantifier, path, fold_roles(where, roles), root)
         case _:
-            return expr
+            folded: Predicate = rebuild(expr, lambda below: fold_roles(below, roles))
+            return folded

@@ -4,7 +4,7 @@ Plans are cached by shape, so `shape` runs on every request and does as little a
 shape: it puts a `Slot` in the place of each value. Both visit the values in the same order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -192,42 +192,9 @@ def slot_expr(node: Any, counter: Iterator[int]) -> Any:
                 inner = visit(item)
                 return e.OneOf(inner, (Slot(next(counter), many=True),))
             case _:
-                return rebuild(n, visit)
+                return e.rebuild(n, visit)
 
     return visit(node)
 
 
-def rebuild(node: Any, f: Callable[[Any], Any]) -> Any:
-    """A copy of a node with `f` applied to the nodes directly below it."""
-    match node:
-        case e.Compare(op, left, right):
-            return e.Compare(op, f(left), f(right))
-        case e.Arithmetic(op, left, right):
-            return e.Arithmetic(op, f(left), f(right))
-        case e.IsNull(item):
-            return e.IsNull(f(item))
-        case e.Not(item):
-            return e.Not(f(item))
-        case e.Matches(op, item, text):
-            return e.Matches(op, f(item), f(text))
-        case e.HasElement(item, element):
-            return e.HasElement(f(item), f(element))
-        case e.And(items):
-            return e.And(tuple([f(i) for i in items]))
-        case e.Or(items):
-            return e.Or(tuple([f(i) for i in items]))
-        case e.Coalesce(items):
-            return e.Coalesce(tuple([f(i) for i in items]))
-        case e.Related(quantifier, path, where, root):
-            return e.Related(quantifier, path, f(where), root)
-        case e.Case(when, then, otherwise):
-            return e.Case(f(when), f(then), f(otherwise))
-        case e.Aggregate(function, value, where, resource, path, root):
-            v = None if value is None else f(value)
-            w = None if where is None else f(where)
-            return e.Aggregate(function, v, w, resource, path, root)
-        case _:
-            return node
-
-
-__all__ = ["Slot", "Sort", "rebuild", "shape", "slot_expr", "slotted"]
+__all__ = ["Slot", "Sort", "shape", "slot_expr", "slotted"]
