@@ -25,7 +25,10 @@ from headwater import (
     OptRef,
     Ref,
     Resource,
+    Tx,
     allow,
+    case,
+    coalesce,
     computed,
     field,
     key,
@@ -34,6 +37,7 @@ from headwater import (
     optref,
     ref,
 )
+from headwater.base.call import Call
 from headwater.declare import build
 from headwater.ir.filters import OPERATORS, UNSORTED
 from headwater.ir.model import Kind
@@ -92,6 +96,7 @@ class Sample(Resource):
     whole: Field[Decimal | None] = field(default=None, places=0)
     price: Field[Decimal | None] = money(currency="EUR", default=None)
     yen: Field[Decimal | None] = money(currency="JPY", default=None)
+    yen_rate: Field[Decimal] = field(default=Decimal("1.25"), places=2)
     good: Field[bool | None] = field(default=None)
     mood: Field[Mood | None] = field(default=None)
     day: Field[date | None] = field(default=None)
@@ -104,6 +109,19 @@ class Sample(Resource):
     share: Computed[Decimal | None] = computed(lambda: Sample.price + Sample.price)
     half: Computed[float | None] = computed(lambda: Sample.ratio + 0.5)
     twice: Computed[Decimal | None] = computed(lambda: Sample.price * Decimal("1.005"))
+    square: Computed[int | None] = computed(lambda: Sample.count * Sample.count)
+    next: Computed[int | None] = computed(lambda: Sample.count + 1)
+    there_and_back: Computed[int | None] = computed(lambda: Sample.count + 1 - 1)
+    longer: Computed[Decimal | None] = computed(lambda: Sample.whole + Sample.length, places=9)
+    nearly: Computed[Decimal | None] = computed(lambda: Sample.length * Decimal("0.5"), places=9)
+    took_twice: Computed[timedelta | None] = computed(lambda: Sample.took + Sample.took)
+    both: Computed[float | None] = computed(lambda: Sample.small + Sample.ratio)
+    any_number: Computed[float | None] = computed(lambda: coalesce(Sample.small, Sample.ratio))
+    either: Computed[float | None] = computed(lambda: case(Sample.good == True, Sample.count, Sample.ratio))  # noqa: E712
+    either_length: Computed[Decimal | None] = computed(
+        lambda: case(Sample.good == True, Sample.yen_rate, Sample.length),  # noqa: E712
+        places=9,
+    )
 
 
 for resource in (Group, Sample):
@@ -374,3 +392,52 @@ async def test_what_is_computed_is_alike(both: Both) -> None:
         ):
             await both.get(f"/api/v1/samples?limit=100&fields=code,{wire}&{query}", wire == "half")
     both.agree()
+
+
+def fitting(number: int) -> int | None:
+    """A number that 64 bits hold."""
+    return number if -(2**63) <= number < 2**63 else None
+
+
+async def test_what_64_bits_cannot_hold_is_null_and_spoils_no_list(both: Both) -> None:
+    names = ("square", "next", "thereAndBack", "longer", "nearly", "tookTwice")
+    rows = await both.get(f"/api/v1/samples?limit=100&fields=count,whole,length,{','.join(names)}")
+    assert len(rows) == ROWS
+    for row in rows:
+        if row["count"] is None:
+            assert row["square"] is row["next"] is row["thereAndBack"] is None
+            continue
+        count = int(row["count"])
+        assert row["square"] == fitting(count * count)
+        assert row["next"] == fitting(count + 1)
+        assert row["thereAndBack"] == (None if count == 2**63 - 1 else count)
+    assert {row["longer"] is None for row in rows if row["whole"] and row["length"]} == {True, False}
+    for name in names:
+        for query in (f"sort={name}", f"sort=-{name}", f"{name}[isNull]=true"):
+            await both.get(f"/api/v1/samples?limit=100&fields=code,{name}&{query}")
+    both.agree()
+
+
+async def test_whole_numbers_and_others_together_are_others(both: Both) -> None:
+    rows = await both.get(
+        "/api/v1/samples?limit=100&fields=small,ratio,good,both,either,eitherLength,length", True
+    )
+    for row in rows:
+        assert row["both"] == (None if row["ratio"] is None else row["small"] + row["ratio"])
+        assert row["eitherLength"] == ("1.250000000" if row["good"] else row["length"])
+    for query in ("both[gt]=0.5", "sort=both", "either[lt]=0.5", "sort=-either", "anyNumber[gte]=1.5"):
+        await both.get(f"/api/v1/samples?limit=100&fields=code,both,either,anyNumber&{query}", True)
+    both.agree()
+    ratio = Sample.ratio
+    for world in both.worlds:
+
+        async def work(tx: Tx) -> Any:
+            few = (ratio > 0.01) & (ratio < 1000) & (Sample.small + ratio > 0.5)
+            mixed = case(Sample.small > 2, Sample.small, ratio)
+            return await tx.aggregate((Sample.small + ratio).sum(), mixed.sum(), mixed.max(), where=few)
+
+        found = await world.engine.transact(Call.system(), work)
+        assert all(isinstance(value, float) for value in found)
+        few = [r for r in rows if r["ratio"] and 0.01 < r["ratio"] < 1000 and r["small"] + r["ratio"] > 0.5]
+        chosen = [r["small"] if r["small"] > 2 else r["ratio"] for r in few]
+        assert found == pytest.approx((sum(r["small"] + r["ratio"] for r in few), sum(chosen), max(chosen)))

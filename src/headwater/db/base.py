@@ -174,6 +174,10 @@ class Dialect(Protocol):
     def mean(self, item: Element) -> Element:
         """The mean of a column of whole numbers over some rows, rounded half away from zero."""
 
+    def calculate(self, op: str, left: Element, right: Element) -> Element:
+        """`left + right`, `left - right` or `left * right` of whole numbers; null where 64 bits cannot hold the result,
+        or that of an operand which is calculated itself."""
+
     def elapsed(self, end: Element, start: Element) -> Element:
         """The microseconds from one moment to another, as a duration stores them."""
 

@@ -222,6 +222,29 @@ async def sums_are_exact(make: Factory) -> None:
             assert middle == mean, (values, middle)
 
 
+async def calculations_are_exact_or_null(make: Factory) -> None:
+    """What 64 bits cannot hold is null, and so is what is calculated with it."""
+    values = (0, 1, -3, 2**32, 2**63 - 1, -(2**63), None)
+    async with make() as store:
+        things = Things(store, NUMBER)
+        await things.create(values)
+        calculate, value = store.dialect.calculate, things.value
+        one = sa.literal_column("1")
+        found = await things.select(
+            calculate("*", value, value),
+            calculate("+", value, one),
+            calculate("-", value, one),
+            calculate("-", calculate("+", value, one), one),
+        )
+        for number, row in zip(values, found, strict=True):
+            if number is None:
+                assert list(row) == [None] * 4
+                continue
+            exact = (number * number, number + 1, number - 1)
+            fitting = [n if -(2**63) <= n < 2**63 else None for n in exact]
+            assert list(row) == [*fitting, None if fitting[1] is None else number], (number, list(row))
+
+
 async def texts_are_searched_by_code_point(make: Factory) -> None:
     """`contains` and `starts_with` know no pattern characters, no case and no equivalence of accents."""
     async with make() as store:
@@ -524,6 +547,7 @@ CHECKS: tuple[Check, ...] = (
     values_keep_their_form,
     values_keep_their_order,
     sums_are_exact,
+    calculations_are_exact_or_null,
     texts_are_searched_by_code_point,
     membership_takes_any_number_of_values,
     lists_are_searched_by_element,

@@ -179,6 +179,9 @@ class PostgresDialect:
     def mean(self, item: Element) -> Element:
         return Template("round(avg({0}))::BIGINT", item, type=types.Integer())
 
+    def calculate(self, op: str, left: Element, right: Element) -> Element:
+        return Template(_WHOLE.format(f"{{0}}::numeric {op} {{1}}"), left, right, type=types.Integer())
+
     def elapsed(self, end: Element, start: Element) -> Element:
         text = "(EXTRACT(EPOCH FROM {0} - {1}) * 1000000)::BIGINT"
         return Template(f"({text})", end, start, type=types.Integer())
@@ -201,6 +204,12 @@ class PostgresDialect:
 _SUM = (
     "(CASE WHEN coalesce(sum({0}), 0) BETWEEN -9223372036854775808 AND 9223372036854775807"
     " THEN coalesce(sum({0}), 0)::BIGINT END)"
+)
+
+# What is beyond 64 bits is put at their ends, and becomes null there. So nothing is named twice, and worked out twice.
+_WHOLE = (
+    "nullif(nullif(least(greatest({}, -9223372036854775809), 9223372036854775808),"
+    " -9223372036854775809), 9223372036854775808)::BIGINT"
 )
 
 

@@ -191,6 +191,11 @@ class SQLiteDialect:
     def mean(self, item: Element) -> Element:
         return Template(_MEAN, item, type=types.Integer())
 
+    def calculate(self, op: str, left: Element, right: Element) -> Element:
+        # What does not fit becomes a float, as does all that is calculated with it: so the whole is looked at once.
+        bare = [operand.bare if isinstance(operand, _Whole) else operand for operand in (left, right)]
+        return _Whole(Template(f"({{0}} {op} {{1}})", *bare, type=types.Integer()))
+
     def elapsed(self, end: Element, start: Element) -> Element:
         moment = "(unixepoch(substr({%d}, 1, 19)) * 1000000 + CAST(substr({%d}, 21, 6) AS INTEGER))"
         return Template(f"({moment % (0, 0)} - {moment % (1, 1)})", end, start, type=types.Integer())
@@ -203,6 +208,16 @@ class SQLiteDialect:
 
     def writers(self, table: str) -> str | None:
         return None
+
+
+class _Whole(sa.Case[Any]):
+    """A calculated number if it is whole, else null."""
+
+    inherit_cache = False
+
+    def __init__(self, bare: Element) -> None:
+        self.bare = bare
+        super().__init__((Condition("typeof({0}) = 'integer'", bare), bare))
 
 
 # SQLite's `sum` fails where 64 bits cannot hold it, and its `avg` is in floating point, which loses digits. So the

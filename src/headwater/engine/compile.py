@@ -7,7 +7,7 @@ themselves and for computed fields, which see all that their author says) it doe
 Values never become text: each parameter is a bind with a name, and `sources` tells where its value comes from.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.db.base import Element, Encode
-from headwater.db.elements import Template
+from headwater.db.elements import Template, pushed
 from headwater.engine.guard import Rules
 from headwater.engine.schema import Schema
 from headwater.ir import expr as e
@@ -192,7 +192,7 @@ class Compiler:
         return self.reference(relation.field, start).in_(keys)
 
     def _compare(self, op: str, left: e.Scalar, right: e.Scalar, scope: Scope) -> Element:
-        a, b = self._pair(left, right, scope)
+        a, b, _ = self._alike(left, right, scope)
         match op:
             case "eq":
                 return a == b
@@ -205,15 +205,17 @@ class Compiler:
             case _:
                 return a >= b
 
-    def _pair(self, left: e.Scalar, right: e.Scalar, scope: Scope) -> tuple[Element, Element]:
-        """Two operands in the same form: a constant takes the form of the column beside it."""
+    def _alike(
+        self, left: e.Scalar, right: e.Scalar, scope: Scope, hint: Type | None = None
+    ) -> tuple[Element, Element, Type]:
+        """Two operands in the same form, and their type: a constant takes the form of what is beside it."""
         if _is_constant(left) and not _is_constant(right):
-            b, type = self.scalar(right, scope)
-            return self.scalar(left, scope, type)[0], b
-        a, type = self.scalar(left, scope)
-        b, other = self.scalar(right, scope, type)
-        places = max(_places(type), _places(other))
-        return self._scale(a, type, places), self._scale(b, other, places)
+            b, a, type = self._alike(right, left, scope, hint)
+            return a, b, type
+        a, s = self.scalar(left, scope, hint)
+        b, t = self.scalar(right, scope, hint if _is_constant(left) else s)
+        type = _widest([kind for node, kind in ((left, s), (right, t)) if not _is_null(node)] or [s])
+        return self._scale(a, s, _places(type)), self._scale(b, t, _places(type)), type
 
     def _one_of(self, item: e.Scalar, values: tuple[Any, ...], scope: Scope) -> Element:
         element, type = self.scalar(item, scope)
@@ -376,9 +378,8 @@ class Compiler:
             case e.Arithmetic(op, left, right):
                 return self._arithmetic(op, left, right, scope)
             case e.Case(when, then, otherwise):
-                a, b = self._pair(then, otherwise, scope)
-                type = self._common(then, otherwise, scope, hint)
-                return sa.case((self.predicate(when, scope), a), else_=b), type
+                a, b, type = self._alike(then, otherwise, scope, hint)
+                return self._of(type, sa.case((self.predicate(when, scope), a), else_=b)), type
             case e.Coalesce(items):
                 return self._coalesce(items, scope, hint)
             case e.Aggregate():
@@ -386,39 +387,42 @@ class Compiler:
             case _:
                 return self.schema.dialect.is_true(self.predicate(node, scope)), BOOLEAN
 
-    def _common(self, a: e.Scalar, b: e.Scalar, scope: Scope, hint: Type | None) -> Type:
-        first = b if _is_constant(a) and not _is_constant(b) else a
-        return self.scalar(first, scope, hint)[1]
-
     def _coalesce(self, items: tuple[e.Scalar, ...], scope: Scope, hint: Type | None) -> tuple[Element, Type]:
-        type = next((self.scalar(i, scope)[1] for i in items if not _is_constant(i)), hint)
-        compiled = [self.scalar(i, scope, type) for i in items]
-        places = max(_places(t) for _, t in compiled)
-        final = type or compiled[0][1]
-        if final.kind in SCALED:
-            final = Type(Kind.DECIMAL, places)
-        return sa.func.coalesce(*(self._scale(c, t, places) for c, t in compiled)), final
+        beside = next((self.scalar(i, scope)[1] for i in items if not _is_constant(i)), hint)
+        compiled = [self.scalar(i, scope, beside) for i in items]
+        type = _widest(
+            [t for i, (_, t) in zip(items, compiled, strict=True) if not _is_null(i)] or [compiled[0][1]]
+        )
+        return self._of(
+            type, sa.func.coalesce(*(self._scale(c, t, _places(type)) for c, t in compiled))
+        ), type
+
+    def _of(self, type: Type, element: Element) -> Element:
+        """A choice among values; one among whole numbers and others is of those."""
+        return (
+            sa.cast(element, self.schema.dialect.column_type(FLOAT)) if type.kind is Kind.FLOAT else element
+        )
 
     def _arithmetic(self, op: str, left: e.Scalar, right: e.Scalar, scope: Scope) -> tuple[Element, Type]:
         if op == "*":
             (a, s), (b, t) = self.scalar(left, scope), self.scalar(right, scope)
-            if s.kind in SCALED or t.kind in SCALED:
-                return a * b, Type(Kind.DECIMAL, _places(s) + _places(t))
-            return a * b, s if s.kind == Kind.FLOAT else t
-        first = self._common(left, right, scope, None)
-        (a, s), (b, t) = self.scalar(left, scope, first), self.scalar(right, scope, first)
-        if first.kind is Kind.DATETIME:
-            return self.schema.dialect.elapsed(a, b), DURATION
-        if s.kind in SCALED or t.kind in SCALED:
-            places = max(_places(s), _places(t))
-            a, b = self._scale(a, s, places), self._scale(b, t, places)
-            first = Type(Kind.DECIMAL, places)
-        return (a + b if op == "+" else a - b), first
+            type = _widest([s, t])
+            if type.kind in SCALED:
+                type = Type(Kind.DECIMAL, _places(s) + _places(t))
+        else:
+            a, b, type = self._alike(left, right, scope)
+            if type.kind is Kind.DATETIME:
+                return self.schema.dialect.elapsed(a, b), DURATION
+        if type.kind is not Kind.FLOAT:
+            return self.schema.dialect.calculate(op, a, b), type
+        return (a * b if op == "*" else a + b if op == "+" else a - b), type
 
     def _scale(self, element: Element, type: Type, places: int) -> Element:
-        """A scaled integer with more places."""
+        """A scaled integer with more places; null where 64 bits cannot hold it."""
         gap = places - _places(type)
-        return element if gap <= 0 else element * sa.literal_column(str(10**gap))
+        if gap <= 0:
+            return element
+        return self.schema.dialect.calculate("*", element, sa.literal_column(str(10**gap)))
 
     def rescale(self, element: Element, have: Type, want: Type) -> Element:
         """A computed value in the places that its field declares, rounded half away from zero."""
@@ -430,10 +434,12 @@ class Compiler:
         if gap > 0:  # null where the number has more digits than 64 bits hold then
             most = (2**63 - 1) // 10**gap
             text = f"(CASE WHEN {{0}} BETWEEN -{most} AND {most} THEN {{0}} * {10**gap} END)"
-            return Template(text, element, type=self.schema.dialect.column_type(INTEGER))
-        unit = 10**-gap  # as text, since SQLAlchemy's division of whole numbers is not one of whole numbers
-        rounded = f"(({{0}} + CASE WHEN {{0}} < 0 THEN -{unit // 2} ELSE {unit // 2} END) / {unit})"
-        return Template(rounded, element, type=self.schema.dialect.column_type(INTEGER))
+        else:  # as text, since SQLAlchemy's division of whole numbers is not one of whole numbers
+            unit = 10**-gap
+            rest, half = f"{{0}} % {unit}", unit // 2
+            text = f"({{0}} / {unit} + CASE WHEN {rest} >= {half} THEN 1 WHEN {rest} <= -{half} THEN -1 ELSE 0 END)"
+        whole = self.schema.dialect.column_type(INTEGER)
+        return pushed(element, lambda number: Template(text, number, type=whole))
 
     def _aggregate(self, node: e.Aggregate, scope: Scope) -> tuple[Element, Type]:
         if node.path:
@@ -569,6 +575,20 @@ def _column_of(resource: Resource, name: str) -> str:
 
 def _is_constant(node: Any) -> bool:
     return isinstance(node, e.Value | Slot)
+
+
+def _is_null(node: Any) -> bool:
+    return isinstance(node, e.Value) and node.value is None
+
+
+def _widest(types: Sequence[Type]) -> Type:
+    """The type that can hold values of all of these."""
+    if any(type.kind is Kind.FLOAT for type in types):
+        return FLOAT
+    places = max(_places(type) for type in types)
+    if any(type.kind in SCALED for type in types) and any(type != types[0] for type in types):
+        return Type(Kind.DECIMAL, places)
+    return types[0]
 
 
 def _places(type: Type) -> int:
