@@ -61,6 +61,8 @@ class Group(Resource):
     number: Computed[int] = computed(lambda: Group.samples.count())
     counts: Computed[int] = computed(lambda: Group.samples.sum(Sample.small))
     ratios: Computed[float] = computed(lambda: Group.samples.sum(Sample.ratio, where=Sample.ratio < 1000))
+    all_ratios: Computed[float | None] = computed(lambda: Group.samples.sum(Sample.ratio))
+    mean_ratio: Computed[float | None] = computed(lambda: Group.samples.avg(Sample.ratio))
     lengths: Computed[Decimal] = computed(
         lambda: Group.samples.sum(Sample.length, where=(Sample.length < 1000) & (Sample.length > -1000)),
         places=9,
@@ -441,3 +443,49 @@ async def test_whole_numbers_and_others_together_are_others(both: Both) -> None:
         few = [r for r in rows if r["ratio"] and 0.01 < r["ratio"] < 1000 and r["small"] + r["ratio"] > 0.5]
         chosen = [r["small"] if r["small"] > 2 else r["ratio"] for r in few]
         assert found == pytest.approx((sum(r["small"] + r["ratio"] for r in few), sum(chosen), max(chosen)))
+
+
+MOST, LEAST = 1.7976931348623157e308, 5e-324
+FLOATS: list[tuple[list[float], float | None, float | None]] = [
+    ([], 0.0, None),
+    ([LEAST], LEAST, LEAST),
+    ([LEAST, 0.0], LEAST, 0.0),
+    ([LEAST, LEAST, LEAST], 3 * LEAST, LEAST),
+    ([MOST], MOST, MOST),
+    ([MOST, MOST], None, MOST),
+    ([MOST, -MOST], 0.0, 0.0),
+    ([MOST, MOST, -MOST], MOST, MOST / 3),
+    ([-MOST, -MOST, LEAST], None, -MOST * (2 / 3)),
+    ([MOST, -MOST, LEAST], LEAST, 0.0),
+    ([1e200, -1e200, 1.5], 1.5, 0.5),
+    ([1e292, 1e285, -1.0], 1e292 + 1e285, (1e292 + 1e285) / 3),
+    ([0.5, 0.25], 0.75, 0.375),
+]
+
+
+async def test_floats_add_up_however_small_and_large_they_are(urls: list[str]) -> None:
+    """In a summary, in one by groups, and in a computed field; what is larger than any float is null."""
+    for url in urls:
+        async with open_world(url, MODEL) as world:
+            for number, (values, _, _) in enumerate(FLOATS):
+                await world.post("/api/v1/groups", {"code": f"G{number}"})
+                for place, ratio in enumerate(values):
+                    body = {"code": f"S{number:02}{place}", "groupId": f"G{number}", "ratio": ratio}
+                    assert (await world.post("/api/v1/samples?fields=code", body)).status == 201
+            rows = await world.get("/api/v1/groups?fields=code,allRatios,meanRatio&limit=100")
+            assert rows.status == 200, rows.body
+            found = {row["code"]: (row["allRatios"], row["meanRatio"]) for row in rows.data}
+            asked = "aggregate=sum(ratio),avg(ratio)"
+            for number, (values, total, mean) in enumerate(FLOATS):
+                one = await world.get(f"/api/v1/groups/G{number}/samples?{asked}")
+                assert one.status == 200, one.body
+                sums, means = one.data["sum"]["ratio"], one.data["avg"]["ratio"]
+                for sum_, mean_ in ((sums, means), found[f"G{number}"]):
+                    assert sum_ == (total if total is None else pytest.approx(total, rel=1e-15, abs=0)), (
+                        values
+                    )
+                    assert mean_ == (mean if mean is None else pytest.approx(mean, rel=1e-15, abs=0)), values
+            grouped = await world.get(
+                f"/api/v1/samples?{asked}&groupBy=group.code&sort=-sum(ratio)&limit=100"
+            )
+            assert grouped.status == 200, grouped.body

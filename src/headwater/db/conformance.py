@@ -229,7 +229,7 @@ async def calculations_are_exact_or_null(make: Factory) -> None:
         things = Things(store, NUMBER)
         await things.create(values)
         calculate, value = store.dialect.calculate, things.value
-        one = sa.literal_column("1")
+        one: Element = sa.literal_column("1")
         found = await things.select(
             calculate("*", value, value),
             calculate("+", value, one),

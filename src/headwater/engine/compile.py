@@ -18,6 +18,7 @@ from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.db.base import Element, Encode
 from headwater.db.elements import Template, pushed
+from headwater.db.floats import float_mean, float_sum
 from headwater.engine.guard import Rules
 from headwater.engine.schema import Schema
 from headwater.ir import expr as e
@@ -464,12 +465,15 @@ class Compiler:
                     value, type = sa.func.count(element.distinct()), INTEGER
                 case "sum" if type.kind != Kind.FLOAT and not self._is_small(node.value, inner):
                     value = self.schema.dialect.sum(element)
+                case "sum" if type.kind is Kind.FLOAT:
+                    value = float_sum(element)
                 case "sum":
-                    value = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
-                    if type.kind != Kind.FLOAT:
-                        value = sa.cast(value, self.schema.dialect.column_type(INTEGER))
+                    total = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
+                    value = sa.cast(total, self.schema.dialect.column_type(INTEGER))
                 case "avg" if type.kind in (*SCALED, Kind.DURATION):
                     value = self.schema.dialect.mean(element)
+                case "avg" if type.kind is Kind.FLOAT:
+                    value = float_mean(element)
                 case "avg":
                     value = sa.cast(sa.func.avg(element), self.schema.dialect.column_type(FLOAT))
                     type = FLOAT

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from headwater.db.base import Dialect, Element
 from headwater.db.codec import duration, json_encode, unscale
-from headwater.db.elements import Template
+from headwater.db.floats import float_mean, float_sum
 from headwater.engine.compile import FLOAT, INTEGER, Scope
 from headwater.engine.page import Page
 from headwater.engine.schema import from_stored, ordered
@@ -24,7 +24,6 @@ from headwater.ir.summaries import wire_path
 from headwater.ir.values import wire_encoder
 
 KEPT = 128
-_SMALLER = 2.0**64
 
 Write = Callable[..., str]
 """From the raw values of some columns to JSON."""
@@ -159,8 +158,7 @@ class Groups:
             case "countDistinct":
                 return _same((sa.func.count(value.distinct()),), str, int)
             case "sum" if type.kind is Kind.FLOAT:
-                total = sa.func.coalesce(sa.func.sum(_smaller(value)), sa.literal_column("0.0"))
-                return _same((total,), _larger, _large)
+                return _same((float_sum(value),), json_encode, float)
             case "sum":
                 whole, number = _whole(type), _number(type)
                 write = lambda raw: whole(dialect.decode_sum(raw))  # noqa: E731
@@ -172,7 +170,7 @@ class Groups:
                 exact = _quotient(dialect)
                 return _Output(columns, lambda *raw: json_encode(exact(*raw)), exact, (mean,))
             case "avg" if type.kind is Kind.FLOAT:
-                return _same((sa.func.avg(_smaller(value)),), _larger, _large)
+                return _same((float_mean(value),), json_encode, float)
             case "avg":
                 return _same((dialect.mean(value),), _whole(type), _number(type))
             case "min":
@@ -255,22 +253,6 @@ def _same(columns: tuple[Element, ...], write: Write, read: Read) -> _Output:
 def _quotient(dialect: Dialect) -> Read:
     """From a sum of integers and their number to the float that is nearest to the exact mean; null of none."""
     return lambda total, number: dialect.decode_sum(total) / number if number else None
-
-
-def _smaller(value: Element) -> Element:
-    """Floats by a power of two smaller, so that no sum of them is too large for PostgreSQL; no digit is lost, but in
-    numbers below 1e-288."""
-    return Template(f"({{0}} * {1 / _SMALLER!r})", value, type=value.type)
-
-
-def _large(value: float) -> float:
-    """A float from `_smaller` in its size again."""
-    return value * _SMALLER
-
-
-def _larger(value: float) -> str:
-    """The JSON of a float from `_smaller`; null where it is larger than any."""
-    return json_encode(_large(value))
 
 
 def _number(type: Type) -> Read:
