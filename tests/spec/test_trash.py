@@ -111,6 +111,21 @@ async def test_what_is_deleted_is_gone_from_everywhere_but_the_trash(world: Worl
                                   "hours.deleted"]  # fmt: skip
 
 
+async def test_a_summary_of_the_trash_counts_what_its_list_shows(world: World) -> None:
+    """By what a row refers to as well, which has gone to the trash with it."""
+    rows = await furnished(world)
+    await world.ask("DELETE", f"/api/v1/tasks/{rows['task']}")
+    for question, titles in (
+        ("parent.title=Comp", ["Roto"]),
+        ("parent.title[in]=Comp,Roto", ["Roto"]),
+        ("project.name=Swan", ["Comp", "Roto"]),
+    ):
+        found = (await world.get(f"/api/v1/trash/tasks?sort=title&{question}")).data
+        assert [row["title"] for row in found] == titles
+        summary = await world.get(f"/api/v1/trash/tasks?aggregate=count&{question}")
+        assert summary.data == {"count": len(titles)}
+
+
 async def test_the_trash_is_a_list_as_any(world: World) -> None:
     await furnished(world)
     for number in range(5):

@@ -149,7 +149,7 @@ class Compiler:
                 return sa.not_(self.schema.dialect.is_true(self.predicate(item, scope)))
             case e.Compare("eq", e.Column() as column, e.Value() | Slot()) | e.OneOf(
                 e.Column() as column
-            ) if self.statement.gathers and len(column.path) > 1:
+            ) if self.statement.gathers and scope.trash is None and len(column.path) > 1:
                 return self._gathered(node, column, scope)
             case e.Compare("ne", left, right):
                 return self.predicate(e.Not(e.Compare("eq", left, right)), scope)
