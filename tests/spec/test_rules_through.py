@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from headwater import App, Field, Many, Ref, Resource, Role, allow, field, many, mask, ref, through
+from headwater import (
+    App,
+    Computed,
+    Field,
+    Many,
+    Ref,
+    Resource,
+    Role,
+    allow,
+    computed,
+    field,
+    many,
+    mask,
+    ref,
+    through,
+)
 from headwater.testing import client
 
 
@@ -19,6 +34,7 @@ class Team(Resource):
     name: Field[str] = field(max_length=40)
     seats: Many[Seat] = many(lambda: Seat.team)
     people: Many[Person] = through(lambda: Seat.team, lambda: Seat.person)
+    size: Computed[int] = computed(lambda: Team.people.count())
 
 
 class Seat(Resource):
@@ -46,6 +62,7 @@ class Letter(Resource):
 
 for resource in (Person, Team, Seat, Job, Letter):
     allow(resource, "read", "create", to="warden")
+allow(Seat, "delete", to="warden")
 allow(Letter, "read", when=lambda actor: (Letter.to == actor.id) & (Letter.sealed == False))  # noqa: E712
 allow(Job, "read", when=lambda actor: Job.team.people.any(Person.id == actor.id))
 mask(Job.pay, unless=lambda actor: Job.team.people.any((Person.id == actor.id) & (Person.name == "Ada")))
@@ -130,3 +147,24 @@ async def test_who_does_not_see_a_link_does_not_see_where_it_leads(store_url: st
             document = {"filter": {"people": {"name": {"eq": "Bob"}}}}
             assert len((await who.request("QUERY", "/api/v1/teams", document)).data) == seen
         assert len((await clerk.get("/api/v1/teams")).data) == 1
+
+
+async def test_whom_two_links_lead_to_is_one_and_leaves_by_both(store_url: str) -> None:
+    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
+    async with client(app, database_url=store_url) as nobody:
+        warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
+        team = f"/api/v1/teams/{(await warden.post('/api/v1/teams', {'name': 'Red'})).data['id']}"
+        for _ in range(2):
+            seat = {"teamId": team.rpartition("/")[2], "personId": ada.id}
+            assert (await warden.post("/api/v1/seats", seat)).status == 201
+
+        async def people() -> tuple[int, int, int]:
+            shown = (await warden.get(f"{team}?include=people")).data
+            return len(shown["people"]), shown["size"], len((await warden.get(f"{team}/people")).data)
+
+        assert await people() == (1, 1, 1)
+        document = {"data": [{"type": "persons", "id": ada.id}]}
+        gone = await warden.request("DELETE", f"{team}/relationships/people", document)
+        assert gone.status == 204, gone.body
+        assert await people() == (0, 0, 0)
+        assert (await warden.get("/api/v1/seats")).data == []

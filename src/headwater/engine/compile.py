@@ -313,12 +313,12 @@ class Compiler:
             link_table = self.alias(link)
             linked = scope.within(link, link_table)
             near, far = self.reference(relation.field, linked), self.reference(str(relation.far), linked)
-            query = sa.select(table).select_from(table.join(link_table, table.c.id == far)).where(near == key)
-            query = query.where(*self.visible(linked)).correlate_except(table, link_table)
+            # Not joined: a row to which several links lead is one row.
+            keys = sa.select(far).where(near == key, *self.visible(linked)).correlate_except(link_table)
+            query = sa.select(table).where(table.c.id.in_(keys))
         else:
             query = sa.select(table).where(self.reference(relation.field, inner) == key)
-            query = query.correlate_except(table)
-        return query.where(*self.visible(inner)), inner
+        return query.where(*self.visible(inner)).correlate_except(table), inner
 
     def start(self, resource: Resource, trashed: bool = False) -> Scope:
         """A row of the resource that a statement is about: one of those in the trash, or of the others."""

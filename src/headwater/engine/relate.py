@@ -60,7 +60,7 @@ class Relating:
         self, unit: Unit, owner: Resource, key: str, relation: Relation, how: How, keys: frozenset[str]
     ) -> None:
         known = await self._behind(unit, owner, key, relation, None if how == "replace" else keys)
-        if how == "replace" and len(known) > MOST:
+        if how != "add" and sum(map(len, known.values())) > MOST:
             raise _unsupported(
                 f"{relation.wire} leads to more than {MOST} rows; add and remove some of them."
             )
@@ -69,7 +69,8 @@ class Relating:
         if added or removed:
             self._admit(relation, "add" if added else "remove")
         for far in sorted(removed):
-            await self._remove(unit, relation, known[far])
+            for changed in sorted(known[far]):
+                await self._remove(unit, relation, changed)
         for far in added:
             await self._add(unit, relation, key, far)
 
@@ -96,9 +97,9 @@ class Relating:
 
     async def _behind(
         self, unit: Unit, owner: Resource, key: str, relation: Relation, named: frozenset[str] | None
-    ) -> dict[str, str]:
-        """The rows behind the relation that the caller may see there, all or those that are named, each with the id of
-        what is changed to remove it: its own, or that of a row of the link."""
+    ) -> dict[str, list[str]]:
+        """The rows behind the relation that the caller may see there, all or those that are named, each with the ids of
+        what is changed to remove it: its own, or those of the link's rows that lead to it."""
         whole = named is None
 
         def make() -> Plan:
@@ -131,7 +132,10 @@ class Relating:
         )
         values = [key, sorted(named or ())]
         rows = await unit.connection.fetch(plan.sql, plan.parameters(unit.call, values))
-        return {row[0]: row[1] for row in rows}
+        found: dict[str, list[str]] = {}
+        for far, changed in rows:
+            found.setdefault(far, []).append(changed)
+        return found
 
     async def _add(self, unit: Unit, relation: Relation, owner: str, key: str) -> None:
         if relation.kind == "through":
