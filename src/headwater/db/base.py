@@ -131,7 +131,7 @@ class Dialect(Protocol):
     def encode_list(self, type: Type) -> Encode:
         """From a list of non-null Python values to the one parameter of `member`."""
 
-    def has_element(self, item: Element, element: Element, kind: Type) -> Element:
+    def has_element(self, item: Element, element: Element) -> Element:
         """A list column has an element, a parameter encoded by `encode_element`."""
 
     def encode_element(self, type: Type) -> Encode:

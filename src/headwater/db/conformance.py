@@ -286,7 +286,7 @@ async def lists_are_searched_by_element(make: Factory) -> None:
             things = Things(store, type)
             await things.create([*lists, None])
             encode = store.dialect.encode_element(type)
-            where = store.dialect.has_element(things.value, sa.bindparam("element"), type)
+            where = store.dialect.has_element(things.value, sa.bindparam("element"))
             for element in {repr(e): e for values in lists for e in values}.values():
                 expected = [i for i, values in enumerate(lists) if element in values]
                 assert await things.matching(where, element=encode(element)) == expected, (type, element)

@@ -133,7 +133,7 @@ class PostgresDialect:
         encode = self.encoder(type)
         return list if encode is None else lambda values: [encode(value) for value in values]
 
-    def has_element(self, item: Element, element: Element, kind: Type) -> Element:
+    def has_element(self, item: Element, element: Element) -> Element:
         return Condition("({0} @> {1})", item, sa.type_coerce(element, types.Json()))
 
     def encode_element(self, type: Type) -> Encode:

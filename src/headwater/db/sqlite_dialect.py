@@ -28,7 +28,7 @@ from headwater.ir.search import GRAM
 
 
 class SQLiteDialect:
-    """SQLite 3.44 or newer."""
+    """SQLite 3.51 or newer."""
 
     features = Features(
         name="sqlite",
@@ -139,7 +139,7 @@ class SQLiteDialect:
             return lambda values: json_encode(list(values))
         return lambda values: json_encode([encode(value) for value in values])
 
-    def has_element(self, item: Element, element: Element, kind: Type) -> Element:
+    def has_element(self, item: Element, element: Element) -> Element:
         return Condition("EXISTS (SELECT 1 FROM json_each({0}) WHERE value = {1})", item, element)
 
     def encode_element(self, type: Type) -> Encode:

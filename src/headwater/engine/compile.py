@@ -254,7 +254,7 @@ class Compiler:
             assert isinstance(element, e.Value)
             encoded = encode(element.value)
             parameter = self.bind(lambda call, values: encoded, ID)
-        return self.schema.dialect.has_element(column, parameter, type)
+        return self.schema.dialect.has_element(column, parameter)
 
     def _related(self, node: e.Related, scope: Scope) -> Element:
         few = node.path in self.statement.few_keys.get(scope.resource.name, ()) and asks_actor(node)

@@ -55,7 +55,7 @@ class Engine:
         self, model: Model, store: Store, *, secret: bytes = b"", schema: Schema | None = None
     ) -> None:
         self.model, self.store, self.secret = model, store, secret
-        self.guard = Guard(model)
+        self.guard = Guard()
         self.schema = schema or Schema(model, store.dialect)
         self.planner = Planner(self.schema)
         self.log = Log(store)
@@ -258,7 +258,8 @@ class Engine:
 
         Raises Fault: RESOURCE_NOT_FOUND, INSUFFICIENT_PERMISSIONS, AUTHENTICATION_REQUIRED, RULE_VIOLATION,
         DANGLING_REFERENCE, FORBIDDEN_TRANSITION, RESOURCE_ALREADY_EXISTS, RESOURCE_CONFLICT, PRECONDITION_FAILED,
-        PRECONDITION_REQUIRED, DATABASE_ERROR.
+        PRECONDITION_REQUIRED, VALIDATION_ERROR, NOT_SUPPORTED, DEADLINE_EXCEEDED, DATABASE_ERROR, what an action's
+        function raises, and INTERNAL_ERROR with the outcome `done` where a batched field fails behind a write.
         """
         outcome = await self._run(call, command)
         select = getattr(command, "select", WHOLE)

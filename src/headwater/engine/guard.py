@@ -13,7 +13,7 @@ from itertools import count
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.ir.expr import FALSE, TRUE, Predicate, all_of, any_of, fold_roles
-from headwater.ir.model import REPORTS, TRASH_VERBS, Grant, Model, Report, Resource
+from headwater.ir.model import REPORTS, TRASH_VERBS, Grant, Report, Resource
 
 _numbers = count()
 
@@ -102,8 +102,7 @@ class Rules:
 class Guard:
     """Finds the rules for a caller."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self) -> None:
         self._rules: dict[object, Rules] = {}
         self.product = Rules(frozenset({"system"}), frozenset({"admin:*"}), None, True)
 
@@ -155,10 +154,10 @@ def _without(permission: str, message: str) -> Fault:
     return Fault("INSUFFICIENT_PERMISSIONS", message, [detail])
 
 
-def not_found(resource: Resource, key: str | None = None) -> Fault:
+def not_found(resource: Resource, key: str) -> Fault:
     """The answer for what does not exist or may not be seen: the two cannot be told apart."""
     what = resource.singular.replace("_", " ")
-    return Fault("RESOURCE_NOT_FOUND", f"There is no {what}" + (f" {key!r}." if key else " there."))
+    return Fault("RESOURCE_NOT_FOUND", f"There is no {what} {key!r}.")
 
 
 __all__ = ["Guard", "Rules", "covers", "denied", "not_found", "unasked"]

@@ -41,7 +41,6 @@ class Plan:
     keys: tuple[Key, ...] = ()
     heads: tuple[str, ...] = ()
     uses_now: bool = False
-    alternative: bool = False
     write: Callable[[Sequence[Any]], str] | None = None
     read: Callable[[Sequence[Any]], tuple[Any, ...]] | None = None
     batches: Batches = Batches()
@@ -276,7 +275,6 @@ class Planner:
             "digest": blake2b(repr(question).encode(), digest_size=8).digest(),
             "keys": keys,
             "heads": tuple(label for label, _ in heads),
-            "alternative": alternative,
             "batches": batches(self.model, page.resource, query.select),
         }
         labelled = [element.label(label) for label, element in heads]
