@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import apsw
 import pytest
 
-from headwater.db.base import Store
+from headwater.db import sqlite
+from headwater.db.base import Store, Unavailable
 from headwater.db.conformance import CHECKS, Check
 from headwater.db.postgres_pool import Pool
-from tests.stores import open_store
+from headwater.db.sqlite import connect
+from tests.stores import new_store, open_store
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -20,6 +23,36 @@ async def test_the_store_conforms(check: Check, store_url: str) -> None:
             yield store
 
     await check(make)
+
+
+LONG_READ = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) SELECT max(i) FROM n"
+)
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+async def test_a_file_that_cannot_be_opened_once_more_is_an_outage(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the second connection of a store, which then leaves none open, and for a read that needs one of its own."""
+    opened: list[apsw.Connection] = []
+
+    def once(path: str, cache: int) -> apsw.Connection:
+        if opened:
+            raise apsw.CantOpenError("CantOpenError: unable to open database file")
+        opened.append(connect(path, cache))
+        return opened[0]
+
+    async with open_store(store_url) as store:
+        opened.append(apsw.Connection(":memory:"))
+        monkeypatch.setattr(sqlite, "connect", once)
+        with pytest.raises(Unavailable, match="cannot open"):
+            await store.read(LONG_READ)
+    opened.clear()
+    with pytest.raises(Unavailable, match="cannot open"):
+        await new_store(store_url).open()
+    with pytest.raises(apsw.ConnectionClosedError):
+        opened[0].execute("SELECT 1")
 
 
 @pytest.mark.parametrize("store_url", ["postgres"], indirect=True)

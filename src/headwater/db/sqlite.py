@@ -52,16 +52,23 @@ class SQLiteStore:
         self._long: dict[str, int] = {}
 
     async def open(self) -> None:
+        writer = self._connect(64 * MIB)
         try:
-            writer = connect(self.path, cache=64 * MIB)
-            self._reader = connect(self.path, cache=64 * MIB)
-        except apsw.Error as error:
-            raise Unavailable(f"cannot open {self.path}: {error}") from error
+            self._reader = self._connect(64 * MIB)
+        except Unavailable:
+            writer.close()
+            raise
         self._reader.set_progress_handler(self._over_budget, TICK)
         self._reader.set_busy_timeout(0)
         self._writer = Writer(writer, self.observers, asyncio.get_running_loop(), TICK)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite-read")
         open_files[self._file] += 1
+
+    def _connect(self, cache: int) -> apsw.Connection:
+        try:
+            return connect(self.path, cache)
+        except apsw.Error as error:
+            raise Unavailable(f"cannot open {self.path}: {error}") from error
 
     async def close(self) -> None:
         reader, writer, threads = self._reader, self._writer, self._threads
@@ -157,8 +164,7 @@ class SQLiteStore:
         try:
             connection = self._spare.pop()
         except IndexError:
-            connection = connect(self.path, cache=16 * MIB)
-            connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+            connection = self._connect(16 * MIB)
         connection.set_progress_handler(stop, TICK)
         try:
             return cast(list[Row], connection.execute(sql, parameters).fetchall())
@@ -182,6 +188,15 @@ class _Stop:
 def connect(path: str, cache: int) -> apsw.Connection:
     """A connection with the settings that all of them share. `cache`: its page cache, in bytes."""
     connection = apsw.Connection(path, statementcachesize=STATEMENTS)
+    try:
+        _set_up(connection, cache)
+    except apsw.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: apsw.Connection, cache: int) -> None:
     connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
     # A misspelt column in double quotes is an error rather than a text.
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
@@ -197,7 +212,6 @@ def connect(path: str, cache: int) -> apsw.Connection:
         "temp_store = MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
-    return connection
 
 
 def _path(url: str) -> str:
