@@ -36,6 +36,7 @@ from headwater import (
 )
 from headwater.base.call import Actor, Call
 from headwater.declare import build
+from headwater.engine.caller import Caller
 from headwater.ir.query import Ask
 from tests.spec.rest_world import World, open_world
 
@@ -342,6 +343,23 @@ async def test_a_deadline_holds(world: World) -> None:
     with pytest.raises(Fault) as refused:
         await world.engine.ask(call, Ask("trouble", arguments={"kind": "slow"}))
     assert refused.value.code == "DEADLINE_EXCEEDED"
+
+
+async def test_a_mounted_application_is_told_what_permissions_open(world: World) -> None:
+    """To write is not to ask for reports, as for the API."""
+
+    def may(actor: Actor, permission: str, scopes: set[str] | None = None) -> bool:
+        narrowed = None if scopes is None else frozenset(scopes)
+        return Caller(world.engine, Call(actor=actor, scopes=narrowed)).may(permission)
+
+    for permission in ("captains:reports", "distance:ships"):
+        assert not may(WRITER, permission)
+    for permission in ("update:ships", "sail:boats", "print:reports"):
+        assert may(WRITER, permission)
+        assert not may(WRITER, permission, {"read:*"})
+    assert may(COUNTER, "captains:reports")
+    assert not may(COUNTER, "captains:reports", {"write:*"})
+    assert not may(WRITER, "read:ships")
 
 
 async def test_other_methods_are_refused(world: World) -> None:

@@ -7,8 +7,8 @@ from headwater.base.call import Actor, Call
 from headwater.base.errors import Detail, Fault
 from headwater.declare.reader import Reader
 from headwater.engine.engine import Engine
-from headwater.engine.guard import covers
 from headwater.engine.tx import Tx
+from headwater.ir.model import REPORTS
 
 T = TypeVar("T")
 
@@ -38,10 +38,11 @@ class Caller(Reader):
         """Whether one of the caller's roles grants a permission such as `read:reports`, which need not be a
         resource's."""
         verb, _, path = permission.partition(":")
-        granted, scopes = self.actor.permissions, self.call.scopes
-        return any(covers(p, verb, path) for p in granted) and (
-            scopes is None or any(covers(s, verb, path) for s in scopes)
-        )
+        model = self._engine.model
+        resource = model.by_path.get(path)
+        reports = model.reports if path == REPORTS else {} if resource is None else resource.reports
+        allowed: bool = self.rules.permit(verb, path, verb in reports)
+        return allowed
 
     def require(self, permission: str) -> None:
         """Raises Fault where the caller lacks a permission: AUTHENTICATION_REQUIRED for nobody's, else

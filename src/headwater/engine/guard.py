@@ -61,10 +61,18 @@ class Rules:
     def _fold(self, resource: Resource, verb: str) -> Predicate:
         return self._allowed(verb, resource.path, resource.grants, verb in resource.reports)
 
+    def permit(self, verb: str, path: str, report: bool) -> bool:
+        """Whether a permission of the caller's covers a verb, or that of a report, within their scopes."""
+        permitted = any(covers(p, verb, path, report) for p in self.permissions)
+        return permitted and self._within_scopes(verb, path, report)
+
+    def _within_scopes(self, verb: str, path: str, report: bool) -> bool:
+        return self.scopes is None or any(covers(s, verb, path, report) for s in self.scopes)
+
     def _allowed(self, verb: str, path: str, given: Iterable[Grant], report: bool) -> Predicate:
-        if self.scopes is not None and not any(covers(s, verb, path, report) for s in self.scopes):
+        if not self._within_scopes(verb, path, report):
             return FALSE
-        if any(covers(p, verb, path, report) for p in self.permissions):
+        if self.permit(verb, path, report):
             return TRUE
         grants = [
             fold_roles(grant.when, self.roles)
@@ -124,7 +132,7 @@ def denied(call: Call, resource: Resource, verb: str, fields: tuple[str, ...] = 
     if verb in resource.reports:
         return unasked(call, resource.reports[verb], permission)
     if not call.actor.signed_in:
-        return Fault("AUTHENTICATION_REQUIRED", f"Sign in to {verb} {resource.path}.")
+        return Fault("AUTHENTICATION_REQUIRED", f"Sign in to {verb.replace('_', ' ')} {resource.path}.")
     if fields:
         details = [
             Detail("INSUFFICIENT_PERMISSIONS", f"You may not set {name} here.", field=name,
