@@ -10,6 +10,8 @@ from headwater import (
     Ref,
     Resource,
     Role,
+    Tx,
+    action,
     allow,
     computed,
     field,
@@ -33,6 +35,7 @@ class Team(Resource):
 
     name: Field[str] = field(max_length=40)
     seats: Many[Seat] = many(lambda: Seat.team)
+    tips: Many[Tip] = many(lambda: Tip.team)
     people: Many[Person] = through(lambda: Seat.team, lambda: Seat.person)
     size: Computed[int] = computed(lambda: Team.people.count())
 
@@ -52,6 +55,17 @@ class Job(Resource):
     pay: Field[int] = field(default=0)
 
 
+class Tip(Resource):
+    """What somebody told; only wardens learn who, and for whom."""
+
+    by: Ref[Person] = ref(on_delete="cascade")
+    team: Ref[Team] = ref(on_delete="cascade")
+
+    @action(to="warden")
+    async def pass_on(self, tx: Tx) -> None:
+        """Only to be refused."""
+
+
 class Letter(Resource):
     """What somebody may read once it is open."""
 
@@ -63,6 +77,9 @@ class Letter(Resource):
 for resource in (Person, Team, Seat, Job, Letter):
     allow(resource, "read", "create", to="warden")
 allow(Seat, "delete", to="warden")
+allow(Tip, "read", "create", to="user")
+mask(Tip.by, unless="warden")
+mask(Tip.team, unless="warden")
 allow(Letter, "read", when=lambda actor: (Letter.to == actor.id) & (Letter.sealed == False))  # noqa: E712
 allow(Job, "read", when=lambda actor: Job.team.people.any(Person.id == actor.id))
 mask(Job.pay, unless=lambda actor: Job.team.people.any((Person.id == actor.id) & (Person.name == "Ada")))
@@ -70,7 +87,7 @@ mask(Job.pay, unless=lambda actor: Job.team.people.any((Person.id == actor.id) &
 
 async def test_a_filter_sees_no_hidden_row_where_a_rule_does(store_url: str) -> None:
     """A rule by the path sees all people; a filter by the same path only those that its caller sees."""
-    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
+    app = App(title="Teams", resources=[Person, Team, Seat, Job, Tip], roles=[Role("warden")], profile=Person)
     async with client(app, database_url=store_url) as nobody:
         warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
         bob = await nobody.sign_up("Bob")
@@ -106,7 +123,7 @@ async def test_what_a_rule_asks_besides_whose_a_row_is_holds_in_lists(store_url:
 
 
 async def test_a_rule_may_lead_through_a_link(store_url: str) -> None:
-    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
+    app = App(title="Teams", resources=[Person, Team, Seat, Job, Tip], roles=[Role("warden")], profile=Person)
     async with client(app, database_url=store_url) as nobody:
         warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
 
@@ -134,7 +151,7 @@ async def test_a_rule_may_lead_through_a_link(store_url: str) -> None:
 async def test_who_does_not_see_a_link_does_not_see_where_it_leads(store_url: str) -> None:
     """A clerk sees all teams and all people, and not who is in which."""
     roles = [Role("warden"), Role("clerk", permissions=["read:teams", "read:persons"])]
-    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=roles, profile=Person)
+    app = App(title="Teams", resources=[Person, Team, Seat, Job, Tip], roles=roles, profile=Person)
     async with client(app, database_url=store_url) as nobody:
         warden, clerk = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Cleo", "clerk")
         bob = await nobody.sign_up("Bob")
@@ -150,7 +167,7 @@ async def test_who_does_not_see_a_link_does_not_see_where_it_leads(store_url: st
 
 
 async def test_whom_two_links_lead_to_is_one_and_leaves_by_both(store_url: str) -> None:
-    app = App(title="Teams", resources=[Person, Team, Seat, Job], roles=[Role("warden")], profile=Person)
+    app = App(title="Teams", resources=[Person, Team, Seat, Job, Tip], roles=[Role("warden")], profile=Person)
     async with client(app, database_url=store_url) as nobody:
         warden, ada = await nobody.sign_up("warden", "warden"), await nobody.sign_up("Ada")
         team = f"/api/v1/teams/{(await warden.post('/api/v1/teams', {'name': 'Red'})).data['id']}"
@@ -168,3 +185,18 @@ async def test_whom_two_links_lead_to_is_one_and_leaves_by_both(store_url: str) 
         assert gone.status == 204, gone.body
         assert await people() == (0, 0, 0)
         assert (await warden.get("/api/v1/seats")).data == []
+
+
+async def test_what_is_masked_for_all_is_not_included(store_url: str) -> None:
+    roles = [Role("warden"), Role("clerk", permissions=["read:teams"])]
+    app = App(title="Teams", resources=[Person, Team, Seat, Job, Tip], roles=roles, profile=Person)
+    async with client(app, database_url=store_url) as nobody:
+        clerk = await nobody.sign_up("Cleo", "clerk")
+        for path, wire, masked in (("tips", "by", "byId"), ("teams", "tips", "teamId")):
+            refused = await clerk.get(f"/api/v1/{path}?include={wire}")
+            assert refused.status == 403
+            (detail,) = refused.json()["error"]["details"]
+            assert detail["parameter"] == "include"
+            assert detail["message"] == f"You may not include {wire}, since you may not read {masked}."
+        asked = await nobody.post("/api/v1/tips/tip_00000000000000000000000001/pass-on")
+        assert (asked.status, asked.json()["error"]["message"]) == (401, "Sign in to pass on tips.")

@@ -22,7 +22,7 @@ from headwater.db.floats import float_mean, float_sum
 from headwater.engine.guard import Rules
 from headwater.engine.schema import Schema
 from headwater.ir import expr as e
-from headwater.ir.model import Field, Kind, Resource, Type
+from headwater.ir.model import Field, Kind, Relation, Resource, Type
 from headwater.ir.scalars import fold_text
 from headwater.ir.shape import Slot
 
@@ -562,12 +562,14 @@ def asks_actor(node: e.Related) -> bool:
     return any(isinstance(n, e.ActorValue) for n in e.walk(node.where))
 
 
-def unreadable(resource: Resource, found: Field) -> Fault:
-    """The refusal to filter, sort or aggregate by a field that no row would show to this caller."""
+def unreadable(resource: Resource, found: Field, relation: Relation | None = None) -> Fault:
+    """The refusal to filter, sort or aggregate by a field that no row would show to this caller, or to include the rows
+    of a relation that it leads to."""
+    asked = f"filter, sort or aggregate by {found.wire}" if relation is None else f"include {relation.wire}"
     detail = Detail(
         "INSUFFICIENT_PERMISSIONS",
-        f"You may not filter, sort or aggregate by {found.wire}, since you may not read it.",
-        parameter=found.wire,
+        f"You may not {asked}, since you may not read {'it' if relation is None else found.wire}.",
+        parameter=found.wire if relation is None else "include",
         facts={"requiredPermission": resource.permission("read")},
     )
     return Fault("INSUFFICIENT_PERMISSIONS", f"You may not read {found.wire}.", [detail])

@@ -13,7 +13,7 @@ from headwater.db.base import Dialect, Element
 from headwater.db.elements import literal
 from headwater.db.types import Text
 from headwater.engine.batches import NEEDS, Batches, batches
-from headwater.engine.compile import Compiler, Scope, Source
+from headwater.engine.compile import Compiler, Scope, Source, unreadable
 from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
 from headwater.engine.order import After, Key, fixed_fields, is_served, key_columns, order_by, total_order
@@ -21,7 +21,7 @@ from headwater.engine.page import NUMBER, Page, key_sets
 from headwater.engine.rows import logged_fields
 from headwater.engine.schema import Schema, from_stored, stored_fields
 from headwater.ir import expr as e
-from headwater.ir.model import Batch, Field, Kind, Type
+from headwater.ir.model import Batch, Field, Kind, Relation, Resource, Type
 from headwater.ir.pieces import between_pieces, between_rows, member, references
 from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Numbered, Query, Select
 
@@ -152,6 +152,7 @@ class Planner:
         in_pieces = include.select.relations is not None
         relation = scope.resource.relations[include.relation]
         target = self.model.resources[relation.target]
+        self._admit(compiler, scope.resource, relation)
         if relation.kind == "one":
             table = compiler.alias(target)
             inner = scope.within(target, table)
@@ -177,6 +178,14 @@ class Planner:
         if in_pieces:
             return self.dialect.joined(rows, "row", order, between_rows(depth + 1))
         return self.dialect.json_list(rows, "row", order)
+
+    def _admit(self, compiler: Compiler, resource: Resource, relation: Relation) -> None:
+        """Raises Fault where a relation is not to be followed, since no row would show what it goes by."""
+        holder = {"one": resource.name, "many": relation.target, "through": relation.through}[relation.kind]
+        referring = self.model.resources[str(holder)]
+        for name in filter(None, (relation.field, relation.far)):
+            if compiler.rules is not None and compiler.rules.unmasked(referring, name) == e.FALSE:
+                raise unreadable(referring, referring.fields[name], relation)
 
     def rows(self, query: Query, rules: Rules | None) -> Plan:
         """Rows as columns, for Python: stored fields, then computed ones. Without rules, all of them."""
