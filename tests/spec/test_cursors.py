@@ -43,6 +43,7 @@ from tests.bulk import insert
 from tests.driver import touched_pages, watched_drivers
 from tests.spec import production
 from tests.spec.rest_world import World, open_world
+from tests.stores import maintain
 
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))
 TASKS = 100_000 if LONG else 5_000
@@ -254,6 +255,25 @@ async def test_a_cursor_keeps_the_list_and_no_right_that_has_ended(store_url: st
         ada.now = AT + timedelta(hours=3)
         for rel in ("next", "prev"):
             assert (await ada.get(second.json["links"][rel])).data == []
+
+
+@pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
+async def test_cursors_hold_whatever_way_the_server_writes_days(store_url: str) -> None:
+    name = store_url.rpartition("/")[2].partition("?")[0]
+    style = f"""ALTER DATABASE "{name}" SET DateStyle = 'German, DMY'"""
+    await asyncio.to_thread(maintain, store_url, style)
+    async with open_world(store_url, THINGS) as world:
+        days = [date(2026, 1, 2), date(2026, 2, 1), date(2026, 12, 11)]
+
+        async def fill(tx: Tx) -> None:
+            for day in days:
+                at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+                await tx.create(Thing(length=Decimal(1), day=day, at=at))
+
+        await world.engine.transact(Call.system(), fill)
+        for sort in ("day", "at"):
+            found = [page async for page in pages(world, f"/api/v1/things?fields=day&limit=1&sort={sort}")]
+            assert [row["day"] for page in found for row in page] == [str(day) for day in days]
 
 
 # -- many rows ------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ OLDEST_SERVER: Final = 15
 SETTINGS: Final = {
     "application_name": "headwater",
     "TimeZone": "UTC",
+    "DateStyle": "ISO",  # what cursors hold of days and moments
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "30s",
     "jit": "off",  # compiling costs more than these statements take
