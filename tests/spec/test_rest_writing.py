@@ -1,11 +1,16 @@
 """REST, writing: create, replace, merge, delete, actions, versions, refusals (D8, D11, D30 to D35, D40, D60)."""
 
+import random
+import string
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from headwater import Field, Resource, Tx, action, allow
+from headwater import field as column
 from headwater.base.call import ANONYMOUS
+from headwater.declare import build
 from tests.spec.rest_world import EDITOR, WRITER, World, open_world
 
 JOB = {"filmId": "SWA", "title": "Roto"}
@@ -367,3 +372,40 @@ async def test_only_preferences_that_were_met_are_acknowledged(world: World) -> 
     assert (gone.status, "preference-applied" in gone.headers) == (204, False)
     refused = await world.post("/api/v1/jobs", {}, prefer="return=minimal")
     assert (refused.status, "preference-applied" in refused.headers) == (400, False)
+
+
+class Tag(Resource):
+    """A text of any length, which is there once."""
+
+    text: Field[str] = column(unique=True)
+
+    @action(to="editor")
+    async def stretch(self, tx: Tx, *, text: str) -> None:
+        """Take another text."""
+        self.text = text
+
+
+allow(Tag, "read", "create", "update", to="editor")
+TAGS = build([Tag])
+
+
+async def test_a_text_too_long_for_an_index_is_refused_where_the_database_cannot_keep_it(
+    store_url: str,
+) -> None:
+    """PostgreSQL keeps some 2,700 bytes in an index; SQLite any."""
+    long = "".join(random.Random(1).choices(string.ascii_letters, k=6000))
+    async with open_world(store_url, TAGS) as world:
+        short = await world.post("/api/v1/tags", {"text": "short"})
+        own = f"/api/v1/tags/{short.data['id']}"
+        replies = [
+            await world.post("/api/v1/tags", {"text": long}),
+            await world.ask("PATCH", own, {"text": long + "a"}),
+            await world.post(f"{own}/stretch", {"text": long + "b"}),
+        ]
+        if store_url.startswith("sqlite:"):
+            assert [reply.status for reply in replies] == [201, 200, 200]
+        else:
+            assert [(reply.status, reply.error["code"]) for reply in replies] == [
+                (400, "VALIDATION_ERROR")
+            ] * 3
+            assert (await world.get(own)).data["text"] == "short"

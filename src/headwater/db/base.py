@@ -51,6 +51,10 @@ class ReferenceViolation(StoreError):
         super().__init__(name or "reference")
 
 
+class TooLong(StoreError):
+    """A value is longer than the database can keep in an index."""
+
+
 class Contended(StoreError):
     """Lost against a concurrent transaction (deadlock, serialisation, busy); nothing was written, try again."""
 
@@ -199,7 +203,7 @@ class Connection(Protocol):
     async def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run one statement and return its rows.
 
-        Raises: UniqueViolation, ReferenceViolation, Contended, Unavailable, Interrupted.
+        Raises: UniqueViolation, ReferenceViolation, TooLong, Contended, Unavailable, Interrupted.
         """
 
 
@@ -241,7 +245,7 @@ class Store(Protocol):
     ) -> list[Row]:
         """Run one statement that writes, in a transaction of its own, and return its rows once it is durable.
 
-        Raises: UniqueViolation, ReferenceViolation, Contended, at once; Unavailable, `unknown` also where the
+        Raises: UniqueViolation, ReferenceViolation, TooLong, Contended, at once; Unavailable, `unknown` also where the
         statement was under way at its deadline.
         """
 

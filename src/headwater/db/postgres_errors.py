@@ -7,6 +7,7 @@ from headwater.db.base import (
     Interrupted,
     ReferenceViolation,
     StoreError,
+    TooLong,
     Unavailable,
     UniqueViolation,
 )
@@ -56,6 +57,8 @@ def translate(error: Exception) -> StoreError:
             return Unavailable(f"the database is out of means: {error}", retry_after=5)
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
             return Unavailable(f"the database refuses the connection: {error}", retry_after=10)
+        case asyncpg.PostgresError(sqlstate="54000"):
+            return TooLong(str(error))
         case asyncpg.PostgresError() if not isinstance(error, _GONE):
             return Contended(str(error)) if isinstance(error, STALE) else StoreError(str(error))
         case asyncpg.InterfaceError() if "clos" not in str(error):

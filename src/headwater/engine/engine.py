@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from headwater.base.call import Call
-from headwater.base.errors import Fault
+from headwater.base.errors import Detail, Fault
 from headwater.base.observe import UnexpectedFailure, WriteStage
-from headwater.db.base import TROUBLES, Connection, Store
+from headwater.db.base import TROUBLES, Connection, Store, TooLong
 from headwater.db.faults import fault_of
 from headwater.declare.reader import Reader
 from headwater.engine.batches import batches, fill
@@ -351,6 +351,9 @@ class Engine:
             result = await write
         except TROUBLES as trouble:
             raise fault_of(trouble) from trouble
+        except TooLong as error:
+            message = "A text is longer than this database can keep in an index: some 2,700 bytes."
+            raise Fault("VALIDATION_ERROR", message, [Detail("VALIDATION_ERROR", message)]) from error
         except Dangling as error:
             raise await self._dangling(call, error) from None
         except Taken as taken:
