@@ -202,3 +202,27 @@ async def test_an_account_that_may_not_have_the_extension_is_told_what_to_do(
         assert await migrate.check(schema, limited, tmp_path) == []
     finally:
         await connection.close()
+
+
+async def test_a_table_and_its_fields_may_be_named_by_words_of_sql(
+    database: Database, tmp_path: Path
+) -> None:
+    """Their index is made, found, kept, changed and dropped as any."""
+    words = model(resource("Reference", field("word", searchable=True), field("order", nullable=True)))
+    text = await migrated(database, words, tmp_path, "first")
+    assert "create_search" in text
+    for number, word in enumerate(("alpha", "beta")):
+        values = f"'r_{number}', {NOON}, 1, '{word}', '{word}'"
+        await database.run(
+            f'INSERT INTO "references" (id, created_at, version, word, word_folded) VALUES ({values})'
+        )
+    both = model(
+        resource("Reference", field("word", searchable=True), field("order", nullable=True, searchable=True))
+    )
+    await migrated(database, both, tmp_path, "second")
+    async with open_store(database.url) as store:
+        query = Query("Reference", search=search_of("lph"))
+        answer = await Engine(both, store).read(Call(actor=SYSTEM), query)
+        assert [json.loads(row)["word"] for row in answer.rows] == ["alpha"]
+    none = model(resource("Reference", field("word"), field("order", nullable=True)))
+    assert "drop_search" in await migrated(database, none, tmp_path, "third")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from headwater.db.base import StoreError
 
@@ -119,11 +120,14 @@ def _ensure_trigrams(connection: sa.Connection) -> None:
 
 # -- SQLite -------------------------------------------------------------------------------------------------
 
+# Only words of SQL are quoted: triggers are known again by their text, in databases that are older than this too.
+_quote = sqlite.dialect().identifier_preparer.quote
+
 
 def _virtual_table(table: str, columns: Sequence[str]) -> str:
     # Without positions the index is a third as large; the engine looks into what it finds anyhow.
     return (
-        f"CREATE VIRTUAL TABLE {name(table)} USING fts5({', '.join(columns)}, content='{table}', "
+        f"CREATE VIRTUAL TABLE {name(table)} USING fts5({', '.join(map(_quote, columns))}, content='{table}', "
         "tokenize='trigram case_sensitive 1', detail=none, columnsize=0)"
     )
 
@@ -132,17 +136,18 @@ _EVENTS: Final = {"insert": "INSERT", "delete": "DELETE", "update": "UPDATE OF"}
 
 
 def _triggers(table: str, columns: Sequence[str]) -> Iterator[str]:
-    index, listed = name(table), ", ".join(columns)
+    quoted = [_quote(column) for column in columns]
+    index, listed = name(table), ", ".join(quoted)
 
     def values(row: str) -> str:
-        return ", ".join(f"{row}.{column}" for column in ("rowid", *columns))
+        return ", ".join(f"{row}.{column}" for column in ("rowid", *quoted))
 
     add = f"INSERT INTO {index} (rowid, {listed}) VALUES ({values('new')});"  # noqa: S608
     remove = f"INSERT INTO {index} ({index}, rowid, {listed}) VALUES ('delete', {values('old')});"  # noqa: S608
     does = {"insert": add, "delete": remove, "update": f"{remove} {add}"}
     for event, when in _EVENTS.items():
         named = f" {listed}" if event == "update" else ""
-        yield f"CREATE TRIGGER {index}_{event} AFTER {when}{named} ON {table} BEGIN {does[event]} END"
+        yield f"CREATE TRIGGER {index}_{event} AFTER {when}{named} ON {_quote(table)} BEGIN {does[event]} END"
 
 
 def _keep(connection: sa.Connection, table: str, columns: Sequence[str]) -> None:
@@ -161,7 +166,7 @@ def _virtual_tables(connection: sa.Connection) -> Iterator[tuple[str, tuple[str,
     for (sql,) in rows.fetchall():
         found = re.search(r"fts5\((.*), content='(\w+)'", sql)
         if found is not None:
-            yield found[2], tuple(found[1].split(", "))
+            yield found[2], tuple(column.strip('"') for column in found[1].split(", "))
 
 
 def _existing_triggers(connection: sa.Connection, table: str) -> set[str]:
