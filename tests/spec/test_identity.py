@@ -330,6 +330,22 @@ async def test_keys_are_there_after_any_pause(world: World, identity: Identity, 
     assert (await identity.actor(token)).signed_in
 
 
+@pytest.mark.parametrize("days", [33, 400])
+async def test_a_server_starts_however_long_none_has_run(
+    world: World, identity: Identity, days: float
+) -> None:
+    old = await identity.published_keys()
+    world.clock.ahead(days=days)
+    first, second = world.process(), world.process()
+    await first.start()
+    await second.start()
+    assert (await second.actor(await first.issue_access_token("ada"))).signed_in
+    published = await first.published_keys()
+    assert len(published) == 1
+    assert published != old
+    assert await second.published_keys() == published
+
+
 # -- refreshing ---------------------------------------------------------------------------------------------
 
 

@@ -18,8 +18,8 @@ from headwater.base.errors import Fault
 from headwater.engine.engine import Engine
 from headwater.engine.tx import Tx
 from headwater.identity.resources import SigningKey
-from headwater.ir.expr import Column, Compare, Value
-from headwater.ir.query import Cursor, Query
+from headwater.ir.expr import Column
+from headwater.ir.query import Cursor, Query, Sort
 
 ALGORITHM: Final = "RS256"
 BITS: Final = 2048
@@ -79,15 +79,18 @@ class Keys:
                 await self._make(*due)
 
     async def _load(self) -> None:
-        live = Compare("gt", Column(("retires_at",)), Value(self._clock()))
-        query = Query("SigningKey", where=live, page=Cursor(100))
+        newest_first = (Sort(Column(("turn",)), descending=True),)
+        query = Query("SigningKey", sort=newest_first, page=Cursor(100))
         rows = await self._engine.rows(Call.system(), query)
+        now = self._clock()
+        # The newest is kept even when it has retired: it tells the turn of the one that must be made.
+        kept = [row for index, row in enumerate(rows) if index == 0 or row["retires_at"] > now]
         self._parsed = {
             row["kid"]: self._parsed.get(row["kid"])
             or RSAKey.import_key(row["private_pem"], {"kid": row["kid"], "alg": ALGORITHM, "use": "sig"})
-            for row in rows
+            for row in kept
         }
-        self._rows = sorted(rows, key=lambda row: row["turn"])
+        self._rows = kept[::-1]
         self._loaded = time.monotonic()
 
     def _live(self, now: datetime) -> list[dict[str, Any]]:
