@@ -13,6 +13,7 @@ from headwater.ir.document import MEMBERS, query_of
 from headwater.ir.filters import OPERATORS
 from headwater.ir.parse import Parser
 from headwater.ir.query import MAX_CONDITIONS, Cursor, Include, Numbered, Query, Select, Sort, Within
+from headwater.ir.summaries import MAX_SORT_KEYS
 from headwater.ir.where import MAX_NESTING
 from tests.unit.films import FILMS, TASK
 
@@ -266,6 +267,15 @@ def test_what_nests_too_deep_or_asks_too_much_is_refused() -> None:
         include = {name: {"include": [include]}}
     ((_, message),) = refused({"include": [include]})
     assert "At most 6 relations can be nested." in message
+
+
+def test_no_more_keys_are_looked_at_than_a_summary_can_have() -> None:
+    """Each unknown one costs a search for what could be meant, so that a body of them would stop the server."""
+    summary = {"aggregate": ["count"], "groupBy": ["status"]}
+    told = refused({**summary, "sort": [f"nope{n}" for n in range(MAX_SORT_KEYS)]})
+    assert len(told) == MAX_SORT_KEYS
+    told = refused({**summary, "sort": [f"nope{n}" for n in range(10_000)]})
+    assert told == [("sort", f"At most {MAX_SORT_KEYS} keys can be sorted by.")]
 
 
 NAMES = st.sampled_from(

@@ -19,6 +19,8 @@ from headwater.ir.query import Function, GroupSort, Measure, Summary
 
 MAX_MEASURES: Final = 20
 MAX_GROUP_KEYS: Final = 8
+MAX_SORT_KEYS: Final = MAX_MEASURES + MAX_GROUP_KEYS
+"""More there are not that can be sorted by."""
 
 _NUMBERS: Final = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.MONEY, Kind.DURATION})
 _ORDERED: Final = frozenset(kind for kind, operators in OPERATORS.items() if "lt" in operators)
@@ -149,6 +151,9 @@ class Summarizer:
     def _keys(
         self, parts: list[str], order: str | None, measures: tuple[Measure, ...], groups: tuple[Place, ...]
     ) -> Iterator[GroupSort]:
+        if len(parts) > MAX_SORT_KEYS:
+            self._problem("sort", f"At most {MAX_SORT_KEYS} keys can be sorted by.", "QUERY_TOO_COMPLEX")
+            return
         if order is not None and (len(parts) > 1 or parts[0].startswith("-")):
             self._problem(
                 "order", "`order` goes with one key; write `-` before each key that descends instead."
