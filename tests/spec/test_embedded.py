@@ -13,6 +13,7 @@ import pytest
 
 from headwater import App, Embedded, Field, Resource, Tx, action, allow, field, mask, stamp
 from headwater.base.call import Call
+from headwater.base.errors import MOST_DETAILS
 from headwater.testing import Client, client
 from tests.described import Described
 
@@ -114,6 +115,25 @@ async def test_every_problem_of_an_object_names_its_place(anybody: Client) -> No
     missing = next(d for d in reply.json()["error"]["details"] if d["field"] == "camera.lens")
     assert (missing["message"], missing["hint"]) == ("`camera.lens` is required.", "Millimetres.")
     assert (await anybody.post("/api/v1/plates", {"name": "A", "camera": []})).status == 400
+
+
+async def test_no_more_members_are_looked_at_than_can_be_told_of(
+    anybody: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each unknown one costs a search for what could be meant, so that a body of them would stop the server."""
+    searched: list[str] = []
+    monkeypatch.setattr("headwater.ir.parts.nearest", lambda name, known: searched.append(name))
+    camera = {f"x{n}": 1 for n in range(20_000)}
+    path = await new(anybody)
+    for reply in (
+        await anybody.post("/api/v1/plates", {"name": "A", "camera": camera}),
+        await anybody.patch(path, {"camera": camera}),
+        await anybody.patch(path, {"camera": {"offset": camera}}),
+    ):
+        assert reply.status == 400
+        assert len(reply.json()["error"]["details"]) == MOST_DETAILS
+        assert "more than 100 problems" in reply.json()["error"]["message"]
+    assert len(searched) == 3 * (MOST_DETAILS + 1)
 
 
 async def test_a_merge_patch_changes_members_and_the_whole_is_checked(anybody: Client) -> None:

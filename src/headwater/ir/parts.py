@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from headwater.base.errors import nearest
+from headwater.base.errors import MOST_DETAILS, nearest
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Field, Parts
 from headwater.ir.scalars import BadValue, json_name, malformed, python_name
@@ -105,10 +105,13 @@ def _members(
     """The members that an object gives, in their JSON form, and what is wrong with them."""
     if not isinstance(value, dict):
         raise malformed(f"Must be an object, not {json_name(value)}.")
+    known = {part.wire: part for part in parts.fields}
     found: Object = {}
     problems: list[BadValue] = []
     for name, given in value.items():
-        part = next((part for part in parts.fields if part.wire == name), None)
+        if len(problems) > MOST_DETAILS:
+            break  # no more are told, and each unknown name costs a search for what could be meant
+        part = known.get(name)
         if part is None:
             problems.append(_unknown(parts, name))
         elif given is None:
