@@ -1,5 +1,7 @@
 """Query strings: what each parameter means, and how the meaningless ones are refused."""
 
+import gc
+import tracemalloc
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
@@ -341,6 +343,30 @@ def test_what_nests_too_deep_or_includes_too_much_is_refused(text: str) -> None:
     with pytest.raises(Fault) as caught:
         tasks(text)
     assert "QUERY_TOO_COMPLEX" in {detail.code for detail in caught.value.details}
+
+
+def test_what_strangers_get_wrong_is_not_remembered() -> None:
+    """Else the memory fills with what they send, and with what is said of it at length."""
+
+    def ask(name: int) -> None:
+        wrong = ",".join(f"x{name}{n}" for n in range(100))
+        for text in (
+            f"fields={wrong}&{name}=1",
+            f"sort={wrong[:40]}&include={wrong}",
+            f"aggregate={wrong[:100]}",
+        ):
+            with pytest.raises(Fault):
+                PARSER.list(TASK, pairs(text))
+
+    ask(0)
+    tracemalloc.start()
+    try:
+        for name in range(1, 31):
+            ask(name)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_hidden_resources_have_no_name() -> None:

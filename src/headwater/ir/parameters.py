@@ -93,13 +93,13 @@ class Glossary:
         if len(parameter) > MAX_NAME:
             short = parameter[:60] + "..."
             return Unknown(Detail("INVALID_PARAMETER", f"`{short}` is too long for a name.", parameter=short))
-        return self._kept(resource.name, parameter)
+        try:
+            return self._kept(resource.name, parameter)
+        except UnknownName as unknown:  # which the cache does not keep: strangers could fill it
+            return Unknown(Detail(unknown.code, unknown.message, parameter=parameter))
 
     def _find(self, name: str, parameter: str) -> Meaning:
-        try:
-            return self._resolve(self.model.resources[name], parameter)
-        except UnknownName as unknown:
-            return Unknown(Detail(unknown.code, unknown.message, parameter=parameter))
+        return self._resolve(self.model.resources[name], parameter)
 
     def _resolve(self, resource: Resource, parameter: str) -> Meaning:
         found = _NAME.fullmatch(parameter)

@@ -7,7 +7,7 @@ a request are told together. What the caller may see is the engine's concern.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn, TypeVar
 
 from headwater.base.caches import LONGEST, remembered
 from headwater.base.errors import MOST_DETAILS, Detail, Fault, Problems
@@ -43,10 +43,11 @@ from headwater.ir.query import (
 from headwater.ir.scalars import BadValue
 from headwater.ir.search import search_in
 from headwater.ir.selection import Options, Selector, apply, conjunction
-from headwater.ir.summaries import Problem, Summarizer
+from headwater.ir.summaries import Summarizer
 
 Parameters = Sequence[tuple[str, str]]
 Typed = tuple[tuple[str, str], ...]
+T = TypeVar("T")
 Form = Literal["json", "json_api", "json_api_cursors"]
 """How parameters are spelt, and what answers look like. The last pages by cursor where nothing is said."""
 
@@ -70,9 +71,10 @@ class Parser:
             resource.name: self.selector(resource).select() for resource in model.resources.values()
         }
         self.start: Cursor | Numbered = Numbered(1, DEFAULT_SIZE) if form == "json_api" else _START
-        self.sorts = remembered(2048)(self._sorts)
-        self.selects = remembered(2048)(self._selects)
-        self.summaries = remembered(2048)(self._summaries)
+        self.sorts = _with_problems(remembered(2048)(self._sorts))
+        self.selects = _with_problems(remembered(2048)(self._selects))
+        self.long_selects = _with_problems(self._selects)
+        self.summaries = _with_problems(remembered(2048)(self._summaries))
 
     def list(self, resource: Resource, parameters: Parameters, *, within: Within | None = None) -> Query:
         """A question about many rows. Raises: Fault."""
@@ -113,15 +115,15 @@ class Parser:
         if problems:
             refuse(problems)
 
-    def _sorts(self, name: str, text: str, order: str | None) -> tuple[tuple[Sort, ...], tuple[str, ...]]:
-        """The keys, and what is wrong with them."""
+    def _sorts(self, name: str, text: str, order: str | None) -> tuple[Sort, ...]:
+        """The keys. Raises: _Mistaken, with messages."""
         keys: list[Sort] = []
         problems: list[str] = []
         parts = text.split(",")
         if order is not None and (len(parts) > 1 or text.startswith("-")):
             problems.append("`order` goes with one key; write `-` before each key that descends instead.")
         if len(parts) > MAX_SORT_KEYS:
-            return (), (f"At most {MAX_SORT_KEYS} keys can be sorted by.",)
+            raise _Mistaken((), [f"At most {MAX_SORT_KEYS} keys can be sorted by."])
         for part in parts:
             try:
                 place = self.namer.place(self.model.resources[name], part.removeprefix("-"))
@@ -136,12 +138,10 @@ class Parser:
                 problems.append(f"`{part}` is named twice.")
             else:
                 keys.append(Sort(place.column, part.startswith("-") or order == "desc"))
-        return tuple(keys), tuple(problems)
+        return _sound(tuple(keys), problems)
 
-    def _selects(
-        self, name: str, fields: str | None, include: str | None, typed: Typed
-    ) -> tuple[Select, tuple[Detail, ...]]:
-        """The selection, and what is wrong with it."""
+    def _selects(self, name: str, fields: str | None, include: str | None, typed: Typed) -> Select:
+        """The selection. Raises: _Mistaken, with details."""
         selector = self.selector(self.model.resources[name])
         problems: list[Detail] = []
         wanted = [("fields", part) for part in fields.split(",")] if fields is not None else []
@@ -161,15 +161,43 @@ class Parser:
                 problems.append(Detail(unknown.code, unknown.message, parameter=spelt))
                 if len(problems) > MOST_DETAILS:
                     break
-        return selector.select(), tuple(problems)
+        return _sound(selector.select(), problems)
 
     def _summaries(
         self, name: str, aggregate: str, group_by: str | None, sort: str | None, order: str | None
-    ) -> tuple[Summary, tuple[Problem, ...]]:
-        """The summary, and what is wrong with it."""
+    ) -> Summary:
+        """The summary. Raises: _Mistaken, with what the summarizer found wrong."""
         summarizer = Summarizer(self.namer, self.model.resources[name])
         summary = summarizer.read(aggregate, group_by, sort, order)
-        return summary, tuple(summarizer.problems)
+        return _sound(summary, summarizer.problems)
+
+
+class _Mistaken(Exception):
+    """A text that is wrong: what it means as far as it means anything, and the problems. An exception, since caches
+    keep none: what strangers send, and what is said of it at length, must not fill the memory."""
+
+    def __init__(self, meant: Any, problems: Sequence[Any]) -> None:
+        self.meant, self.problems = meant, problems
+        super().__init__()
+
+
+def _sound(meant: T, problems: Sequence[Any]) -> T:
+    """Raises: _Mistaken, if there are problems."""
+    if problems:
+        raise _Mistaken(meant, problems)
+    return meant
+
+
+def _with_problems(read: Callable[..., T]) -> Callable[..., tuple[T, Sequence[Any]]]:
+    """A reader that gives, instead of raising them, the problems beside what it read."""
+
+    def ask(*arguments: Any) -> tuple[T, Sequence[Any]]:
+        try:
+            return read(*arguments), ()
+        except _Mistaken as mistaken:
+            return mistaken.meant, mistaken.problems
+
+    return ask
 
 
 class _Reading:
@@ -376,7 +404,7 @@ class _Reading:
             typed = tuple(self.typed.items())
             parser = self.parser
             kept = sum(map(len, self.typed.values())) <= LONGEST
-            selects = parser.selects if kept else parser._selects
+            selects = parser.selects if kept else parser.long_selects
             select, problems = selects(self.resource.name, fields, include, typed)
             self.problems.extend(problems)
         if self.options:
