@@ -28,6 +28,7 @@ from headwater.engine.tx import Tx
 from headwater.http.exchange import Exchange, Response
 from headwater.http.routes import Routes
 from headwater.identity import RESOURCES, Identity, Settings, routes
+from headwater.identity import identity as identity_module
 from headwater.identity.passwords import Passwords
 from headwater.identity.resources import Account, Session, SigningKey
 from tests.stores import open_store
@@ -155,6 +156,33 @@ async def test_an_account_that_is_not_there_costs_a_verification_too(identity: I
     assert wrong.message == absent.message
     assert len(verified) == 2
     assert verified[1] is None
+
+
+async def test_a_login_name_that_is_too_long_is_not_even_folded(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folding makes some characters 18 times as long, so a body of them would stop the server."""
+    folded: list[int] = []
+    inner = identity_module.folded
+    monkeypatch.setattr(identity_module, "folded", lambda text: folded.append(len(text)) or inner(text))
+    verified: list[str | None] = []
+    verify = identity._passwords.verify
+
+    async def verifying(hashed: str | None, password: str) -> bool:
+        verified.append(hashed)
+        return await verify(hashed, password)
+
+    identity._passwords.verify = verifying  # type: ignore[method-assign]
+    long = "\ufdfa" * 300_000
+    told = await refused("INVALID_CREDENTIALS", identity.login(long, NOBODY))
+    assert told.message == (await refused("INVALID_CREDENTIALS", identity.login("eve", NOBODY))).message
+    assert verified == [None, None]  # it takes as long as for any other
+    for login in (long, "a" * 255, "\ufdfa" * 100):
+        told = await refused("VALIDATION_ERROR", identity.create_account(login, PASSWORD))
+        assert told.message == "A login name has at most 254 characters."
+    assert max(folded) < 1000
+    await identity.create_account("a" * 254, PASSWORD, name="A")
+    await identity.login("ａ" * 254, PASSWORD)
 
 
 async def test_a_hash_of_old_parameters_is_renewed_at_sign_in(world: World, identity: Identity) -> None:

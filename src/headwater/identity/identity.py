@@ -14,7 +14,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.tx import Tx
 from headwater.identity.keys import Keys
 from headwater.identity.passwords import Passwords, check_password
-from headwater.identity.resources import Account, Session
+from headwater.identity.resources import MAX_LOGIN, Account, Session
 from headwater.identity.tokens import (
     AccessTokens,
     RefreshToken,
@@ -31,6 +31,8 @@ RECHECK: Final = 30.0
 REMEMBERED: Final = 10_000
 GRACE: Final = timedelta(seconds=10)
 OLD_SESSIONS: Final = 20
+MAX_TYPED: Final = 4 * MAX_LOGIN
+"""Characters of a login name before it is folded, which can make it shorter, and 18 times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,7 @@ class Identity:
 
     async def account(self, login: str) -> dict[str, Any] | None:
         """The row of the account with this login name, in its Python form; None if there is none."""
-        return await self._one("Account", "login", folded(login))
+        return None if len(login) > MAX_TYPED else await self._one("Account", "login", folded(login))
 
     async def account_by_id(self, id: str) -> dict[str, Any] | None:
         """The row of an account, in its Python form; None if there is none."""
@@ -304,7 +306,10 @@ class Identity:
 
     def _check_account(self, login: str, roles: list[str]) -> None:
         details = []
-        if not folded(login) or any(c.isspace() or not c.isprintable() for c in folded(login)):
+        if len(login) > MAX_TYPED or len(folded(login)) > MAX_LOGIN:
+            message = f"A login name has at most {MAX_LOGIN} characters."
+            details.append(Detail("VALIDATION_ERROR", message, field="login"))
+        elif not folded(login) or any(c.isspace() or not c.isprintable() for c in folded(login)):
             message = "A login name is not empty, and has neither spaces nor control characters."
             details.append(Detail("VALIDATION_ERROR", message, field="login"))
         for role in roles:

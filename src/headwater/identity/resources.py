@@ -1,17 +1,19 @@
 """What identity keeps, declared as any product declares its resources. No surface shows them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from headwater.declare.fields import Field, Ref, field, key, ref
 from headwater.declare.resource import Resource
+
+MAX_LOGIN: Final = 254
 
 
 class Account(Resource, prefix="user", exposed=False):
     """Somebody who can sign in. A product's profile of the same person has the same id."""
 
     login: Field[str] = field(
-        unique=True, min_length=1, max_length=254, doc="In the form that `folded` gives."
+        unique=True, min_length=1, max_length=MAX_LOGIN, doc="In the form that `folded` gives."
     )
     name: Field[str] = field(max_length=200)
     password_hash: Field[str] = field(internal=True, doc="Argon2id, in PHC string format.")
