@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -230,3 +231,20 @@ def test_a_failed_pattern_is_shown_and_all_limits_are_told() -> None:
     problems = check_limits(field, "A")
     assert len(problems) == 2
     assert problems[1].facts == {"pattern": "[a-z]+"}
+
+
+def test_a_text_that_is_too_long_is_not_held_against_a_pattern() -> None:
+    """A pattern that is quick for what it was meant for can take years for what is longer."""
+    field = Field("x", "x", Type(Kind.TEXT), "x", limits=Limits(max_length=20, pattern="(a|aa)+b"))
+    assert len(check_limits(field, "a" * 20)) == 1
+    (problem,) = check_limits(field, "a" * 25)
+    assert problem.message == "Must have at most 20 characters, has 25."
+
+
+def test_a_url_that_is_too_long_is_not_even_split() -> None:
+    """What is split is remembered: a few thousand of them would fill the memory."""
+    field = Field("x", "x", Type(Kind.TEXT), "x", limits=Limits(format="url"))
+    before = urlsplit.cache_info().currsize  # type: ignore[attr-defined]
+    for n in range(3):
+        assert len(check_limits(field, f"https://a.example/{n}" + "x" * 100_000)) == 1
+    assert urlsplit.cache_info().currsize == before  # type: ignore[attr-defined]
