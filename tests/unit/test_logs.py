@@ -1,7 +1,9 @@
 """The log: one line each, whole, and never in the way."""
 
+import errno
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -95,6 +97,23 @@ def test_readable_lines_cannot_move_the_cursor(pipe: tuple[int, Lines]) -> None:
     assert b"\x1b" not in text
 
 
+def test_nothing_that_clients_send_moves_the_cursor(pipe: tuple[int, Lines]) -> None:
+    descriptor, lines = pipe
+    log = Log(descriptor=descriptor, readable=True)
+    error = ValueError("\x1b[2J\ud800")
+    log(UnexpectedFailure("req_\x1b[2J", error))
+    try:
+        raise error
+    except ValueError:
+        log.emit(logging.LogRecord("x", logging.ERROR, "x", 1, "\x1b]0;\x07%s", ("\r",), sys.exc_info()))
+    log.close()
+    text = b"\n".join(lines())
+    assert rb"ValueError: \x1b[2J\ud800" in text
+    assert rb"error: \x1b]0;\x07\r" in text
+    assert text.count(b"\nTraceback") == 2
+    assert text.replace(b"\n", b"").decode().isprintable()
+
+
 def test_requests_can_be_left_out(pipe: tuple[int, Lines]) -> None:
     descriptor, lines = pipe
     log = Log(descriptor=descriptor, access=False)
@@ -172,3 +191,65 @@ def test_a_log_that_nobody_reads_does_not_stop_the_service() -> None:
     log(SERVED)
     log.close()
     os.close(writer)
+    assert not log._lines
+
+
+def test_a_full_disk_costs_lines_and_not_the_log(pipe: tuple[int, Lines]) -> None:
+    descriptor, lines = pipe
+    full = os.open("/dev/full", os.O_WRONLY)
+    log = Log(descriptor=full)
+    for _ in range(3):
+        log(SERVED)
+        time.sleep(0.15)
+    os.dup2(descriptor, full)  # there is room again
+    log(SERVED)
+    log.close()
+    os.close(full)
+    decoded = [msgspec.json.decode(line) for line in lines()]
+    assert [line["event"] for line in decoded] == ["request", "lines_dropped"]
+    assert decoded[1]["lines"] == 3
+
+
+def test_a_line_that_was_cut_does_not_spoil_the_next(
+    pipe: tuple[int, Lines], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptor, lines = pipe
+    write, answers = os.write, iter([10, 0])
+
+    def half(to: int, data: memoryview) -> int:
+        if (count := next(answers, len(data))) == 0:
+            raise OSError(errno.ENOSPC, "full")
+        return write(to, data[:count])
+
+    monkeypatch.setattr(logs.os, "write", half)
+    log = Log(descriptor=descriptor)
+    log(SERVED)
+    time.sleep(0.15)
+    log(SERVED)
+    log.close()
+    cut, *whole = lines()
+    assert len(cut) == 10
+    assert [msgspec.json.decode(line)["event"] for line in whole] == ["request", "lines_dropped"]
+
+
+def test_a_descriptor_that_does_not_block_loses_no_line() -> None:
+    """Such as that of a terminal that a shell or another program shares."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    log = Log(descriptor=writer)
+    for _ in range(5000):  # more than a pipe holds
+        log(SERVED)
+    time.sleep(0.3)
+    received: list[bytes] = []
+
+    def drain() -> None:
+        while part := os.read(reader, 1 << 16):
+            received.append(part)
+
+    thread = threading.Thread(target=drain)
+    thread.start()
+    log.close()
+    os.close(writer)
+    thread.join()
+    os.close(reader)
+    assert len(b"".join(received).splitlines()) == 5000

@@ -5,8 +5,10 @@ costs lines (counted, and told) and never requests. A request's line is made at 
 keeping its parts; traces are made by the thread.
 """
 
+import errno
 import logging
 import os
+import select
 import threading
 import time
 import traceback
@@ -19,6 +21,8 @@ from headwater.base.observe import Observation, RequestServed, SecurityEvent, St
 
 _PERIOD: Final = 0.1
 _CAPACITY: Final = 50_000
+_GONE: Final = frozenset({errno.EPIPE, errno.EBADF})
+"""Errors after which nobody will ever read what is written."""
 
 _Item = Observation | logging.LogRecord
 
@@ -34,6 +38,7 @@ class Log(logging.Handler):
         self.readable, self.access, self.descriptor = readable, access, descriptor
         self._lines: list[bytes | tuple[float, _Item]] = []
         self._dropped = 0
+        self._torn = False  # whether the last line that was written lacks its end
         self._waiting = threading.Event()
         self._closed = False
         self._clock = _Clock()
@@ -65,7 +70,7 @@ class Log(logging.Handler):
         super().close()
 
     def _put(self, line: bytes | tuple[float, _Item]) -> None:
-        if len(self._lines) >= _CAPACITY:
+        if self._closed or len(self._lines) >= _CAPACITY:
             self._dropped += 1
             return
         self._lines.append(line)
@@ -91,9 +96,12 @@ class Log(logging.Handler):
             try:
                 self._write()
             except OSError:
-                return  # nobody reads the log any more; the service goes on
+                self._closed = True  # nobody reads the log any more; the service goes on
+                self._lines.clear()
+                return
 
     def _write(self) -> None:
+        """Write what is buffered. Raises: OSError, if nobody will ever read it."""
         # A slice and its removal are one step each, beside which lines may be appended. In few steps, since each time
         # that this thread takes the interpreter's lock, the event loop waits for it.
         lines = self._lines[:]
@@ -103,7 +111,24 @@ class Log(logging.Handler):
             self._dropped -= dropped
             text.append(_encode({"event": "lines_dropped", "level": "warning", "lines": dropped}))
         if text:
-            _write_all(self.descriptor, b"\n".join([*text, b""]))
+            self._send(b"\n".join([b"", *text, b""] if self._torn else [*text, b""]), len(lines) + dropped)
+
+    def _send(self, data: bytes, lines: int) -> None:
+        """Write so many lines, however long the descriptor does not take them. Raises: OSError of `_GONE`; any other,
+        such as that of a full disk, costs the lines and not the log."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self.descriptor, view) :]
+            except BlockingIOError:
+                select.select((), (self.descriptor,), ())
+            except OSError as error:
+                if error.errno in _GONE:
+                    raise
+                self._dropped += lines
+                self._torn = self._torn or len(view) < len(data)
+                return
+        self._torn = False
 
     def _render(self, at: float, item: _Item) -> bytes:
         try:
@@ -181,7 +206,9 @@ class Log(logging.Handler):
                     text += "\n" + "".join(traceback.format_exception(item.exc_info[1])).rstrip()
             case _:
                 return b""
-        return f"{self._clock.stamp(at)[11:19]}  {text}".encode(errors="backslashreplace")
+        said = f"{self._clock.stamp(at)[11:19]}  {text}"
+        # What clients sent may be in all of it: in messages of libraries and in the texts of errors too.
+        return said.encode() if said.isprintable() else "\n".join(map(_printable, said.split("\n"))).encode()
 
 
 class _RequestLine(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -219,9 +246,3 @@ class _Clock:
 def _printable(text: str) -> str:
     """Text from outside, unable to move the cursor of a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
