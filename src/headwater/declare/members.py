@@ -335,8 +335,7 @@ def built_in(declaration: Declaration) -> Iterator[m.Field]:
 
 
 def relation_of(declaration: Declaration, name: str, member: Many[Any], doc: str) -> m.Relation:
-    """The to-many relation that a member declares. Raises: BadAnnotation, Nonsense."""
-    expect_form(declaration.spelt(name), member, name)
+    """The to-many relation that a member declares. Raises: Nonsense."""
     here, target = declaration.cls, declaration.target(name)
     assert member.inverse is not None
     source, inverse = _end(member.inverse, here, "inverse")

@@ -16,7 +16,7 @@ from headwater.declare.constants import Nonsense, Spoilt, near
 from headwater.declare.expressions import Expression, node_of, predicate
 from headwater.declare.fields import Batched, Computed, Field, Many, Place, Reference
 from headwater.declare.kinds import Held, Typed, Typer, alike
-from headwater.declare.members import MAX_PLACES, built_in, field_of, relation_of
+from headwater.declare.members import MAX_PLACES, built_in, expect_form, field_of, relation_of
 from headwater.declare.names import camel, kebab, plural_of, snake
 from headwater.declare.problems import Problems
 from headwater.declare.reports import Mark as Asked
@@ -161,6 +161,9 @@ class Builder:
         if draft.plural.startswith("hw_") or len(draft.plural) > MAX_NAME:
             mend = f"use at most {MAX_NAME} letters, and not the prefix hw_"
             self.problems.add(place, name, f"the plural {draft.plural!r} cannot name a table", mend)
+        if self.free_reports and kebab(draft.plural) == m.REPORTS:
+            message = f"the plural {draft.plural!r} is the path of reports that belong to no resource"
+            self.problems.add(place, name, message, "give it another: plural=")
         prefix = declaration.prefix
         if prefix is not None and not re.fullmatch("[a-z]([a-z_]{0,61}[a-z])?", prefix):
             self.problems.add(
@@ -292,6 +295,7 @@ class Builder:
             ):
                 continue
             try:
+                expect_form(draft.declaration.spelt(name), member, name)
                 target = draft.declaration.target(name)
             except BadAnnotation as bad:
                 self._complain(draft, name, bad.message, bad.mend)

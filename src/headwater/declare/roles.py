@@ -84,6 +84,6 @@ def _wrong(permission: str, verbs: Mapping[str, Collection[str]]) -> tuple[str, 
     if not meant:
         return f"{permission!r} speaks of no resource", near(path, list(verbs))
     valid = {v for of in meant for v in of} | {"write", "admin"}
-    if not any(fnmatchcase(v, verb) for v in valid):
+    if verb != "*" and verb not in valid:
         return f"{permission!r} has an unknown verb", near(verb, valid)
     return None
