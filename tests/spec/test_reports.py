@@ -169,6 +169,13 @@ async def captains(reader: Reader) -> dict[str, int]:
 
 
 @report(to="guest")
+async def drift(reader: Reader, *, days: list[int] = [1]) -> list[int]:  # noqa: B006 - it is copied
+    """Days, and one more."""
+    days.append(days[-1] + 1)
+    return days
+
+
+@report(to="guest")
 async def trouble(reader: Reader, *, kind: str = "fault") -> list[int]:
     """What goes wrong."""
     match kind:
@@ -194,7 +201,7 @@ MODEL = build(
         Role("counter", permissions=["captains:reports"]),
         Role("writer", permissions=["write:*"]),
     ],
-    [captains, trouble],
+    [captains, drift, trouble],
 )
 USER = Actor("user_1", roles=frozenset({"guest", "user"}))
 PURSER = Actor("user_2", roles=frozenset({"guest", "user", "purser"}))
@@ -299,6 +306,12 @@ async def test_every_problem_of_a_question_is_told_at_once(world: World) -> None
     assert told["most"] == "`most` is given more than once."
     reply = await world.acting_as(USER).get("/api/v1/ships/AA/true-distance?x=1")
     assert (reply.status, reply.error["message"]) == (400, "`x` means nothing here; leave it out.")
+
+
+async def test_what_a_report_does_to_a_default_ends_with_the_answer(world: World) -> None:
+    for _ in range(2):
+        reply = await world.acting_as(USER).get("/api/v1/reports/drift")
+        assert reply.data == [1, 2]
 
 
 async def test_names_may_be_in_snake_case(world: World) -> None:

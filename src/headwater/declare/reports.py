@@ -223,7 +223,8 @@ def _parameter(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> m.Fiel
         value = coerce(parameter.default, type_)
         for broken in limit_checker(type_, limits)(value):
             raise Nonsense(f"the default of {name} breaks its own limits: {broken.message}", "correct it")
-        default = lambda: value  # noqa: E731
+        # Reports may change the list that they are given: each call has one of its own.
+        default = (lambda: list(value)) if type_.kind is Kind.LIST else (lambda: value)
     if parameter.default is None and not nullable:
         raise Nonsense(f"the default of {name} is None, which its annotation does not say", "add `| None`")
     if nullable and parameter.default is parameter.empty:
