@@ -175,6 +175,10 @@ def test_within_and_paging() -> None:
         ({"fields": ["title", "titel"]}, "fields[1]", "did you mean `title`"),
         ({"fields": [1]}, "fields[0]", "must be a string"),
         ({"include": "artist"}, "include", "must be an array"),
+        ({"include": 0}, "include", "must be an array"),
+        ({"include": ""}, "include", "must be an array"),
+        ({"include": False}, "include", "must be an array"),
+        ({"include": {}}, "include", "must be an array"),
         ({"include": ["artits"]}, "include[0]", "did you mean `artist`"),
         ({"include": [5]}, "include[0]", "must be a relation"),
         ({"include": [{"artist": {"limit": 5}}]}, "include[0].artist.limit", "there are `fields`, `include`"),
@@ -267,6 +271,16 @@ def test_what_nests_too_deep_or_asks_too_much_is_refused() -> None:
         include = {name: {"include": [include]}}
     ((_, message),) = refused({"include": [include]})
     assert "At most 6 relations can be nested." in message
+
+
+def test_the_conditions_of_all_that_is_included_count_together() -> None:
+    half = {"or": [{"hours": {"gt": "1"}}] * (MAX_CONDITIONS // 2)}
+    asked({"filter": {"or": [{"title": {"eq": "a"}}] * (MAX_CONDITIONS // 2)},
+           "include": [{"timeLogs": {"filter": half}}]})  # fmt: skip
+    includes = [{"timeLogs": {"filter": half}}, {"project.tasks.timeLogs": {"filter": half}}]
+    asked({"include": includes})
+    ((_, message),) = refused({"include": includes, "filter": {"title": {"eq": "a"}}})
+    assert message == f"A query has at most {MAX_CONDITIONS} conditions."
 
 
 def test_no_more_keys_are_looked_at_than_a_summary_can_have() -> None:

@@ -21,7 +21,7 @@ from headwater.ir.query import MAX_GROUPS, MAX_LIMIT, Query, Search, Sort, Summa
 from headwater.ir.scalars import BadValue, json_name
 from headwater.ir.search import search_in
 from headwater.ir.selection import Node, Options, apply, conjunction
-from headwater.ir.where import where
+from headwater.ir.where import Filters
 
 MEMBERS: Final = ("filter", "sort", "fields", "include", "limit", "cursor", "page", "perPage", "q", "aggregate",
                   "groupBy")  # fmt: skip
@@ -59,13 +59,14 @@ def query_of(parser: Parser, resource: Resource, sent: Any, *, within: Within | 
 class _Reading:
     """One document while it is read."""
 
-    __slots__ = ("options", "parser", "problems", "selector")
+    __slots__ = ("filters", "options", "parser", "problems", "selector")
 
     def __init__(self, parser: Parser, resource: Resource) -> None:
         self.parser = parser
         self.selector = parser.selector(resource)
         self.options: dict[tuple[str, ...], Options] = {}
         self.problems: list[Detail] = Problems()
+        self.filters = Filters(parser.namer, self.problems)
 
     def problem(self, at: str, message: str, code: str = "INVALID_FORMAT") -> None:
         self.problems.append(Detail(code, message, at))
@@ -82,7 +83,7 @@ class _Reading:
     def filter(self, resource: Resource, sent: dict[str, Any], at: str) -> list[Predicate]:
         if sent.get("filter") is None:
             return []
-        return where(self.parser.namer, resource, sent["filter"], f"{at}filter", self.problems)
+        return self.filters.where(resource, sent["filter"], f"{at}filter")
 
     def search(self, resource: Resource, sent: dict[str, Any]) -> Search | None:
         if sent.get("q") is None:
@@ -136,7 +137,9 @@ class _Reading:
                 self.selector.field(name, node)
             except UnknownName as unknown:
                 self.problem(f"{at}fields[{index}]", unknown.message, _code(unknown))
-        included = sent.get("include") or []
+        included = sent.get("include")
+        if included is None:
+            return
         if not isinstance(included, list):
             self.problem(f"{at}include", f"`{at}include` must be an array, not {json_name(included)}.")
             return

@@ -23,14 +23,6 @@ MAX_NESTING: Final = 16
 _WORDS: Final = ("and", "or", "not")
 
 
-def where(namer: Namer, resource: Resource, sent: Any, at: str, problems: list[Detail]) -> list[Predicate]:
-    """The predicates of a filter, which hold together. What is wrong with it is added to `problems`, each with its
-    place below `at`; then the result means nothing."""
-    if sent == {}:
-        return []
-    return _Tree(namer, problems).conditions(_Row(resource), sent, at, 1)
-
-
 class _Row:
     """Which row a part of a filter speaks of: one of `resource`, `path` behind the row that columns start from."""
 
@@ -40,8 +32,8 @@ class _Row:
         self.resource, self.path, self.hops = resource, path, hops
 
 
-class _Tree:
-    """One filter while it is read."""
+class Filters:
+    """The filters of one request while they are read: all together have at most `MAX_CONDITIONS`."""
 
     __slots__ = ("count", "namer", "problems")
 
@@ -49,7 +41,12 @@ class _Tree:
         self.namer, self.problems = namer, problems
         self.count = 0
 
-    def conditions(self, row: _Row, sent: Any, at: str, depth: int) -> list[Predicate]:
+    def where(self, resource: Resource, sent: Any, at: str) -> list[Predicate]:
+        """The predicates of a filter, which hold together. What is wrong with it is added to the problems, each with
+        its place below `at`; then the result means nothing."""
+        return [] if sent == {} else self._conditions(_Row(resource), sent, at, 1)
+
+    def _conditions(self, row: _Row, sent: Any, at: str, depth: int) -> list[Predicate]:
         """The predicates of one object's members."""
         if not isinstance(sent, dict):
             self._problem(at, f"`{at}` must be an object of conditions, not {json_name(sent)}.")
@@ -70,14 +67,14 @@ class _Tree:
 
     def _logic(self, row: _Row, word: str, value: Any, at: str, depth: int) -> list[Predicate]:
         if word == "not":
-            inner = conjunction(self.conditions(row, value, at, depth + 1))
+            inner = conjunction(self._conditions(row, value, at, depth + 1))
             return [] if inner is None else [Not(inner)]
         if not isinstance(value, list):
             self._problem(at, f"`{at}` must be an array of objects, not {json_name(value)}.")
             return []
         if not value:
             self._problem(at, f"`{at}` is empty; name conditions, or leave it out.")
-        groups = [self.conditions(row, item, f"{at}[{i}]", depth + 1) for i, item in enumerate(value)]
+        groups = [self._conditions(row, item, f"{at}[{i}]", depth + 1) for i, item in enumerate(value)]
         if word == "and":
             return [predicate for group in groups for predicate in group]
         branches = tuple(branch for group in groups if (branch := conjunction(group)) is not None)
@@ -110,7 +107,7 @@ class _Tree:
         self.count += 1
         if self.count > MAX_CONDITIONS:
             if self.count == MAX_CONDITIONS + 1:
-                message = f"A filter has at most {MAX_CONDITIONS} conditions."
+                message = f"A query has at most {MAX_CONDITIONS} conditions."
                 self._problem(at, message, "QUERY_TOO_COMPLEX")
             return []
         try:
@@ -142,8 +139,8 @@ class _Tree:
                 return []
         path = (*row.path, relation.name)
         if relation.kind == "one":
-            return self.conditions(_Row(target, path, row.hops + 1), value, at, depth + 1)
-        inner = conjunction(self.conditions(_Row(target, (), row.hops + 1), value, at, depth + 1))
+            return self._conditions(_Row(target, path, row.hops + 1), value, at, depth + 1)
+        inner = conjunction(self._conditions(_Row(target, (), row.hops + 1), value, at, depth + 1))
         return [] if inner is None else [Related("any", path, inner)]
 
     def _unknown(self, row: _Row, name: str, at: str) -> None:
