@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from headwater import declare as d
 from headwater.base.call import Actor, Call
-from headwater.base.errors import Fault
+from headwater.base.errors import MOST_DETAILS, Fault
 from headwater.base.observe import Observation, SecurityEvent
 from headwater.db.postgres_dialect import PostgresDialect
 from headwater.db.sqlite_dialect import SQLiteDialect
@@ -25,6 +25,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.migrate import create_all
 from headwater.engine.schema import Schema
 from headwater.engine.tx import Tx
+from headwater.http.decode import decode_form
 from headwater.http.exchange import Exchange, Response
 from headwater.http.routes import Routes
 from headwater.identity import RESOURCES, Identity, Settings, routes
@@ -531,6 +532,7 @@ async def call(
     token: str | None = None,
     form: bool = False,
     actor: Actor | None = None,
+    coding: bytes | None = None,
 ) -> Response:
     route, parameters = Routes(routes(identity)).find(method, path)
     sent = b"" if body is None else (urlencode(body) if form else json.dumps(body)).encode()
@@ -538,6 +540,8 @@ async def call(
     headers = [(b"content-type", kind)] if body is not None else []
     if token is not None:
         headers.append((b"authorization", b"Bearer " + token.encode()))
+    if coding is not None:
+        headers.append((b"content-encoding", coding))
     scope = {"method": method, "query_string": b"", "headers": headers, "http_version": "1.1"}
 
     async def receive() -> dict[str, Any]:
@@ -576,6 +580,38 @@ async def test_the_login_route(identity: Identity, form: bool) -> None:
 async def test_every_fault_of_a_login_is_named(identity: Identity, body: Any, fields: set[str]) -> None:
     fault = await refused("VALIDATION_ERROR", call(identity, "POST", "/api/v1/auth/login", body))
     assert {detail.field for detail in fault.details} == fields
+
+
+async def test_what_a_login_has_too_much_is_told_in_its_order_and_not_at_length(identity: Identity) -> None:
+    sent = {"username": "ada", "password": PASSWORD}
+    unknown = [f"{letter}{'x' * 500}" for letter in "qwertyuiop"]
+    fault = await refused(
+        "VALIDATION_ERROR",
+        call(identity, "POST", "/api/v1/auth/login", {**sent, **dict.fromkeys(unknown, "")}),
+    )
+    assert [str(detail.field)[:2] for detail in fault.details] == [name[:2] for name in unknown]
+    assert all(len(str(detail.field)) == 80 and len(detail.message) < 120 for detail in fault.details)
+    many = {**sent, **{f"x{n}": "" for n in range(3000)}}
+    for form in (False, True):
+        fault = await refused(
+            "VALIDATION_ERROR", call(identity, "POST", "/api/v1/auth/login", many, form=form)
+        )
+        assert fault.message == f"The body has more than {MOST_DETAILS} problems; here are the first."
+
+
+@pytest.mark.parametrize(("path", "form"), [("login", False), ("login", True), ("refresh", False)])
+async def test_bodies_of_sign_in_are_read_as_all_are(identity: Identity, path: str, form: bool) -> None:
+    sent = {"username": "ada", "password": PASSWORD} if path == "login" else {"refreshToken": "x"}
+    asked = call(identity, "POST", f"/api/v1/auth/{path}", sent, form=form, coding=b"gzip")
+    fault = await refused("UNSUPPORTED_MEDIA_TYPE", asked)
+    assert fault.message == "Send the body without Content-Encoding."
+
+
+@pytest.mark.parametrize("body", [b"username=ada&username=eve", b"username=%00", b"username=%ff"])
+def test_a_form_that_two_readers_could_take_for_different_ones_is_refused(body: bytes) -> None:
+    with pytest.raises(Fault) as caught:
+        decode_form(body)
+    assert caught.value.code == "INVALID_FORMAT"
 
 
 async def test_signing_out_by_either_token(identity: Identity) -> None:

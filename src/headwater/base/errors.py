@@ -204,6 +204,11 @@ class DeclarationErrors(DeclarationError):
         super().__init__("\n".join(str(error) for error in self.errors))
 
 
+def shortened(text: str) -> str:
+    """What a client sent, as it is told back: at most 80 characters of it."""
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name closest to a misspelt one, for "did you mean"."""
     import difflib

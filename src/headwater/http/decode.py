@@ -166,6 +166,22 @@ def decode_query(query: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
+def decode_form(body: bytes) -> dict[str, str]:
+    """The fields of a form (`application/x-www-form-urlencoded`), each of which occurs once.
+
+    Raises: Fault INVALID_FORMAT.
+    """
+    try:
+        pairs = decode_query(body)
+    except Fault as fault:
+        said = fault.details[0]
+        raise Fault("INVALID_FORMAT", f"The body is not a form in UTF-8: {said.message}") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Fault("INVALID_FORMAT", "The form repeats a field.")
+    return fields
+
+
 def _parameter_text(raw: bytes, name: bytes, problems: list[Detail]) -> str:
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")

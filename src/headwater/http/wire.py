@@ -17,6 +17,7 @@ import msgspec
 from headwater.base.caches import remembered
 from headwater.base.errors import Detail, Fault
 from headwater.http import json_api
+from headwater.http.decode import decode_form
 from headwater.http.decode import decode_json as decode_json
 from headwater.http.decode import decode_query as decode_query
 from headwater.http.exchange import Exchange, Headers, Response
@@ -61,6 +62,7 @@ DECODERS: Final[Mapping[str, Callable[[bytes], Any]]] = {
     "application/merge-patch+json": decode_json,
     JSON_API.media_type: decode_json,
     JSON_PATCH: decode_json,
+    "application/x-www-form-urlencoded": decode_form,
 }
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
-from headwater.base.errors import Detail, Fault
-from headwater.http.decode import decode_json
+from headwater.base.errors import Detail, Fault, Problems, shortened
 from headwater.http.exchange import Exchange, Response
+from headwater.http.middleware.authenticate import bearer_token
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON_TYPE, body_type, encode_json, json_response, one
+from headwater.http.wire import JSON_TYPE, encode_json, json_response, one, read_body, sent_type
 from headwater.identity.identity import Grant, Identity
 
 JSON: Final = "application/json"
@@ -77,24 +76,24 @@ def routes(identity: Identity) -> list[Route]:
     """The routes of an application's identity."""
 
     async def login(exchange: Exchange) -> Response:
-        body = await _fields(exchange, (JSON, FORM), ("username", "password"), oauth=True)
+        body = await _fields(exchange, ("username", "password"))
         return _tokens(await identity.login(body["username"], body["password"], exchange.request_id))
 
     async def refresh(exchange: Exchange) -> Response:
-        body = await _fields(exchange, (JSON,), ("refreshToken",))
+        body = await _fields(exchange, ("refreshToken",))
         return _tokens(await identity.refresh(body["refreshToken"], exchange.request_id))
 
     async def logout(exchange: Exchange) -> Response:
         # The route looks at the header itself: a client may sign out with its refresh token, however old the
         # access token that it still sends.
         if await exchange.body():
-            body = await _fields(exchange, (JSON,), ("refreshToken",))
+            body = await _fields(exchange, ("refreshToken",))
             await identity.logout(token=body["refreshToken"], request_id=exchange.request_id)
         else:
-            scheme, _, token = exchange.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-            if scheme.lower() != "bearer":
+            sent = exchange.headers.get(b"authorization")
+            if sent is None:
                 raise Fault("AUTHENTICATION_REQUIRED", "Send the refresh token, or a bearer token.")
-            actor = await identity.actor(token.strip())
+            actor = await identity.actor(bearer_token(sent))
             await identity.logout(actor.session, request_id=exchange.request_id)
         return Response(204, [NO_STORE])
 
@@ -153,42 +152,22 @@ def _tokens(grant: Grant) -> Response:
 _OAUTH: Final = frozenset({"grant_type", "scope", "client_id", "client_secret"})
 
 
-async def _fields(
-    exchange: Exchange, accepts: tuple[str, ...], names: tuple[str, ...], *, oauth: bool = False
-) -> dict[str, str]:
-    """The text fields of a body. Raises Fault VALIDATION_ERROR naming all that is missing, unknown or no text."""
-    media_type = body_type(exchange.headers.get(b"content-type"), accepts)
-    body = await exchange.body()
-    sent: Any = _form(body) if media_type == FORM else decode_json(body)
+async def _fields(exchange: Exchange, names: tuple[str, ...]) -> dict[str, str]:
+    """The text fields of a body. Raises: Fault VALIDATION_ERROR naming all that is missing, unknown or no text."""
+    sent: Any = await read_body(exchange)
     if not isinstance(sent, dict):
         raise Fault("VALIDATION_ERROR", "The body is not an object.")
-    details = []
+    beside = _OAUTH if sent_type(exchange) == FORM else frozenset[str]()
+    details: list[Detail] = Problems()
     for name in names:
         if name not in sent:
             details.append(Detail("REQUIRED_FIELD", f"{name} is missing.", field=name))
         elif not isinstance(sent[name], str):
             details.append(Detail("INVALID_FORMAT", f"{name} is not a text.", field=name))
-    for name in sent.keys() - set(names):
-        if not (oauth and media_type == FORM and name in _OAUTH):
-            hint = f"The fields are {', '.join(names)}."
-            details.append(Detail("UNKNOWN_FIELD", f"There is no field {name!r}.", field=name, hint=hint))
+    for name in sent:
+        if name not in names and name not in beside:
+            short, hint = shortened(name), f"The fields are {', '.join(names)}."
+            details.append(Detail("UNKNOWN_FIELD", f"There is no field {short!r}.", field=short, hint=hint))
     if details:
         raise Fault("VALIDATION_ERROR", details=details)
     return sent
-
-
-def _form(body: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=20,
-            strict_parsing=bool(body),
-        )
-    except ValueError:
-        raise Fault("INVALID_FORMAT", "The body is not a form in UTF-8.") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs) or any("\0" in text for pair in pairs for text in pair):
-        raise Fault("INVALID_FORMAT", "The form repeats a field, or has a NUL character.")
-    return fields

@@ -23,7 +23,7 @@ def authenticate(authenticator: Authenticator) -> Middleware:
                 actor = ANONYMOUS
             else:
                 try:
-                    actor = await authenticator.actor(_token(sent))
+                    actor = await authenticator.actor(bearer_token(sent))
                 except Fault as fault:
                     if fault.status == 401:
                         fault.headers.setdefault("WWW-Authenticate", _challenge(fault.message))
@@ -44,7 +44,8 @@ def _refusing(fault: Fault) -> Handler:
     return refuse
 
 
-def _token(header: bytes) -> str:
+def bearer_token(header: bytes) -> str:
+    """The token of an `Authorization` header. Raises: Fault INVALID_CREDENTIALS."""
     if header[:7].lower() == b"bearer " and header.isascii():
         return header[7:].strip().decode("ascii")
     raise Fault("INVALID_CREDENTIALS", "The Authorization header is not of the form `Bearer <token>`.")
