@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headwater.base.config import SETTINGS, Config, ConfigError, reference
+from headwater.base.config import FILE_NAME, SETTINGS, Config, ConfigError, reference
 
 
 @pytest.fixture
@@ -57,6 +57,20 @@ def test_units(folder: Path) -> None:
         folder, REQUEST_TIMEOUT="1.5m", BODY_LIMIT="2 MiB", ACCESS_TOKEN_LIFETIME="900", ACCESS_LOG="ON"
     )
     assert (config.request_timeout, config.body_limit, config.access_token_lifetime) == (90.0, 2 << 20, 900.0)
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "9" * 400, "1" + "0" * 400 + ".0"])
+def test_what_is_not_finite_is_no_time_and_no_size(folder: Path, value: str) -> None:
+    (folder / FILE_NAME).write_text(f"request_timeout = {value}\nbody_limit = {value}\n")
+    for told in (problems(folder), problems(folder, REQUEST_TIMEOUT=value, BODY_LIMIT=value)):
+        assert any("is a time in seconds" in one for one in told)
+        assert any("is a number of bytes" in one for one in told)
+
+
+def test_a_size_is_a_byte_or_more(folder: Path) -> None:
+    (told,) = problems(folder, BODY_LIMIT="0.5")
+    assert "is a number of bytes" in told
+    assert load(folder, BODY_LIMIT="1").body_limit == 1
 
 
 def test_a_secret_can_come_from_a_file_and_is_never_shown(folder: Path) -> None:
@@ -175,6 +189,21 @@ def test_production_refuses_what_is_not_safe_all_at_once(folder: Path) -> None:
 )
 def test_production_accepts_what_is_safe(folder: Path, environment: dict[str, str]) -> None:
     assert load(folder, MODE="production", DATA=str(folder), **environment).mode == "production"
+
+
+@pytest.mark.parametrize("host", ["db.example.org", "/run/postgresql,db.example.org"])
+def test_production_looks_at_the_host_that_the_driver_takes_from_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    without = load(folder, MODE="production", DATABASE_URL="postgresql:///shop")
+    monkeypatch.delenv("PGHOST", raising=False)
+    without.in_mode("production")
+    monkeypatch.setenv("PGHOST", "/run/postgresql")
+    without.in_mode("production")
+    monkeypatch.setenv("PGHOST", host)
+    with pytest.raises(ConfigError, match="another machine"):
+        without.in_mode("production")
+    load(folder, DATABASE_URL="postgresql://localhost/shop").in_mode("production")
 
 
 def test_every_setting_is_documented() -> None:

@@ -318,9 +318,11 @@ def _unsafe(config: Config) -> list[str]:
     if not config.allow_plaintext:
         database = urlsplit(config.database_url)
         options = parse_qs(database.query)
+        # The driver takes the host from the environment where the URL has none.
+        hosts = options.get("host", [database.hostname or ""])[-1] or os.environ.get("PGHOST", "")
         if (
             database.scheme.startswith("postgres")
-            and not _local(options.get("host", [database.hostname or ""])[-1])
+            and not all(map(_local, hosts.split(",")))
             and options.get("sslmode", [""])[-1] not in ("require", "verify-ca", "verify-full")
         ):
             found.append(

@@ -4,6 +4,7 @@ A reader raises ValueError with what the value should be.
 """
 
 import base64
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,9 +52,15 @@ def _quantity(units: Mapping[str, int], what: str) -> Callable[[Any], float]:
             found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value.strip())
             if found and found[2].lower() in units:
                 value = float(found[1]) * units[found[2].lower()]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(what)
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of hundreds of digits
+            number = math.inf
+        if not 0 < number < math.inf:  # nor is it nan
+            raise ValueError(what)
+        return number
 
     return parse
 
@@ -62,14 +69,15 @@ duration_value = _quantity(
     {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400},
     "is a time in seconds, or with a unit, such as `90s`, `15m`, `1h` or `30d`",
 )
-_bytes = _quantity(
-    {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30},
-    "is a number of bytes, or with a unit, such as `512KiB` or `1MiB`",
-)
+_SIZE: Final = "is a number of bytes, or with a unit, such as `512KiB` or `1MiB`"
+_bytes = _quantity({"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}, _SIZE)
 
 
 def size_value(value: Any) -> int:
-    return int(_bytes(value))
+    size = int(_bytes(value))
+    if size < 1:
+        raise ValueError(_SIZE)
+    return size
 
 
 def switch_value(value: Any) -> bool:
