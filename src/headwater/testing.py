@@ -134,8 +134,8 @@ async def client(app: App, *, database_url: str | None = None) -> AsyncIterator[
         await migrate.create_all(app.schema(config), url, app.migrations)
         running = Running(app, config)
         application = running.application()
-        await application.start()
         try:
+            await application.start()
             yield Client(running, application)
         finally:
             await application.stop()

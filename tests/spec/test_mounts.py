@@ -16,6 +16,7 @@ import requests
 
 from headwater import App, caller
 from headwater.base.errors import DeclarationError, DeclarationErrors
+from headwater.db.base import open_files
 from headwater.testing import client
 from tests.served import Served, serving
 from tests.spec.mounted import Book, app, plain, reports
@@ -341,12 +342,14 @@ async def test_a_failing_start_says_which_application(tmp_path: Path) -> None:
         return asked
 
     mounts = {f"/{name}": application(name) for name in "abc"}
+    opened = open_files.total()
     with pytest.raises(
         DeclarationError, match=r"at /b: the application did not get through .* startup: no ink"
     ):
         async with client(App(title="Library", resources=[Book], mounts=mounts)):
             pass
     assert stopped == ["a"]
+    assert open_files.total() == opened  # what a test could not start leaves no database open behind it
 
 
 @pytest.mark.parametrize("when", ["at once", "later", "at the end"])
