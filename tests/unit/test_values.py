@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from headwater.ir.limits import check_limits
 from headwater.ir.model import Field, Kind, Limits, Type
-from headwater.ir.scalars import INT64, BadValue, datetime_wire
+from headwater.ir.scalars import INT64, BadValue, datetime_wire, detail_of
 from headwater.ir.values import from_query, from_wire, to_wire
 
 CENTS = Type(Kind.DECIMAL, places=2)
@@ -248,3 +248,14 @@ def test_a_url_that_is_too_long_is_not_even_split() -> None:
     for n in range(3):
         assert len(check_limits(field, f"https://a.example/{n}" + "x" * 100_000)) == 1
     assert urlsplit.cache_info().currsize == before  # type: ignore[attr-defined]
+
+
+def test_what_is_wrong_with_a_value_is_told_alike_in_bodies_and_parameters() -> None:
+    bad = BadValue("VALIDATION_ERROR", "Must be less.", "Send less.", "[2]", {"most": 5})
+    told = detail_of("size", bad)
+    assert (told.code, told.message, told.field) == ("VALIDATION_ERROR", "`size[2]` must be less.", "size[2]")
+    asked = detail_of("size[in]", bad, parameter=True)
+    assert (asked.code, asked.message) == ("INVALID_PARAMETER", "`size[in]` must be less.")
+    assert (asked.field, asked.parameter) == (None, "size[in]")
+    for detail in (told, asked):
+        assert (detail.hint, detail.facts) == ("Send less.", {"most": 5})

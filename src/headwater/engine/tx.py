@@ -16,9 +16,8 @@ from headwater.engine.guard import Rules
 from headwater.ir.expr import Predicate
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Resource as Declared
-from headwater.ir.parse import sentence
 from headwater.ir.query import Sort
-from headwater.ir.scalars import BadValue
+from headwater.ir.scalars import BadValue, detail_of
 from headwater.ir.values import python_reader
 
 if TYPE_CHECKING:
@@ -128,6 +127,5 @@ def changes(declared: Declared, row: Any, problems: list[Detail]) -> dict[str, A
                 raise TypeError(f"{declared.name}.{name} is set to {said}. {bad.message}") from None
             broken = bad.each()
         for one in broken:
-            place = found.wire + one.path
-            problems.append(Detail(one.code, sentence(place, one.message), field=place, facts=one.facts))
+            problems.append(detail_of(found.wire, one))
     return changed

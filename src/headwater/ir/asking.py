@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from headwater.base.errors import Detail, Problems, nearest
+from headwater.base.errors import Detail, Problems, nearest, shortened
 from headwater.ir.filters import split
 from headwater.ir.limits import check_limits
 from headwater.ir.model import Field, Kind, Report
 from headwater.ir.names import snake
-from headwater.ir.parse import refuse, sentence
-from headwater.ir.scalars import BadValue, malformed
+from headwater.ir.parse import refuse
+from headwater.ir.scalars import BadValue, detail_of, malformed
 from headwater.ir.values import MAX_ELEMENTS, item_type, query_decoder
 
 
@@ -24,8 +24,8 @@ def asked(report: Report, parameters: Sequence[tuple[str, str]]) -> dict[str, An
     problems: list[Detail] = Problems()
     given: dict[str, tuple[str, list[str]]] = {}
 
-    def problem(name: str, message: str, hint: str | None = None, **facts: Any) -> None:
-        problems.append(Detail("INVALID_PARAMETER", message, None, name, hint, facts))
+    def problem(name: str, message: str) -> None:
+        problems.append(Detail("INVALID_PARAMETER", message, parameter=name))
 
     for name, text in parameters:
         known = fields.get(snake(name))
@@ -44,7 +44,7 @@ def asked(report: Report, parameters: Sequence[tuple[str, str]]) -> dict[str, An
         else:
             values[field.name] = _enum(field, value)
         for one in broken:
-            problem(name, sentence(name + one.path, one.message), one.hint, **one.facts)
+            problems.append(detail_of(name, one, parameter=True))
         if len(texts) > 1 and field.type.kind is not Kind.LIST:
             problem(name, f"`{name}` is given more than once.")
     for field in fields.values():
@@ -80,8 +80,8 @@ def _enum(field: Field, value: Any) -> Any:
 
 def _unknown(name: str, fields: Iterable[Field]) -> str:
     valid = [field.wire for field in fields]
-    near = nearest(name, valid)
-    short = name if len(name) <= 80 else name[:77] + "..."
+    near = nearest(name[:80], valid)
+    short = shortened(name)
     if not valid:
         return f"`{short}` means nothing here; leave it out."
     listed = ", ".join(f"`{one}`" for one in valid)

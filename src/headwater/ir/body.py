@@ -14,11 +14,10 @@ from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
 
-from headwater.base.errors import Detail, Fault, Problems, nearest
+from headwater.base.errors import Detail, Fault, Problems, nearest, shortened
 from headwater.ir.command import Expected, Merge
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Action, Field, Kind, Resource
-from headwater.ir.parse import sentence
 from headwater.ir.parts import patch_decoder_of
 from headwater.ir.scalars import (
     BadValue,
@@ -26,6 +25,7 @@ from headwater.ir.scalars import (
     check_json,
     date_value,
     datetime_value,
+    detail_of,
     duration_value,
     float_value,
     integer_value,
@@ -143,7 +143,7 @@ class BodyParser:
         try:
             return Expected(integer_value(body.pop("version")))
         except BadValue as bad:
-            problems.append(_detail("version", bad))
+            problems.append(detail_of("version", bad))
             return None
 
     def _whole(self, field: Field) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -154,7 +154,7 @@ class BodyParser:
             try:
                 found: dict[str, Any] = decode(merged)
             except BadValue as bad:
-                settle([_detail(field.wire, one) for one in bad.each()])
+                settle([detail_of(field.wire, one) for one in bad.each()])
                 raise
             return found
 
@@ -179,9 +179,9 @@ class BodyParser:
                 try:
                     values[writer.field.name] = decoded = (writer.patch if patch else writer.decode)(value)
                 except BadValue as bad:
-                    problems += [_detail(name, one) for one in bad.each()]
+                    problems += [detail_of(name, one) for one in bad.each()]
                 else:
-                    problems += [_detail(name, bad) for bad in writer.check(decoded)]
+                    problems += [detail_of(name, bad) for bad in writer.check(decoded)]
         return values
 
     def no_field(self, name: str) -> Detail:
@@ -240,7 +240,7 @@ def arguments(action: Action, body: Any) -> dict[str, Any]:
             check_json(value)
             values[field.name] = _argument(field.type, value)
         except BadValue as bad:
-            problems.append(_detail(name, bad))
+            problems.append(detail_of(name, bad))
         except msgspec.ValidationError as error:
             problems.append(_invalid(name, str(error)))
     for name, field in fields.items():
@@ -333,17 +333,12 @@ def _missing(field: Field) -> Detail:
 
 
 def _unknown(name: str, where: str, valid: Mapping[str, Any]) -> Detail:
-    shown = name if len(name) <= 80 else name[:77] + "..."
+    shown = shortened(name)
     near = nearest(name[:80], valid)
     listed = f"there are {', '.join(valid)}." if valid else "it takes none."
     mend = f"did you mean `{near}`?" if near else listed
     hint = f"Send `{near}`." if near else None
     return Detail("UNKNOWN_FIELD", f"{where} has no field `{shown}` to write; {mend}", shown, hint=hint)
-
-
-def _detail(name: str, bad: BadValue) -> Detail:
-    place = name + bad.path
-    return Detail(bad.code, sentence(place, bad.message), place, hint=bad.hint, facts=bad.facts)
 
 
 def _invalid(name: str, message: str) -> Detail:

@@ -16,9 +16,9 @@ from headwater.ir.body import settle
 from headwater.ir.expr import Predicate
 from headwater.ir.model import Resource
 from headwater.ir.names import UnknownName
-from headwater.ir.parse import Parser, paging, sentence
+from headwater.ir.parse import Parser, paging
 from headwater.ir.query import MAX_GROUPS, MAX_LIMIT, Query, Search, Sort, Summary, Within
-from headwater.ir.scalars import BadValue, json_name
+from headwater.ir.scalars import BadValue, detail_of, json_name
 from headwater.ir.search import search_in
 from headwater.ir.selection import Node, Options, apply, conjunction
 from headwater.ir.where import Filters
@@ -91,7 +91,7 @@ class _Reading:
         try:
             return search_in(resource, sent["q"])
         except BadValue as bad:
-            self.problems.append(Detail(bad.code, sentence("q", bad.message), "q", facts=bad.facts))
+            self.problems.append(detail_of("q", bad))
             return None
 
     def sort(self, resource: Resource, sent: dict[str, Any], at: str) -> tuple[Sort, ...]:

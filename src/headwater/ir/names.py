@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from headwater.base.caches import remembered
-from headwater.base.errors import nearest
+from headwater.base.errors import nearest, shortened
 from headwater.ir.expr import Column, Predicate, Related
 from headwater.ir.model import Field, Kind, Model, Relation, Resource
 from headwater.ir.pieces import member
@@ -84,7 +84,7 @@ class Namer:
             near = None if text in self._names[resource.name].fields else nearest(text, valid)
             listed = ", ".join(f"`{name}`" for name in dict.fromkeys(valid))
             mend = f"did you mean `{near}`?" if near else f"there are {listed}." if listed else "it has none."
-            raise UnknownName(f"`{_short(text)}` is not a relation of {resource.path}; {mend}")
+            raise UnknownName(f"`{shortened(text)}` is not a relation of {resource.path}; {mend}")
         return found
 
     def relations(self, resource: Resource, text: str) -> tuple[Relation, ...]:
@@ -125,7 +125,7 @@ class Namer:
             return UnknownName(f"`{wire}` is a relation; name one of its fields, such as `{wire}.id`.")
         near = nearest(text, (*names.preferred, *also))
         return UnknownName(
-            f"{resource.path} has no `{_short(text)}`"
+            f"{resource.path} has no `{shortened(text)}`"
             + (f"; did you mean `{near}`?" if near else f"; there are {', '.join(names.preferred)}.")
         )
 
@@ -141,7 +141,7 @@ class Namer:
 def _segments(text: str) -> list[str]:
     segments = text.split(".")
     if len(segments) > MAX_INCLUDE_DEPTH + 1:
-        message = f"`{_short(text)}` leads through more than {MAX_INCLUDE_DEPTH} relations."
+        message = f"`{shortened(text)}` leads through more than {MAX_INCLUDE_DEPTH} relations."
         raise UnknownName(message, "QUERY_TOO_COMPLEX")
     return segments
 
@@ -175,7 +175,3 @@ def _names(model: Model, resource: Resource, pieces: bool) -> Names:
 def snake(name: str) -> str:
     """`createdAt` as `created_at`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."

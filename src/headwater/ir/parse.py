@@ -40,7 +40,7 @@ from headwater.ir.query import (
     Summary,
     Within,
 )
-from headwater.ir.scalars import BadValue
+from headwater.ir.scalars import BadValue, detail_of
 from headwater.ir.search import search_in
 from headwater.ir.selection import Options, Selector, apply, conjunction
 from headwater.ir.summaries import Summarizer
@@ -224,8 +224,7 @@ class _Reading:
         self.problems.append(Detail(code, message, parameter=parameter, **more))
 
     def bad(self, parameter: str, bad: BadValue) -> None:
-        message = sentence(parameter, bad.message)
-        self.problems.append(Detail("INVALID_PARAMETER", message, None, parameter, bad.hint, bad.facts))
+        self.problems.append(detail_of(parameter, bad, parameter=True))
 
     def finish(self) -> None:
         """Raises a Fault if there are problems."""
@@ -439,13 +438,6 @@ def paging(
     if "limit" not in given:
         return _START if token is None else Cursor(DEFAULT_LIMIT, token)
     return Cursor(count("limit", given["limit"], MAX_LIMIT), token)
-
-
-def sentence(name: str, message: str) -> str:
-    """A message about a value, with the name of what holds it: "`limit` must be ..."."""
-    if message.startswith(("Must ", "Is ")):
-        return f"`{name}` {message[0].lower()}{message[1:]}"
-    return f"`{name}`: {message}"
 
 
 def refuse(problems: Sequence[Detail]) -> NoReturn:

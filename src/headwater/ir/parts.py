@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from headwater.base.errors import MOST_DETAILS, nearest
+from headwater.base.errors import MOST_DETAILS, nearest, shortened
 from headwater.ir.limits import limit_checker
 from headwater.ir.model import Field, Parts
 from headwater.ir.scalars import BadValue, json_name, malformed, python_name
@@ -141,7 +141,7 @@ def _checked(part: Field, given: Any, decode: Callable[[Any], Any], problems: li
 
 def _unknown(parts: Parts, name: str) -> BadValue:
     known = [part.wire for part in parts.fields]
-    shown = name if len(name) <= 80 else name[:77] + "..."
+    shown = shortened(name)
     near = nearest(name[:80], known)
     mend = f"did you mean `{near}`?" if near else f"there are {', '.join(known)}."
     hint = f"Send `{near}`." if near else None

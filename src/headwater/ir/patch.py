@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from headwater.base.errors import Detail, Fault, Problems, nearest
+from headwater.base.errors import Detail, Fault, Problems, nearest, shortened
 from headwater.ir.body import BodyParser, same, settle
 from headwater.ir.command import Expected
 from headwater.ir.model import Field
@@ -168,11 +168,11 @@ def _pointer(text: Any) -> Pointer:
     if text in ("", "/"):
         raise _Refused("it must name a field, such as `/title`; the whole row is replaced by PUT.")
     if not text.startswith("/"):
-        raise _Refused(f"`{_short(text)}` is no pointer; did you mean `/{_short(text)}`?")
+        raise _Refused(f"`{shortened(text)}` is no pointer; did you mean `/{shortened(text)}`?")
     parts = text[1:].split("/")
     for part in parts:
         if "~" in part.replace("~0", "").replace("~1", ""):
-            raise _Refused(f"in `{_short(text)}` a `~` is written `~0`, and a `/` within a name `~1`.")
+            raise _Refused(f"in `{shortened(text)}` a `~` is written `~0`, and a `/` within a name `~1`.")
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
 
 
@@ -186,7 +186,7 @@ def _check_field(bodies: BodyParser, path: Pointer, written: bool) -> None:
     if field is None or field.internal:
         near = nearest(name[:80], bodies.readable)
         mend = f"did you mean `/{near}`?" if near else f"there are {', '.join(bodies.readable)}."
-        raise _Refused(f"{bodies.resource.path} has no field `{_short(name)}`; {mend}", "UNKNOWN_FIELD")
+        raise _Refused(f"{bodies.resource.path} has no field `{shortened(name)}`; {mend}", "UNKNOWN_FIELD")
     if written and name not in bodies.writable:
         refused = bodies.no_field(name)
         raise _Refused(f"{refused.message} It can be tested and copied.", refused.code)
@@ -266,7 +266,7 @@ def _index(holder: list[Any], part: str, path: Pointer, member: str, end: bool =
     plain = part.isascii() and part.isdecimal() and len(part) < 10 and (part == "0" or part[0] != "0")
     if not plain:
         raise _Cannot(
-            f"`{_spelt(path[:-1])}` is an array, which has no `{_short(part)}`; write a number.", member
+            f"`{_spelt(path[:-1])}` is an array, which has no `{shortened(part)}`; write a number.", member
         )
     if int(part) >= len(holder) + end:
         raise _Cannot(f"`{_spelt(path[:-1])}` has {len(holder)} elements, so there is no `{part}`.", member)
@@ -292,8 +292,4 @@ def _of_operation(problem: Detail, last: Mapping[str, int]) -> Detail:
 
 
 def _spelt(path: Pointer) -> str:
-    return _short("".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shortened("".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path))

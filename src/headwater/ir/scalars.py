@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from headwater.base.errors import Detail
+
 INT64: Final = 2**63 - 1
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 28  # what Python's decimals hold exactly
@@ -38,6 +40,23 @@ class BadValue(ValueError):
 
     def __str__(self) -> str:
         return self.message
+
+
+def detail_of(place: str, bad: BadValue, *, parameter: bool = False) -> Detail:
+    """What is wrong with a value as a problem of a request: of a place in its body, or of a whole `parameter`, in
+    whose name brackets mean something else."""
+    if parameter:
+        message = _sentence(place, bad.message)
+        return Detail("INVALID_PARAMETER", message, parameter=place, hint=bad.hint, facts=bad.facts)
+    faulty = place + bad.path
+    return Detail(bad.code, _sentence(faulty, bad.message), faulty, hint=bad.hint, facts=bad.facts)
+
+
+def _sentence(name: str, message: str) -> str:
+    """A message about a value, with the name of what holds it: "`limit` must be ..."."""
+    if message.startswith(("Must ", "Is ")):
+        return f"`{name}` {message[0].lower()}{message[1:]}"
+    return f"`{name}`: {message}"
 
 
 def malformed(message: str, hint: str | None = None) -> BadValue:

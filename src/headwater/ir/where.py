@@ -9,14 +9,13 @@ question has the same plan in either spelling.
 
 from typing import Any, Final
 
-from headwater.base.errors import Detail
+from headwater.base.errors import Detail, shortened
 from headwater.ir.expr import Column, Not, Or, Predicate, Related
 from headwater.ir.filters import ALL, json_builder
 from headwater.ir.model import Relation, Resource
 from headwater.ir.names import Namer, Place, UnknownName, only_shown
-from headwater.ir.parse import sentence
 from headwater.ir.query import MAX_CONDITIONS, MAX_INCLUDE_DEPTH
-from headwater.ir.scalars import BadValue, json_name
+from headwater.ir.scalars import BadValue, detail_of, json_name
 from headwater.ir.selection import conjunction
 
 MAX_NESTING: Final = 16
@@ -58,7 +57,7 @@ class Filters:
             return []
         found: list[Predicate] = []
         for name, value in sent.items():
-            place = f"{at}.{_short(name)}"
+            place = f"{at}.{shortened(name)}"
             if name in _WORDS:
                 found += self._logic(row, name, value, place, depth)
             else:
@@ -100,7 +99,7 @@ class Filters:
         return [
             predicate
             for operator, operand in value.items()
-            for predicate in self._compared(place, operator, operand, f"{at}.{_short(operator)}")
+            for predicate in self._compared(place, operator, operand, f"{at}.{shortened(operator)}")
         ]
 
     def _compared(self, place: Place, operator: str, operand: Any, at: str) -> list[Predicate]:
@@ -120,9 +119,7 @@ class Filters:
         except UnknownName as unknown:
             self._problem(at, unknown.message, "UNKNOWN_FIELD")
         except BadValue as bad:
-            path = at + bad.path
-            message = sentence(path, bad.message)
-            self.problems.append(Detail(bad.code, message, path, hint=bad.hint, facts=bad.facts))
+            self.problems.append(detail_of(at, bad))
         return []
 
     def _related(self, row: _Row, relation: Relation, value: Any, at: str, depth: int) -> list[Predicate]:
@@ -146,10 +143,10 @@ class Filters:
     def _unknown(self, row: _Row, name: str, at: str) -> None:
         base, dot, rest = name.partition(".")
         if dot and base in self.namer.names(row.resource).relations:
-            message = f'Nest what is said of a relation: `{{"{base}": {{"{_short(rest)}": …}}}}`.'
+            message = f'Nest what is said of a relation: `{{"{base}": {{"{shortened(rest)}": …}}}}`.'
         elif name.partition("[")[0] in self.namer.names(row.resource).fields and name.endswith("]"):
             field, _, operator = name[:-1].partition("[")
-            message = f'Nest the operator: `{{"{field}": {{"{_short(operator)}": …}}}}`.'
+            message = f'Nest the operator: `{{"{field}": {{"{shortened(operator)}": …}}}}`.'
         else:
             message = self.namer.unknown(row.resource, name[:80], also=_WORDS).message
         self._problem(at, message, "UNKNOWN_FIELD")
@@ -160,7 +157,3 @@ class Filters:
 
 def _said(value: Any) -> str:
     return "an empty one" if value == {} else json_name(value)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 80 else name[:77] + "..."
