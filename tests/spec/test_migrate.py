@@ -16,6 +16,7 @@ from headwater.db.postgres import PostgresStore
 from headwater.db.postgres_dialect import PostgresDialect
 from headwater.db.sqlite import SQLiteStore
 from headwater.db.sqlite_dialect import SQLiteDialect
+from headwater.declare.names import constraint_name
 from headwater.engine import migrate
 from headwater.engine.migrate import MigrationError
 from headwater.engine.schema import Schema
@@ -219,6 +220,39 @@ async def test_a_trash_is_added_to_what_is_there(database: Database, tmp_path: P
         path.unlink()
     await migrate.upgrade(old, database.url, folder)  # gives SQLite's indexes their directions again
     assert await migrate.check(old, database.url, folder) == []
+
+
+async def test_names_that_are_too_long_for_the_database_stay_apart(
+    database: Database, tmp_path: Path
+) -> None:
+    """PostgreSQL cuts names at 63 letters, where those of indexes over long names would be the same."""
+    long = "of_the_department_that_has_to_keep_it_in_order_"
+    fields = [field(f"{long}{name}", unique=True) for name in ("name", "number", "note")]
+    refers = [field(f"{long}{name}_id", Kind.ID, target="Project") for name in ("first", "last")]
+    uniques = [
+        Unique(
+            constraint_name("uq", "equipments", f"{long}name", f"{long}{last}"),
+            (f"{long}name", f"{long}{last}"),
+        )
+        for last in ("number", "note")
+    ]
+    assert constraint_name("uq", "tasks", "title") == "uq_tasks_title"
+    for trash in (False, True):
+        trashed = [
+            field("deleted_at", Kind.DATETIME, nullable=True),
+            field("trash_id", Kind.ID, nullable=True),
+        ]
+        made = resource(
+            "Equipment", *fields, *refers, *(trashed if trash else ()), uniques=tuple(uniques), trash=trash
+        )
+        schema = database.schema(model(PROJECT, made))
+        table = schema.metadata.tables["equipments"]
+        names = [str(index.name) for index in table.indexes] + [
+            str(key.name) for key in table.foreign_key_constraints
+        ]
+        assert len(set(names)) == len(names) >= 9
+        assert all(len(name) <= 63 for name in names)
+    await migrate.create_all(schema, database.url)
 
 
 async def test_tables_that_refer_to_each_other(database: Database, tmp_path: Path) -> None:

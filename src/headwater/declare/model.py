@@ -17,7 +17,7 @@ from headwater.declare.expressions import Expression, node_of, predicate
 from headwater.declare.fields import Batched, Computed, Field, Many, Place, Reference
 from headwater.declare.kinds import Held, Typed, Typer, alike
 from headwater.declare.members import MAX_PLACES, built_in, expect_form, field_of, relation_of
-from headwater.declare.names import camel, kebab, plural_of, snake
+from headwater.declare.names import MAX_NAME, camel, kebab, plural_of, snake
 from headwater.declare.problems import Problems
 from headwater.declare.reports import Mark as Asked
 from headwater.declare.reports import mark_of
@@ -33,7 +33,6 @@ from headwater.ir.model import TRASH_VERBS, VERBS, Kind, Type
 
 NAME = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LOCAL = "compare stored fields of the row with constants"
-MAX_NAME = 63  # PostgreSQL cuts longer names
 
 
 def build(

@@ -1,6 +1,11 @@
 """The spellings of a name: `TimeLog` has the table `time_logs`, and the path `time-logs`."""
 
 import re
+from hashlib import blake2b
+from typing import Final
+
+MAX_NAME: Final = 63
+"""Bytes of a name in the database: PostgreSQL cuts longer ones."""
 
 
 def snake(name: str) -> str:
@@ -27,3 +32,12 @@ def plural_of(singular: str) -> str:
     if re.search(r"(s|x|z|ch|sh)$", singular):
         return singular + "es"
     return singular + "s"
+
+
+def constraint_name(*parts: str) -> str:
+    """The name of an index or a constraint. One that is too long ends in a hash, so that no two become the same."""
+    name = "_".join(parts)
+    if len(name) <= MAX_NAME:
+        return name
+    told = blake2b(name.encode(), digest_size=4).hexdigest()
+    return f"{name[: MAX_NAME - 1 - len(told)]}_{told}"

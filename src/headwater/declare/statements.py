@@ -12,6 +12,7 @@ from headwater.declare.actions import Mark
 from headwater.declare.constants import Nonsense, near
 from headwater.declare.expressions import CurrentActor, predicate
 from headwater.declare.kinds import Typer, World
+from headwater.declare.names import constraint_name
 from headwater.declare.problems import Problems
 from headwater.declare.reports import Mark as Asked
 from headwater.declare.rules import Allow, Must, NoCycles, Protect, Roles, Rule, Statement, Together
@@ -228,12 +229,12 @@ class Reader:
         if statement.kind == "unique":
             if any(set(u.fields) == set(names) for u in self.rules.uniques):
                 raise Nonsense("it is declared twice", "leave one out")
-            self.rules.uniques.append(m.Unique(f"uq_{self.table}_{columns}"[:63], names))
+            self.rules.uniques.append(m.Unique(constraint_name("uq", self.table, columns), names))
         else:
             if any(i.keys == tuple(keys) for i in self.rules.indexes):
                 raise Nonsense("it is declared twice", "leave one out")
-            falling = "".join("_" + str(self.fields[n].column) for n, down in keys if down)
-            name = f"ix_{self.table}_{columns}{'_desc' + falling if falling else ''}"[:63]
+            falling = [str(self.fields[n].column) for n, down in keys if down]
+            name = constraint_name("ix", self.table, columns, *(["desc", *falling] if falling else []))
             self.rules.indexes.append(m.Index(name, tuple(keys)))
 
     def _no_cycles(self, statement: NoCycles) -> None:

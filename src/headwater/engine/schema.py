@@ -7,6 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from headwater.db.base import Dialect
+from headwater.declare.names import constraint_name
 from headwater.ir.expr import ActorValue, And, Column, Compare, Or, Predicate, Related
 from headwater.ir.model import Field, Index, Kind, Model, Resource, Rows, Type
 from headwater.ir.parts import instance
@@ -49,7 +50,7 @@ class Schema:
             reference: tuple[sa.ForeignKey, ...] = ()
             if field.target:
                 target = self.model.resources[field.target]
-                name = f"fk_{resource.table}_{field.column}"
+                name = constraint_name("fk", resource.table, field.column)
                 reference = (sa.ForeignKey(f"{target.table}.id", name=name),)
             columns[field.column] = sa.Column(
                 field.column,
@@ -118,13 +119,13 @@ def uniques(resource: Resource) -> Iterator[tuple[str, tuple[str, ...]]]:
     an index has a name of its own, so that it can be made before the one that it replaces is dropped."""
     for field in resource.fields.values():
         if field.unique and field.column and field.column != "id":
-            yield _unique_name(resource, f"uq_{resource.table}_{field.column}"), (field.name,)
+            yield _unique_name(resource, constraint_name("uq", resource.table, field.column)), (field.name,)
     for unique in resource.uniques:
         yield _unique_name(resource, unique.name), unique.fields
 
 
 def _unique_name(resource: Resource, name: str) -> str:
-    return f"{name[:56]}_living" if resource.trash else name
+    return constraint_name(name, "living") if resource.trash else name
 
 
 def indexes(resource: Resource) -> Iterator[Index]:
@@ -196,4 +197,4 @@ def _index_name(resource: Resource, keys: tuple[tuple[str, bool], ...]) -> str:
         field: Field = resource.fields[name]
         return str(field.column)
 
-    return "_".join(["ix", resource.table, *(column(name) for name, _ in keys if name != "id")])[:63]
+    return constraint_name("ix", resource.table, *(column(name) for name, _ in keys if name != "id"))
