@@ -36,7 +36,7 @@ async def create_tables(url: str) -> None:
 
 async def create_log(url: str) -> None:
     """The log's table, and one of settings, alone."""
-    await migrate.create_all(Schema(Model({}, {}, {}), dialect(url)), url)
+    await migrate.create_all(Schema(Model({}, {}), dialect(url)), url)
 
 
 @asynccontextmanager

@@ -194,7 +194,7 @@ class Shop:
             ),
             "Team": replace(TEAM, grants=(Grant(read, TEAM_RULES[teams].rule),)),
         }
-        model = Model(resources, MODEL.roles, {r.path: r for r in resources.values()})
+        model = Model(resources, MODEL.roles)
         actor = Actor("p1", roles=frozenset({"guest", "user"}))
         return World(Engine(model, self.world.engine.store, secret=b"s" * 32), actor)
 
@@ -361,7 +361,7 @@ async def test_rows_behind_a_row_are_summed_up_too(few: Shop) -> None:
     for number, query in enumerate(("aggregate=count", "aggregate=count&groupBy=mood")):
         assert (await few.ruled(0, 1, 0).get(f"/api/v1/teams/A/deeds?{query}")).status == 200, number
     hidden = replace(TEAM, grants=())
-    model = Model({**MODEL.resources, "Team": hidden}, MODEL.roles, MODEL.by_path)
+    model = Model({**MODEL.resources, "Team": hidden}, MODEL.roles)
     world = World(Engine(model, few.world.engine.store))
     reply = await world.get("/api/v1/teams/A/deeds?aggregate=count&groupBy=mood")
     assert (reply.status, reply.error["code"]) == (404, "RESOURCE_NOT_FOUND")
@@ -369,7 +369,7 @@ async def test_rows_behind_a_row_are_summed_up_too(few: Shop) -> None:
 
 async def test_a_field_that_no_row_shows_is_refused(few: Shop) -> None:
     closed = replace(DEED, masks={"price": e.FALSE})
-    model = Model({**MODEL.resources, "Deed": closed}, MODEL.roles, MODEL.by_path)
+    model = Model({**MODEL.resources, "Deed": closed}, MODEL.roles)
     world = World(Engine(model, few.world.engine.store))
     for query in ("aggregate=sum(price)", "aggregate=count(price)", "aggregate=count&groupBy=price"):
         reply = await world.get(f"/api/v1/deeds?{query}")

@@ -44,7 +44,7 @@ def resource(name: str, *fields: Field, **options: Any) -> Resource:
 
 
 def model(*resources: Resource) -> Model:
-    return Model({r.name: r for r in resources}, {}, {r.path: r for r in resources})
+    return Model({r.name: r for r in resources}, {})
 
 
 NOON = "'2026-01-31T12:00:00.000000Z'"

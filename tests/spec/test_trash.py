@@ -167,7 +167,7 @@ def with_trash(model: Model) -> Model:
         name: replace(resource, trash=True, fields={**resource.fields, **{f.name: f for f in added}})
         for name, resource in model.resources.items()
     }
-    return Model(resources, model.roles, {r.path: r for r in resources.values()})
+    return Model(resources, model.roles)
 
 
 async def test_what_is_in_the_trash_changes_no_answer(store_url: str) -> None:

@@ -235,7 +235,7 @@ class Ruled:
             )
             for name, resource in MODEL.resources.items()
         }
-        self.model = Model(resources, MODEL.roles, {r.path: r for r in resources.values()})
+        self.model = Model(resources, MODEL.roles)
 
     def ways(self) -> dict[str, list[tuple[str, ...]]]:
         """The paths of relations through which the reading rules of each resource lead."""

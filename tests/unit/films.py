@@ -49,7 +49,7 @@ def resource(name: str, singular: str, *given: Field | Relation, key: str = "id"
         name=name, singular=singular, plural=plural, path=plural.replace("_", "-"), table=plural,
         prefix=singular, key=key, cls=object, doc="", fields=fields, relations=relations,
         by_wire={f.wire: f for f in fields.values()},
-        relation_by_wire={r.wire: r for r in relations.values()}, **more,
+        **more,
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ TIME_LOG = resource(
 
 
 def model(*resources: Resource) -> Model:
-    return Model({r.name: r for r in resources}, {}, {r.path: r for r in resources})
+    return Model({r.name: r for r in resources}, {})
 
 
 FILMS = model(PROJECT, PERSON, MEMBERSHIP, TASK, TIME_LOG)

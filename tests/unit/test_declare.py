@@ -147,7 +147,7 @@ def test_names_follow_from_the_class(model: Model) -> None:
         "time_logs",
     )
     assert (log.prefix, model.resources["Task"].prefix) == ("time_log", "work")
-    assert model.by_path["time-logs"] is log
+    assert log.path == "time-logs"
     assert (log.exposed, log.demands_version, "created_at" in log.fields) == (False, True, False)
     assert log.cls is TimeLog
 
@@ -166,7 +166,7 @@ def test_a_reference_is_a_field_and_a_relation(model: Model) -> None:
     assert (artist.nullable, artist.target, artist.on_delete) == (True, "Person", "set_null")
     assert task.relations["artist"] == Relation("artist", "artist", "one", "Person", "artist")
     assert task.by_wire["artistId"] is artist
-    assert task.relation_by_wire["artist"] is task.relations["artist"]
+    assert task.relations["artist"].wire == "artist"
 
 
 def test_to_many_relations_name_their_inverse_and_far_end(model: Model) -> None:

@@ -1,4 +1,4 @@
-"""Everything that the program reports: one closed list. Logs, metrics and traces are views of it.
+"""What the program tells of its own work: one closed list, of which the log shows some.
 
 An observation is emitted at the moment that it names, in the thread where it happens, so a test can stop the
 process exactly there.

@@ -316,8 +316,8 @@ def field(
 
     Lengths count code points of a text or elements of a list; `pattern` must match the whole text. `places`
     are a decimal's digits after the point, from 0 to 9. `unique`: no two rows share the value (null is never
-    shared). `index`: filters and sorts by it are fast on large tables. `search`: to be found by its words, for
-    which there is no parameter yet. `immutable`: set at creation only. `internal`: never leaves the engine.
+    shared). `index`: filters and sorts by it are fast on large tables. `search`: to be found by `q`. `immutable`:
+    set at creation only. `internal`: never leaves the engine.
     """
     return Field(
         _options("field", default, default_factory, min_length=min_length, max_length=max_length,

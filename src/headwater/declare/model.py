@@ -102,7 +102,7 @@ class Builder:
             verbs[m.REPORTS] = tuple(reports)
         roles = expand(self.declared_roles, verbs, self.problems)
         self.problems.settle()
-        return m.Model(built, roles, {resource.path: resource for resource in built.values()}, reports)
+        return m.Model(built, roles, reports)
 
     # -- the world that expressions see ---------------------------------------------------------------------
 
@@ -484,7 +484,6 @@ class Builder:
             demands_version=declaration.demands_version,
             trash=declaration.trash,
             by_wire={found.wire: found for found in draft.fields.values()},
-            relation_by_wire={relation.wire: relation for relation in draft.relations.values()},
         )
 
     def _action(self, draft: Draft, name: str) -> m.Action | None:

@@ -151,10 +151,10 @@ class Identity:
         """The public keys that access tokens are signed with, as JSON Web Keys."""
         return await self._keys.published()
 
-    def forget(self, *, account: str | None = None, session: str | None = None) -> None:
-        """Look again, at the next request, at the tokens of an account or of a session."""
+    def forget(self, session: str) -> None:
+        """Look again, at the next request, at the tokens of a session."""
         self._forgotten += 1
-        stale = [t for t, s in self._seen.items() if s.actor.id == account or s.actor.session == session]
+        stale = [token for token, seen in self._seen.items() if seen.actor.session == session]
         for token in stale:
             del self._seen[token]
 
@@ -219,7 +219,7 @@ class Identity:
             case "expired":
                 raise Fault("TOKEN_EXPIRED", hint="Sign in again with `POST /api/v1/auth/login`.")
             case "reused":
-                self.forget(session=presented.session)
+                self.forget(presented.session)
                 note = "A refresh token was presented a second time; its session has ended."
                 self._engine.store.observers.emit(
                     SecurityEvent("refresh_token_reused", account["id"], request_id, note)
@@ -248,7 +248,7 @@ class Identity:
                 ending.ended_at = tx.now
 
         await self._engine.transact(self._call(self.actor_of(found[1], session), request_id), work)
-        self.forget(session=session)
+        self.forget(session)
 
     # -- accounts -------------------------------------------------------------------------------------------
 

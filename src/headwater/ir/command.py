@@ -1,7 +1,7 @@
 """A write, as data. Every surface builds one of these, and hands it to `engine.run`.
 
 Values are keyed by the author's field names and are in their Python form: a surface has parsed and checked each
-against its own field (`ir/parse`). What needs the row or other rows is checked by the engine.
+against its own field (`ir/body`). What needs the row or other rows is checked by the engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -159,8 +159,8 @@ class Outcome:
 
     `row` is the JSON text of the row as the caller may see it: None after a delete, and where the caller may not
     read what they wrote. `rows` are those that an action returned as a list, as far as the caller may see them;
-    `value` is an action's own result where it returned something else. `resource` is that of the row or rows where an
-    action returned them. `position` is the last log position of the
+    `value` is an action's own result where it returned something else, and `returned` tells one that is null from none.
+    `resource` is that of the row or rows where an action returned them. `position` is the last log position of the
     write; None if nothing changed.
     """
 

@@ -155,45 +155,6 @@ def _matches(expr: e.Matches, resource: Resource) -> Evaluate:
 # -- what an expression reads --
 
 
-def own_fields(expr: e.Expr, resource: Resource) -> frozenset[str]:
-    """The names of the row's own stored fields on which the value depends; the key, where related rows do."""
-    found: set[str] = set()
-
-    def visit(node: e.Expr, own: bool) -> None:
-        """`own`: columns without a root are the row's."""
-        match node:
-            case e.Column(path, root):
-                if root == resource.name or (root is None and own):
-                    first(path[0])
-            case e.Related(_, path, where, root):
-                if root == resource.name or (root is None and own):
-                    first(path[0])
-                visit(where, False)
-            case e.Aggregate(_, value, where, other, path, root):
-                if other is None and (root == resource.name or (root is None and own)):
-                    first(path[0])
-                for inner in (value, where):
-                    if inner is not None:
-                        visit(inner, False)
-            case _:
-                for child in e.children(node):
-                    visit(child, own)
-
-    def first(name: str) -> None:
-        if name in resource.fields:
-            computed = resource.fields[name].computed
-            if computed is None:
-                found.add(name)
-            else:
-                visit(computed, True)
-        else:
-            relation = resource.relations[name]
-            found.add(relation.field if relation.kind == "one" else resource.key)
-
-    visit(expr, True)
-    return frozenset(found)
-
-
 def reads(expr: e.Expr, resource: Resource, model: Model) -> frozenset[tuple[str, str]]:
     """Every stored field on which the value depends, as (resource, field), those of relations included."""
     return frozenset(_reads(expr, (resource,), model))

@@ -284,7 +284,6 @@ class Resource:
     demands_version: bool = False
     trash: bool = False
     by_wire: Mapping[str, Field] = field(default_factory=dict)
-    relation_by_wire: Mapping[str, Relation] = field(default_factory=dict)
 
     @property
     def natural(self) -> bool:
@@ -317,7 +316,6 @@ class Model:
 
     resources: Mapping[str, Resource]
     roles: Mapping[str, Role]
-    by_path: Mapping[str, Resource]
     reports: Mapping[str, Report] = field(default_factory=dict)
 
     def target(self, resource: Resource, path: tuple[str, ...]) -> Resource:

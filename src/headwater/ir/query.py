@@ -152,8 +152,8 @@ class Answer(msgspec.Struct, frozen=True):
     """What a read found.
 
     `rows` are JSON texts in their final form, in order. `cursors` mark the places after the last and before the
-    first row; None where nothing lies beyond. `total` belongs to numbered pages. `version` is that of one row
-    (None for resources without). Of a summary the rows are groups; `more`: there are more than were asked for.
+    first row; None where nothing lies beyond. `total` belongs to numbered pages. `version` is that of the
+    row where one was asked for. Of a summary the rows are groups; `more`: there are more than were asked for.
     """
 
     rows: list[str]

@@ -21,11 +21,6 @@ LONGEST: Final = timedelta(microseconds=scalars.INT64)
 Decode = Callable[[Any], Any]
 
 
-def from_query(type: Type, text: str) -> Any:
-    """The Python form of a value in a query string. Raises: BadValue."""
-    return query_decoder(type)(text)
-
-
 def from_wire(type: Type, value: Any) -> Any:
     """The Python form of a decoded, non-null JSON value; nothing is coerced. Raises: BadValue."""
     return wire_decoder(type)(value)
@@ -38,7 +33,8 @@ def to_wire(type: Type, value: Any) -> Any:
 
 @lru_cache(1024)
 def query_decoder(type: Type) -> Callable[[str], Any]:
-    """The function that reads a field's value from a query string. A list is filtered by one element."""
+    """The function that reads a field's value from a query string, or raises a BadValue. A list is filtered by one
+    element."""
     match type.kind:
         case Kind.TEXT | Kind.ID:
             return scalars.text_value

@@ -1,8 +1,5 @@
-"""Expressions in words, for messages and documentation.
-
-`words` states ("deadline is at least start"), `demand` asks for it ("deadline must be at least start"). Names
-are spelt as clients know them.
-"""
+"""Expressions in words ("deadline is at least start"), for messages and documentation. Names are spelt as clients know
+them."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -30,46 +27,39 @@ _FUNCTIONS = {
 
 def words(expr: e.Expr) -> str:
     """The expression as a statement, or as the name of a value."""
-    return _say(expr, False)
+    return _say(expr)
 
 
-def demand(expr: e.Predicate) -> str:
-    """The predicate as a demand."""
-    return _say(expr, True)
-
-
-def _say(expr: e.Expr, must: bool, no: bool = False) -> str:
-    """`must`: as a demand. `no`: its opposite."""
-    be = ("must not be" if no else "must be") if must else ("is not" if no else "is")
+def _say(expr: e.Expr, no: bool = False) -> str:
+    """`no`: its opposite."""
+    be = "is not" if no else "is"
     match expr:
         case e.Compare("ne", left, right):
-            return _say(e.Compare("eq", left, right), must, not no)
+            return _say(e.Compare("eq", left, right), not no)
         case e.Compare(op, left, right):
             return f"{words(left)} {be} {_COMPARED[op]}{words(right)}"
         case e.OneOf(item, values):
             return f"{words(item)} {be} one of {', '.join(_value(v) for v in values)}"
         case e.IsNull(item):
-            given = ("must be given" if must else "is given") if no else f"{be} empty"
-            return f"{words(item)} {given}"
+            return f"{words(item)} {'is given' if no else 'is empty'}"
         case e.Matches(op, item, text):
             verb = "start with" if op == "startsWith" else "contain"
-            return f"{words(item)} {_verb(verb, must, no)} {words(text)}"
+            return f"{words(item)} {_verb(verb, no)} {words(text)}"
         case e.HasElement(item, element):
-            return f"{words(item)} {_verb('contain', must, no)} {words(element)}"
+            return f"{words(item)} {_verb('contain', no)} {words(element)}"
         case e.HasRole(role):
-            have = ("must not have" if no else "must have") if must else ("do not have" if no else "have")
-            return f"you {have} the role {role}"
+            return f"you {'do not have' if no else 'have'} the role {role}"
         case e.Not(item):
-            return _say(item, must, not no)
+            return _say(item, not no)
         case e.And(items) | e.Or(items):
             together = isinstance(expr, e.And) != no
-            said = (_within(item, must, no, together) for item in items)
+            said = (_within(item, no, together) for item in items)
             return (" and " if together else " or ").join(said)
         case e.Related():
-            return _related(expr, must, no)
+            return _related(expr, no)
         case e.Bool(value):
             return "always" if value != no else "never"
-        case e.Column() if must or no:
+        case e.Column() if no:
             return f"{_path(expr.path)} {be} true"
         case e.Case(when, then, otherwise):
             return f"({words(then)} if {words(when)}, else {words(otherwise)})"
@@ -89,9 +79,9 @@ def _say(expr: e.Expr, must: bool, no: bool = False) -> str:
             return "now"
 
 
-def _within(expr: e.Expr, must: bool, no: bool, together: bool) -> str:
+def _within(expr: e.Expr, no: bool, together: bool) -> str:
     """A part of a conjunction or disjunction, in brackets where the other one is inside."""
-    said = _say(expr, must, no)
+    said = _say(expr, no)
     inner = expr.item if isinstance(expr, e.Not) else expr
     if not isinstance(inner, e.And | e.Or):
         return said
@@ -99,26 +89,23 @@ def _within(expr: e.Expr, must: bool, no: bool, together: bool) -> str:
     return said if joined == together else f"({said})"
 
 
-def _verb(verb: str, must: bool, no: bool) -> str:
-    if must:
-        return f"must {'not ' if no else ''}{verb}"
+def _verb(verb: str, no: bool) -> str:
     if no:
         return f"does not {verb}"
     first, _, rest = verb.partition(" ")
     return f"{first}s {rest}".rstrip()
 
 
-def _related(expr: e.Related, must: bool, no: bool) -> str:
+def _related(expr: e.Related, no: bool) -> str:
     quantifier = expr.quantifier
     if no and quantifier in ("any", "none"):
         quantifier, no = ("none" if quantifier == "any" else "any"), False
     name = _path(expr.path)
-    be = "must be" if must else "is"
     if quantifier == "every":
         return f"{'not ' if no else ''}all of {name} satisfy: {words(expr.where)}"
     some = "one" if quantifier == "any" else "none"
     where = "" if expr.where == e.TRUE else f" where {words(expr.where)}"
-    return f"there {be} {some} of {name}{where}"
+    return f"there is {some} of {name}{where}"
 
 
 def _aggregate(expr: e.Aggregate) -> str:
