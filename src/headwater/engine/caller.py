@@ -39,7 +39,7 @@ class Caller(Reader):
         resource's."""
         verb, _, path = permission.partition(":")
         model = self._engine.model
-        resource = model.by_path.get(path)
+        resource = next((r for r in model.resources.values() if r.path == path), None)
         reports = model.reports if path == REPORTS else {} if resource is None else resource.reports
         allowed: bool = self.rules.permit(verb, path, verb in reports)
         return allowed
