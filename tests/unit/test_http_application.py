@@ -14,10 +14,12 @@ from headwater.base.errors import Fault
 from headwater.base.observe import Observation, Observers, RequestServed, UnexpectedFailure
 from headwater.db.base import Contended, Interrupted, Unavailable
 from headwater.http.application import CLIENT_GONE, Application
+from headwater.http.envelopes import JSON_TYPE, json_response, one
 from headwater.http.exchange import Exchange, Middleware, Response
+from headwater.http.formats import read_body
 from headwater.http.middleware.standard import standard
 from headwater.http.routes import Route
-from headwater.http.wire import JSON_TYPE, etag, json_response, one, read_body, tagged
+from headwater.http.tags import etag, tagged
 from headwater.surfaces.describe.messages import HEADERS
 
 ROW = '{"id":"task_1"}'

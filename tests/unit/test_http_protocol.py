@@ -16,9 +16,9 @@ from headwater.base.observe import Observation, Observers, RequestServed
 from headwater.http import protocol
 from headwater.http.application import Application
 from headwater.http.asgi import Scope, Send, ask
+from headwater.http.envelopes import json_response
 from headwater.http.exchange import Exchange, Receive, Response
 from headwater.http.routes import Route
-from headwater.http.wire import json_response
 
 
 @asynccontextmanager

@@ -33,7 +33,8 @@ from headwater.http.exchange import Response
 from headwater.http.middleware.context import context
 from headwater.http.middleware.errors import errors
 from headwater.http.routes import Route
-from headwater.http.wire import json_response, read_body
+from headwater.http.envelopes import json_response
+from headwater.http.formats import read_body
 
 WORD = "first"
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headwater.base.errors import Detail, Fault
-from headwater.http import wire
+from headwater.http import envelopes, formats, refusals, tags
 from headwater.http.decode import MAX_DEPTH, decode_json, decode_query
 
 
@@ -127,46 +127,46 @@ class TestQuery:
         assert [d.parameter for d in caught.value.details] == ["a", "b"]
 
 
-XML = wire.Format("application/xml", wire.encode_json)
+XML = formats.Format("application/xml", formats.encode_json)
 
 
 class TestNegotiation:
     @pytest.mark.parametrize(
         ("accept", "chosen"),
         [
-            (None, wire.JSON),
-            (b"*/*", wire.JSON),
-            (b"application/json", wire.JSON),
-            (b"application/*;q=0.1", wire.JSON),
+            (None, formats.JSON),
+            (b"*/*", formats.JSON),
+            (b"application/json", formats.JSON),
+            (b"application/*;q=0.1", formats.JSON),
             (b"application/xml, application/json;q=0.9", XML),
             (b"application/json;q=0, */*", XML),
             (b"APPLICATION/XML", XML),
-            (b"text/html, */*;q=0.1", wire.JSON),
+            (b"text/html, */*;q=0.1", formats.JSON),
         ],
     )
-    def test_the_preferred_format_is_chosen(self, accept: bytes | None, chosen: wire.Format) -> None:
-        assert wire.negotiate(accept, (wire.JSON, XML)) is chosen
+    def test_the_preferred_format_is_chosen(self, accept: bytes | None, chosen: formats.Format) -> None:
+        assert formats.negotiate(accept, (formats.JSON, XML)) is chosen
 
     @pytest.mark.parametrize("accept", [b"text/html", b"application/json;q=0", b"text/*", b"nonsense"])
     def test_none_is_406(self, accept: bytes) -> None:
         with pytest.raises(Fault) as caught:
-            wire.negotiate(accept)
+            formats.negotiate(accept)
         assert caught.value.status == 406
 
     def test_body_types(self) -> None:
         accepts = ("application/merge-patch+json", "application/json")
-        assert wire.body_type(b"Application/JSON; charset=UTF-8", accepts) == "application/json"
-        assert wire.body_type(None, accepts) == "application/merge-patch+json"
+        assert formats.body_type(b"Application/JSON; charset=UTF-8", accepts) == "application/json"
+        assert formats.body_type(None, accepts) == "application/merge-patch+json"
         for given_type in (b"text/plain", b"application/json; charset=latin-1"):
             with pytest.raises(Fault) as caught:
-                wire.body_type(given_type, accepts, "Accept-Patch")
+                formats.body_type(given_type, accepts, "Accept-Patch")
             assert caught.value.status == 415
             assert caught.value.headers["Accept-Patch"] == "application/merge-patch+json, application/json"
 
 
 class TestEnvelopes:
     def test_one(self) -> None:
-        body = wire.one('{"id":"é"}', "req_1", links={"self": "/x"})
+        body = envelopes.one('{"id":"é"}', "req_1", links={"self": "/x"})
         assert json.loads(body) == {
             "data": {"id": "é"},
             "meta": {"requestId": "req_1"},
@@ -174,16 +174,16 @@ class TestEnvelopes:
         }
 
     def test_many(self) -> None:
-        body = wire.many(['{"a":1}', '{"a":2}'], "req_1", pagination={"limit": 2, "nextCursor": None})
+        body = envelopes.many(['{"a":1}', '{"a":2}'], "req_1", pagination={"limit": 2, "nextCursor": None})
         assert json.loads(body) == {
             "data": [{"a": 1}, {"a": 2}],
             "meta": {"requestId": "req_1", "pagination": {"limit": 2, "nextCursor": None}},
             "links": None,
         }
-        assert json.loads(wire.many([], "req_1"))["data"] == []
+        assert json.loads(envelopes.many([], "req_1"))["data"] == []
 
     def test_link_header_leaves_out_what_is_not_there(self) -> None:
-        assert wire.link_header({"self": "/a?b=c", "prev": None}) == b'</a?b=c>; rel="self"'
+        assert envelopes.link_header({"self": "/a?b=c", "prev": None}) == b'</a?b=c>; rel="self"'
 
 
 class TestErrors:
@@ -194,7 +194,7 @@ class TestErrors:
                 "INVALID_FORMAT", "No match.", parameter="code", facts={"pattern": "^x$", "nearest": None}
             ),
         ]
-        response = wire.error_response(
+        response = refusals.error_response(
             Fault("VALIDATION_ERROR", details=details, facts={"current": 3}), "req_7"
         )
         error = msgspec.json.decode(response.body)["error"]
@@ -226,7 +226,7 @@ class TestErrors:
             headers={"Retry-After": "7"},
             facts={"tier": "free", "status": "theirs"},
         )
-        response = wire.error_response(fault, "req_7", b"application/problem+json", '/api/v1/a "b"/%20é')
+        response = refusals.error_response(fault, "req_7", b"application/problem+json", '/api/v1/a "b"/%20é')
         assert response.header(b"content-type") == b"application/problem+json"
         assert (response.header(b"vary"), response.header(b"retry-after")) == (b"Accept", b"7")
         problem = msgspec.json.decode(response.body)
@@ -262,25 +262,25 @@ class TestErrors:
         ],
     )
     def test_problems_are_for_those_who_name_them(self, accept: bytes | None, problem: bool) -> None:
-        response = wire.error_response(Fault("RESOURCE_NOT_FOUND"), "r", accept)
+        response = refusals.error_response(Fault("RESOURCE_NOT_FOUND"), "r", accept)
         assert (response.header(b"content-type") == b"application/problem+json") is problem
         assert ("error" in msgspec.json.decode(response.body)) is not problem
 
     def test_401_challenges_and_503_says_when_to_come_back(self) -> None:
-        assert wire.error_response(Fault("AUTHENTICATION_REQUIRED"), "r").header(b"www-authenticate") == (
+        assert refusals.error_response(Fault("AUTHENTICATION_REQUIRED"), "r").header(b"www-authenticate") == (
             b'Bearer realm="headwater"'
         )
-        response = wire.error_response(Fault("RATE_LIMIT_EXCEEDED", headers={"Retry-After": "7"}), "r")
+        response = refusals.error_response(Fault("RATE_LIMIT_EXCEEDED", headers={"Retry-After": "7"}), "r")
         assert response.header(b"retry-after") == b"7"
         assert msgspec.json.decode(response.body)["error"]["retryAfter"] == 7
         fault = Fault("DATABASE_ERROR")
-        response = wire.error_response(fault, "r")
+        response = refusals.error_response(fault, "r")
         assert response.header(b"retry-after") == b"1"
         assert msgspec.json.decode(response.body)["error"]["retryAfter"] == 1
         assert fault.headers == {}, "what is raised stays as it is"
 
     def test_headers_cannot_be_split(self) -> None:
-        response = wire.error_response(
+        response = refusals.error_response(
             Fault("METHOD_NOT_ALLOWED", headers={"Allow": "GET\r\nX-Evil: 1"}), "r"
         )
         assert not any(b"\n" in value or b"\r" in value for _, value in response.headers)
@@ -288,26 +288,26 @@ class TestErrors:
 
 class TestEntityTags:
     def test_any_listed_tag_matches_weakly(self) -> None:
-        tag = wire.etag(b"{}", 3)
+        tag = tags.etag(b"{}", 3)
         assert tag.startswith(b'"3.')
-        assert wire.if_none_match(tag, tag)
-        assert wire.if_none_match(b"*", tag)
-        assert wire.if_none_match(b'"x,y", W/' + tag, tag)
-        assert not wire.if_none_match(b'"3.other", "4"', tag)
-        assert not wire.if_none_match(None, tag)
+        assert tags.if_none_match(tag, tag)
+        assert tags.if_none_match(b"*", tag)
+        assert tags.if_none_match(b'"x,y", W/' + tag, tag)
+        assert not tags.if_none_match(b'"3.other", "4"', tag)
+        assert not tags.if_none_match(None, tag)
 
     def test_if_match_reads_versions(self) -> None:
-        assert wire.if_match(None) is None
-        assert wire.if_match(b"*") is None
-        assert wire.if_match(b'"3.abc"') == (3,)
-        assert wire.if_match(b'"3.abc", W/"4.x", "5", "foreign"') == (3, 5)
-        assert wire.if_match(b' , "3.x",, "4"\t, ') == (3, 4)
-        assert wire.if_match(b'"foreign"') == ()
+        assert tags.if_match(None) is None
+        assert tags.if_match(b"*") is None
+        assert tags.if_match(b'"3.abc"') == (3,)
+        assert tags.if_match(b'"3.abc", W/"4.x", "5", "foreign"') == (3, 5)
+        assert tags.if_match(b' , "3.x",, "4"\t, ') == (3, 4)
+        assert tags.if_match(b'"foreign"') == ()
 
     @pytest.mark.parametrize(
         "header", [b"zzz", b"3.abc", b"", b" , ", b'"1" "2"', b'"1", *', b'"1', b'w/"1"']
     )
     def test_if_match_that_is_no_list_of_tags_is_refused(self, header: bytes) -> None:
         with pytest.raises(Fault, match="entity tags in double quotes") as refused:
-            wire.if_match(header)
+            tags.if_match(header)
         assert (refused.value.status, refused.value.details[0].parameter) == (400, "If-Match")

@@ -12,7 +12,7 @@ from headwater.base.errors import Fault
 from headwater.base.observe import RequestServed
 from headwater.http.application import WHOLE
 from headwater.http.exchange import Headers
-from headwater.http.wire import error_response
+from headwater.http.refusals import error_response
 
 HEAD_LIMIT: Final = 1 << 16
 """Bytes of a request's line and headers, and of whatever else comes without a part of a body: trailers, the extensions

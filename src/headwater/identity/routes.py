@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from headwater.base.errors import Detail, Fault, Problems, shortened
+from headwater.http.envelopes import JSON_TYPE, json_response, one
 from headwater.http.exchange import Exchange, Response
+from headwater.http.formats import encode_json, read_body, sent_type
 from headwater.http.middleware.authenticate import bearer_token
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON_TYPE, encode_json, json_response, one, read_body, sent_type
 from headwater.identity.identity import Grant, Identity
 
 JSON: Final = "application/json"

@@ -7,9 +7,10 @@ from html import escape
 from typing import Any, Final
 
 from headwater.base.errors import REGISTRY, ErrorCode, Fault, nearest
+from headwater.http.envelopes import one
 from headwater.http.exchange import Exchange, Response
+from headwater.http.formats import JSON, Format, encode_json, negotiate
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON, Format, encode_json, negotiate, one
 from headwater.surfaces.envelope import enveloped, example, whole
 
 _TEXTS: Final = ("text/html",)

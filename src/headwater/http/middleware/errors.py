@@ -7,7 +7,7 @@ from headwater.base.observe import Observers, StoreTrouble, UnexpectedFailure
 from headwater.db.base import TROUBLES
 from headwater.db.faults import fault_of
 from headwater.http.exchange import Disconnected, Exchange, Handler, Middleware, Response
-from headwater.http.wire import refusal
+from headwater.http.refusals import refusal
 
 
 def errors(observers: Observers) -> Middleware:

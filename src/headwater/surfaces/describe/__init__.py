@@ -5,9 +5,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from headwater.base.errors import Detail, Fault
+from headwater.http.decode import decode_query
 from headwater.http.exchange import Exchange, Handler, Response
+from headwater.http.formats import Format, encode_json, negotiate
 from headwater.http.routes import Form, Route
-from headwater.http.wire import Format, decode_query, encode_json, etag, negotiate, tagged
+from headwater.http.tags import etag, tagged
 from headwater.ir.model import Model
 from headwater.surfaces import BASE, VERSION
 from headwater.surfaces.describe.older import downgraded as downgraded

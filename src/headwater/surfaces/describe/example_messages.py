@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from headwater.base.errors import Fault
-from headwater.http.wire import JSON, JSON_API, error_response
+from headwater.http.formats import JSON, JSON_API
+from headwater.http.refusals import error_response
 from headwater.ir.model import TRASH, Field, Kind, Model, Relation, Resource
 from headwater.ir.parse import DEFAULT_SIZE
 from headwater.ir.pieces import member

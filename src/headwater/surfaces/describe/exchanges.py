@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from headwater.http.formats import JSON_PATCH
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON_PATCH
 from headwater.ir.model import Report, Resource
 from headwater.surfaces.describe.envelopes import envelope, ref
 from headwater.surfaces.describe.example_messages import ExampleMessages

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from headwater.http.wire import JSON, JSON_API
+from headwater.http.formats import JSON, JSON_API
 from headwater.surfaces.describe.values import Schema
 
 Media = dict[str, Any]

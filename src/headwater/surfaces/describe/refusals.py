@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from headwater.base.errors import REGISTRY, Fault
 from headwater.http import json_api
-from headwater.http.wire import JSON, JSON_API, PROBLEM_TYPE
+from headwater.http.formats import JSON, JSON_API, PROBLEM_TYPE
 from headwater.surfaces.describe.codes import DETAILS
 from headwater.surfaces.describe.envelopes import envelope, ref
 from headwater.surfaces.describe.example_messages import refusal

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Iterator, Sequence
 from typing import Final, Literal
 
 from headwater.engine.engine import Engine
+from headwater.http.envelopes import one
 from headwater.http.exchange import Exchange, Handler, Response
+from headwater.http.formats import JSON, JSON_API, JSON_PATCH, accepted, encode_json, negotiate
 from headwater.http.routes import Form, Route
-from headwater.http.wire import JSON, JSON_API, JSON_PATCH, accepted, encode_json, negotiate, one
 from headwater.ir.model import TRASH, Action, Model, Resource
 from headwater.ir.parse import Parser
 from headwater.surfaces import BASE, VERSION

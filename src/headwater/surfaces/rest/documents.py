@@ -10,9 +10,12 @@ from msgspec import structs
 from headwater.base.caches import remembered
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
+from headwater.http.decode import decode_query
+from headwater.http.envelopes import link_header
 from headwater.http.exchange import Exchange, Headers, Response
+from headwater.http.formats import CURSORS, JSON_API, Format, read_body
 from headwater.http.json_api import document
-from headwater.http.wire import CURSORS, JSON_API, Format, decode_query, etag, link_header, read_body, tagged
+from headwater.http.tags import etag, tagged
 from headwater.ir.document import query_of
 from headwater.ir.model import Model, Resource
 from headwater.ir.parse import Parser

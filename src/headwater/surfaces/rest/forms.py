@@ -2,9 +2,10 @@
 
 from typing import Any, Protocol
 
+from headwater.http.envelopes import many, one
 from headwater.http.exchange import Exchange
+from headwater.http.formats import JSON, JSON_API, accepted, encode_json
 from headwater.http.json_api import document
-from headwater.http.wire import JSON, JSON_API, accepted, encode_json, many, one
 from headwater.ir.model import Resource
 from headwater.ir.query import Select
 from headwater.surfaces.rest.documents import Documents

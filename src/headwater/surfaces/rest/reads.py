@@ -8,8 +8,11 @@ from msgspec import structs
 from headwater.base.caches import remembered
 from headwater.base.errors import Fault
 from headwater.engine.engine import Engine
+from headwater.http.decode import decode_query
+from headwater.http.envelopes import link_header, many, one
 from headwater.http.exchange import Exchange, Handler, Headers, Response
-from headwater.http.wire import decode_query, etag, link_header, many, one, read_body, tagged
+from headwater.http.formats import read_body
+from headwater.http.tags import etag, tagged
 from headwater.ir.document import query_of
 from headwater.ir.model import Relation, Resource
 from headwater.ir.parse import Parser

@@ -8,23 +8,13 @@ from msgspec import structs
 
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
+from headwater.http.decode import decode_query
+from headwater.http.envelopes import link_header, many, one
 from headwater.http.exchange import Exchange, Handler, Headers, Response
+from headwater.http.formats import CURSORS, JSON, JSON_API, Format, accepted, read_body
 from headwater.http.json_api import document
 from headwater.http.prefer import wanted_return
-from headwater.http.wire import (
-    CURSORS,
-    JSON,
-    JSON_API,
-    Format,
-    accepted,
-    decode_query,
-    etag,
-    link_header,
-    many,
-    one,
-    read_body,
-    tagged,
-)
+from headwater.http.tags import etag, tagged
 from headwater.ir.command import Relate, Update
 from headwater.ir.model import Relation, Resource
 from headwater.ir.parse import refuse

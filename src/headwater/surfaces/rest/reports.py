@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from headwater.engine.engine import Engine
+from headwater.http.decode import decode_query
+from headwater.http.envelopes import one
 from headwater.http.exchange import Exchange, Handler, Response
+from headwater.http.formats import negotiate
 from headwater.http.routes import Route
-from headwater.http.wire import decode_query, etag, negotiate, one, tagged
+from headwater.http.tags import etag, tagged
 from headwater.ir.asking import asked
 from headwater.ir.model import REPORTS, Report, Resource
 from headwater.ir.query import Ask

@@ -5,18 +5,11 @@ from urllib.parse import quote
 
 from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
+from headwater.http.decode import decode_query
 from headwater.http.exchange import Exchange, Handler, Headers, Response
+from headwater.http.formats import JSON_API, JSON_PATCH, read_body, sends_document, sent_type
 from headwater.http.prefer import wanted_return
-from headwater.http.wire import (
-    JSON_API,
-    JSON_PATCH,
-    decode_query,
-    etag,
-    if_match,
-    read_body,
-    sends_document,
-    sent_type,
-)
+from headwater.http.tags import etag, if_match
 from headwater.ir.body import BodyParser, arguments
 from headwater.ir.command import (
     Act,
