@@ -11,7 +11,7 @@ from typing import Any
 from headwater.base.call import Call
 from headwater.base.errors import Detail, Fault
 from headwater.engine.cycles import Cycles
-from headwater.engine.rows import new_id
+from headwater.engine.rows import Stamps, new_id, set_stamps
 from headwater.engine.statements import Statements, Unit
 from headwater.ir.model import Field, Resource
 
@@ -49,13 +49,18 @@ class Doomed:
 
 
 class Cascade:
-    """Deletes and restores set by set, each changed row with its entry. `check` refuses rows that may not be as they
-    become, `cycles` those that close a circle."""
+    """Deletes and restores set by set, each changed row with its entry. `stamps` are the moments that the engine sets,
+    by resource; `check` refuses rows that may not be as they become, `cycles` those that close a circle."""
 
     def __init__(
-        self, statements: Statements, check: Callable[[Resource, Image, Call], None], cycles: Cycles
+        self,
+        statements: Statements,
+        stamps: Mapping[str, Stamps],
+        check: Callable[[Resource, Image, Call], None],
+        cycles: Cycles,
     ) -> None:
-        self.model, self.statements, self.check, self.cycles = statements.model, statements, check, cycles
+        self.model, self.statements, self.stamps = statements.model, statements, stamps
+        self.check, self.cycles = check, cycles
 
     # -- going ----------------------------------------------------------------------------------------------
 
@@ -108,6 +113,7 @@ class Cascade:
                     raise _referred(child, found, child.trash and old["deleted_at"] is not None)
                 else:
                     new = _changed(unit, child, old, **{found.name: None})
+                    set_stamps(self.stamps[child.name], old, new, unit.call)
                     self.check(child, new, unit.call)
                     await self.statements.update(unit, child, old, new)
                     self.statements.note(unit, child, "updated", old, new)

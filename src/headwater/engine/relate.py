@@ -35,6 +35,7 @@ class Relating:
         old = await self.writer.judge.load(unit, owner, command.key, "read")
         if command.expected is not None:
             expect(owner, old, command.expected)
+        unit.demands_versions = False
         self._admit(relation, command.how)
         await self._change(unit, owner, command.key, relation, command.how, command.keys)
         return Outcome(command.key)
@@ -42,6 +43,7 @@ class Relating:
     async def link(self, unit: Unit, owner: Resource, key: str, linked: Linked, *, fresh: bool) -> None:
         """Let relations of a row that has just been written lead to these rows alone; nothing is behind those of a
         `fresh` one. What is refused is told of the relation. Raises as `relate` does."""
+        unit.demands_versions = False
         for name in sorted(linked):
             relation = owner.relations[name]
             try:

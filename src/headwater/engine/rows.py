@@ -135,11 +135,13 @@ def _image(fields: Logged, names: Iterable[str], values: Mapping[str, Any]) -> d
     return {name: None if (value := values[name]) is None else fields[name](value) for name in names}
 
 
-def expect(resource: Resource, old: Mapping[str, Any], expected: Expected | None) -> None:
+def expect(
+    resource: Resource, old: Mapping[str, Any], expected: Expected | None, *, demanded: bool = True
+) -> None:
     """Raises Fault unless the row is in the version that the caller believes: 412 to a header, 409 to a body, and 428
-    where the resource demands that one is named."""
+    where the resource demands that one is named, unless it is not `demanded` here."""
     if expected is None:
-        if resource.demands_version:
+        if resource.demands_version and demanded:
             raise Fault("PRECONDITION_REQUIRED")
         return
     if expected.version != old["version"]:

@@ -31,16 +31,27 @@ _ALL = Slot(0, many=True)
 
 @dataclass(eq=False, slots=True)
 class Unit:
-    """One transaction in progress: who acts, by which rules, and what is to be logged."""
+    """One transaction in progress: who acts, by which rules, and what is to be logged.
+
+    `demands_versions`: a command must name the version of a row whose resource demands one. So it is for what a client
+    commands, but not for what follows from it, nor for what an author's code writes, which has compared what it read.
+    """
 
     connection: Connection
     call: Call
     rules: Rules
+    demands_versions: bool = True
     entries: list[Entry] = field(default_factory=list)
+    _last: dict[tuple[str, str], Entry] = field(default_factory=dict)
+
+    def note(self, entry: Entry) -> None:
+        """Keep what the log is to tell when the unit is finished."""
+        self.entries.append(entry)
+        self._last[entry.resource, entry.row_id] = entry
 
     def last(self, resource: str, key: str) -> Entry | None:
         """What was last done to a row in this unit, by itself or with another."""
-        return next((e for e in reversed(self.entries) if e.row_id == key and e.resource == resource), None)
+        return self._last.get((resource, key))
 
     def has_deleted(self, resource: str, key: str) -> bool:
         """Whether a row has gone in this unit, for good or to the trash."""
@@ -166,7 +177,7 @@ class Statements:
     ) -> None:
         """Keep what the log is to tell of a row when the unit is finished; of a new one the `image`, where the database
         has made it."""
-        unit.entries.append(entry(unit.call, resource, self.logged[resource.name], what, old, new, image))
+        unit.note(entry(unit.call, resource, self.logged[resource.name], what, old, new, image))
 
     def locked(self, statement: sa.Select[Any], table: Any, *, goes: bool = False) -> sa.Select[Any]:
         """Lock the rows that are found. Only a row that `goes` is locked against new references to it: with those,

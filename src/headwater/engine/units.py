@@ -107,7 +107,8 @@ class Units:
 
     async def _flush(self, connection: Connection, tx: Tx, result: Any, asked: Asked | None) -> Outcome:
         """Perform what a unit of work has collected, if nothing that it read has changed."""
-        unit = Unit(connection, tx.call, tx.rules or self.engine.guard.product)
+        rules = tx.rules or self.engine.guard.product
+        unit = Unit(connection, tx.call, rules, demands_versions=False)
         mine = Unit(connection, tx.call, self.engine.guard.rules(tx.call))
         await self._unchanged(unit, tx)
         if asked is not None and asked.key is not None:

@@ -44,9 +44,9 @@ class Writer:
         self.statements = Statements(planner, vault)
         self.judge = Judge(model, planner, self.statements, self.stage)
         self.cycles = Cycles(self.statements)
-        self.cascade = Cascade(self.statements, self._check_row, self.cycles)
         self._checks = {r.name: self._checks_of(r) for r in model.resources.values()}
         self._stamps = {r.name: stamps(r) for r in model.resources.values()}
+        self.cascade = Cascade(self.statements, self._stamps, self._check_row, self.cycles)
 
     def _checks_of(self, resource: Resource) -> list[Any]:
         return [
@@ -101,7 +101,7 @@ class Writer:
     async def delete(self, unit: Unit, command: Delete) -> Outcome:
         resource = self.model.resources[command.resource]
         old = await self.judge.load(unit, resource, command.key, "delete")
-        expect(resource, old, command.expected)
+        expect(resource, old, command.expected, demanded=unit.demands_versions)
         await self.cascade.remove(unit, resource, old)
         self.stage("written")
         return Outcome(command.key)
@@ -109,7 +109,7 @@ class Writer:
     async def restore(self, unit: Unit, command: Restore) -> Outcome:
         resource = self.model.resources[command.resource]
         old = await self.judge.load(unit, resource, command.key, "restore", trashed=True)
-        expect(resource, old, command.expected)
+        expect(resource, old, command.expected, demanded=unit.demands_versions)
         values = await self.cascade.restore(unit, resource, old)
         self.stage("written")
         trial = self.judge.trial(unit.rules, resource, values, "restore", ())
@@ -118,7 +118,7 @@ class Writer:
     async def purge(self, unit: Unit, command: Purge) -> Outcome:
         resource = self.model.resources[command.resource]
         old = await self.judge.load(unit, resource, command.key, "purge", trashed=True)
-        expect(resource, old, command.expected)
+        expect(resource, old, command.expected, demanded=unit.demands_versions)
         await self.cascade.remove(unit, resource, old, for_good=True)
         self.stage("written")
         return Outcome(command.key)
@@ -183,7 +183,7 @@ class Writer:
         forbidden = tuple(resource.fields[name].wire for name in found.closed if name not in kept)
         if forbidden:
             raise denied(unit.call, resource, "update", forbidden)
-        expect(resource, old, command.expected)
+        expect(resource, old, command.expected, demanded=unit.demands_versions)
         given = {name: value for name, value in given.items() if name not in kept}
         if command.replace:
             demand(resource, given)
