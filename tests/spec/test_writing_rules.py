@@ -445,7 +445,7 @@ async def test_a_grant_that_depends_on_rows_is_none_to_a_collection(store_url: s
     of_lead = model.resources["Team"].grants[0].when
     opened = Grant(frozenset({"disband", "team_leads"}), of_lead)
     team = replace(model.resources["Team"], grants=(opened,))
-    model = replace(model, resources={"Team": team}, by_path={team.path: team})
+    model = replace(model, resources={"Team": team})
     async with open_world(store_url, model) as world:
         await world.engine.run(Call.system(), Create("Team", {"lead": "ada"}))
         call = Call(actor=Actor("ada", roles=frozenset({"user"})))
