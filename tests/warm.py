@@ -109,6 +109,7 @@ def serve(path: str) -> None:
 
 def _attend(of: socket.socket) -> None:
     """Run one command in a process of its own, and tell how it ended. It goes with who has asked."""
+    import contextlib
     import threading
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -123,7 +124,13 @@ def _attend(of: socket.socket) -> None:
         _become(arguments, folder, environment)
         return
     of.sendall(pid.to_bytes(LENGTH))
-    threading.Thread(target=lambda: of.recv(1) or os.kill(pid, signal.SIGKILL), daemon=True).start()
+
+    def watch() -> None:
+        if not of.recv(1):
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(pid, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
     of.sendall(os.waitpid(pid, 0)[1].to_bytes(LENGTH))
     os._exit(0)
 
@@ -137,6 +144,8 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str]) -> N
     os.environ.update(environment)
     sys.argv = ["headwater", *arguments]
     sys.path[0] = folder
+    # A module that a test changes within a second would be taken for the one that was compiled before.
+    sys.dont_write_bytecode = True
     sys.path += [part for part in environment.get("PYTHONPATH", "").split(os.pathsep) if part not in sys.path]
     headwater.cli.main()
 
