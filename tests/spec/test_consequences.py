@@ -24,7 +24,7 @@ from headwater import (
 from headwater.testing import Client, client
 
 
-class Worker(Resource):
+class Worker(Resource, trash=True):
     """Somebody."""
 
     name: Field[str] = field(max_length=50)
@@ -39,7 +39,7 @@ class Worker(Resource):
             await tx.delete(job)
 
 
-class Job(Resource, demands_version=True):
+class Job(Resource, demands_version=True, trash=True):
     """A piece of work, which nobody changes without having seen it."""
 
     title: Field[str] = field(max_length=50)
@@ -80,6 +80,14 @@ async def test_a_moment_ends_with_the_reference_that_began_it(anybody: Client) -
     assert (await anybody.delete(f"/api/v1/workers/{worker}")).status == 204
     left = (await anybody.get(f"/api/v1/jobs/{job}")).data
     assert (left["workerId"], left["takenAt"], left["version"]) == (None, None, taken["version"] + 1)
+
+
+async def test_what_comes_back_without_its_reference_comes_back_without_the_moment(anybody: Client) -> None:
+    worker, (job,) = await made(anybody, "comp")
+    assert (await anybody.delete(f"/api/v1/jobs/{job}", if_match='"1"')).status == 204
+    assert (await anybody.delete(f"/api/v1/workers/{worker}")).status == 204
+    back = await anybody.post(f"/api/v1/jobs/{job}/restore", if_match='"2"')
+    assert (back.status, back.data["workerId"], back.data["takenAt"]) == (200, None, None)
 
 
 async def test_what_an_action_writes_names_no_version(anybody: Client) -> None:

@@ -447,6 +447,8 @@ async def test_who_asks_to_speak_another_protocol_is_answered_in_this_one() -> N
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
     last = GET + b"Connection: close\r\n\r\n"
     async with serving(echo) as port:
+        proxied = upgrade.replace(b"Connection:", b"Proxy-Connection:")
+        assert (await exchange(port, proxied + last)).count(b"HTTP/1.1 200 OK") == 2
         for first in (upgrade, length, chunked):
             for parts in ([first + last], [first, last], [first[:-4], first[-4:] + last]):
                 answer = await exchange(port, *parts)

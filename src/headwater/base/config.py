@@ -8,7 +8,7 @@ file that holds the value. Every problem is told at once, with its mend.
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -318,11 +318,9 @@ def _unsafe(config: Config) -> list[str]:
     if not config.allow_plaintext:
         database = urlsplit(config.database_url)
         options = parse_qs(database.query)
-        # The driver takes the host from the environment where the URL has none.
-        hosts = options.get("host", [database.hostname or ""])[-1] or os.environ.get("PGHOST", "")
         if (
             database.scheme.startswith("postgres")
-            and not all(map(_local, hosts.split(",")))
+            and not all(map(_local, _hosts(database.netloc, options)))
             and options.get("sslmode", [""])[-1] not in ("require", "verify-ca", "verify-full")
         ):
             found.append(
@@ -359,6 +357,16 @@ def _unsafe(config: Config) -> list[str]:
                 f"`{name}`: {path} can be {what} by every user of this machine: run `chmod {mend} {path}`."
             )
     return found
+
+
+def _hosts(netloc: str, options: Mapping[str, Sequence[str]]) -> list[str]:
+    """The hosts that the driver tries: those before the path, else those of an option, else those of the environment;
+    what a service names is not known here, and counts as another machine."""
+    named = netloc.rpartition("@")[2]
+    if not named and "service" in options:
+        return ["service"]
+    named = named or options.get("host", [""])[-1] or os.environ.get("PGHOST", "")
+    return [re.sub(r":\d+$", "", host).strip("[]") for host in named.split(",")]
 
 
 def _local(host: str | None) -> bool:

@@ -4,9 +4,7 @@ import asyncio
 import code
 import gc
 import json
-import os
 import sys
-import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -115,33 +113,21 @@ def serve(
     found, _ = apps.find(target)
     app = apps.load(found)
     config = app.config(host=host, port=port, workers=workers)
-    gc.freeze()  # what is there by now stays, and what is made from here on; the server collects when it is ready
-    gc.disable()
-    app.schema(config)
-    _tell_what_is_needed(app, target, config)
+    gc.disable()  # what is there by now and what is made next stays: the collector would only walk over it
+    run(_tell_what_is_needed(app, target, config))
     run(_tell_a_request(app, config))
+    gc.freeze()
+    gc.enable()
     raise typer.Exit(serve_application(found, config, reload=reload))
 
 
-def _tell_what_is_needed(app: App, target: str | None, config: Config) -> None:
-    """Say that a migration is needed. To compare hundreds of tables takes seconds, so it is done beside the start, in a
-    process that has read the declarations already; where none can be forked safely, before it."""
-    if (folder := app.migrations) is None:
-        return
-    forks = sys.platform == "linux"
-    if forks and (pid := os.fork()):
-        threading.Thread(target=os.waitpid, args=(pid, 0), daemon=True).start()
-        return
-    try:
-        for line in run(_needed(app, target, config, folder)):
+async def _tell_what_is_needed(app: App, target: str | None, config: Config) -> None:
+    """Say that a migration is needed. In production only revisions are looked for: to compare the declarations with
+    the database takes seconds where there are hundreds of tables, and is for who changes them."""
+    if app.migrations is not None:
+        compare = config.mode != "production"
+        for line in await _needed(app, target, config, app.migrations, compare=compare):
             typer.echo(line, err=True)
-    except (ConfigError, StoreError) as error:
-        if not forks:
-            raise
-        typer.echo(f"headwater: {error}", err=True)
-    finally:
-        if forks:
-            os._exit(0)
 
 
 async def _tell_a_request(app: App, config: Config) -> None:
@@ -170,13 +156,15 @@ async def _worth_seeing(app: App, running: Running, actor: Actor) -> str:
     return exposed[0].path
 
 
-async def _needed(app: App, target: str | None, config: Config, folder: Path) -> list[str]:
+async def _needed(
+    app: App, target: str | None, config: Config, folder: Path, *, compare: bool = True
+) -> list[str]:
     """What the database lacks of the revisions, or else of the declarations, and which command mends it."""
     command = _migrate_command(target)
     if lacking := await migrations.pending(config.database_url, folder):
         count = f"{len(lacking)} revision{'s' if len(lacking) > 1 else ''}"
         return [f"migration needed: the database lacks {count}, first {lacking[0]}. Run `{command}`."]
-    found = await migrations.check(app.schema(config), config.database_url, folder)
+    found = await migrations.check(app.schema(config), config.database_url, folder) if compare else []
     if not found:
         return []
     shown = [f"  {sentence}" for sentence in found[:SHOWN]]

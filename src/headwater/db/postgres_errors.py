@@ -54,11 +54,13 @@ def translate(error: Exception) -> StoreError:
         case asyncpg.ReadOnlySQLTransactionError():
             return Unavailable("the database is read-only at the moment", retry_after=5)
         case asyncpg.InsufficientResourcesError() | asyncpg.PostgresSystemError():
-            return Unavailable(f"the database is out of means: {error}", retry_after=5)
+            return Unavailable(f"the database is out of resources: {error}", retry_after=5)
         case asyncpg.InvalidAuthorizationSpecificationError() | asyncpg.InvalidCatalogNameError():
             return Unavailable(f"the database refuses the connection: {error}", retry_after=10)
-        case asyncpg.PostgresError(sqlstate="54000"):
+        case asyncpg.PostgresError(sqlstate="54000") if str(error).startswith("index row"):
             return TooLong(str(error))
+        case asyncpg.PostgresError(sqlstate="54000") if "not accepting commands" in str(error):
+            return Unavailable(f"the database takes no writes: {error}", retry_after=10)
         case asyncpg.PostgresError() if not isinstance(error, _GONE):
             return Contended(str(error)) if isinstance(error, STALE) else StoreError(str(error))
         case asyncpg.InterfaceError() if "clos" not in str(error):

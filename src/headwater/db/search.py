@@ -72,7 +72,8 @@ def searches(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
     if connection.dialect.name == "sqlite":
         found = {}
         for table, columns in _virtual_tables(connection):
-            whole = set(_triggers(table, columns)) <= _existing_triggers(connection, table)
+            triggers = {_unquoted(trigger) for trigger in _triggers(table, columns)}
+            whole = triggers <= {_unquoted(found) for found in _existing_triggers(connection, table)}
             found[table] = columns if whole else ()
         return found
     rows = connection.exec_driver_sql(
@@ -120,8 +121,12 @@ def _ensure_trigrams(connection: sa.Connection) -> None:
 
 # -- SQLite -------------------------------------------------------------------------------------------------
 
-# Only words of SQL are quoted: triggers are known again by their text, in databases that are older than this too.
 _quote = sqlite.dialect().identifier_preparer.quote
+
+
+def _unquoted(sql: str) -> str:
+    """Triggers are known again by their text; those of older databases have no quotes."""
+    return sql.replace('"', "")
 
 
 def _virtual_table(table: str, columns: Sequence[str]) -> str:

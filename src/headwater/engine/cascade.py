@@ -184,10 +184,10 @@ class Cascade:
         await self._no_circles(unit, restored)
         return restored[resource.name][str(row["id"])]
 
-    async def _restored(self, unit: Unit, resource: Resource, rows: Rows) -> dict[str, Image]:
+    async def _restored(self, unit: Unit, resource: Resource, rows: Rows) -> Mapping[str, Image]:
         mine = rows[resource.name]
         back = {"deleted_at": None, "trash_id": None}
-        new: dict[str, Image] = {id: _changed(unit, resource, old, **back) for id, old in mine.items()}
+        new = {id: _changed(unit, resource, old, **back) for id, old in mine.items()}
         for found in resource.fields.values():
             target = self.model.resources[found.target] if found.target else None
             if target is None or not target.trash:
@@ -199,7 +199,11 @@ class Cascade:
             if without := [id for id, row in mine.items() if row[found.name] in gone]:
                 await self.statements.clear(unit, resource, found, without)
                 new |= {id: {**new[id], found.name: None} for id in without}
+        stamps = self.stamps[resource.name]
         for id, values in new.items():
+            set_stamps(stamps, mine[id], values, unit.call)
+            if moments := {name: values[name] for name, *_ in stamps if values[name] != mine[id][name]}:
+                await self.statements.update(unit, resource, mine[id], {"id": id, **moments})
             self.check(resource, values, unit.call)
             self.statements.note(unit, resource, "restored", mine[id], values)
         await self.statements.restore(unit, resource, list(new))

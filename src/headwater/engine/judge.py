@@ -190,7 +190,17 @@ class Judge:
                 statement = self.statements.locked(statement, table, goes=verb in ("delete", "purge"))
             return self.planner.finish(statement, compiler)
 
-        key = ("load", columns, resource.name, rules.number, verb, guarded, lock, shows, trashed)
+        key = (
+            "load",
+            None if part is None else part.names,
+            resource.name,
+            rules.number,
+            verb,
+            guarded,
+            lock,
+            shows,
+            trashed,
+        )
         return self.statements.plan(key, make)
 
     def _flag(self, compiler: Compiler, rule: e.Predicate, scope: Scope) -> Any:
@@ -287,10 +297,10 @@ class Judge:
     ) -> Trial:
         """What a new row is to be asked when these fields of it were written. It is the same in whatever order a client
         names them."""
+        written = tuple(sorted(written))
         key = (resource.name, rules.number, verb, written)
         found = self._trials.get(key)
         if found is None:
-            written = tuple(sorted(written))
             asking = enumerate(self._asking[resource.name])
             found = Trial(
                 tuple(n for n in written if resource.fields[n].target),

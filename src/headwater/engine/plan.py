@@ -30,9 +30,9 @@ from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Numbered, Que
 class Plan:
     """Finished SQL text, where its parameters come from, and what its columns mean.
 
-    Columns of a list: the row's JSON, its sort values, then `heads`. `alternative`: there is also a plan that scans
-    without the actor's keys, for actors with many. `write` makes the JSON of a group from its row, `read` its values.
-    `batches` are the fields of the rows that functions work out. `columns` make Python values of whole columns.
+    Columns of a list: the row's JSON, its sort values, then `heads`. `write` makes the JSON of a group from its row,
+    `read` its values. `batches` are the fields of the rows that functions work out. `columns` make Python values of
+    whole columns.
     """
 
     sql: str

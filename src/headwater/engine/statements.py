@@ -79,6 +79,10 @@ class Columns:
     key: str
     places: Mapping[str, int]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.places)
+
     def part(self, names: frozenset[str]) -> "Columns":
         """Those of some fields."""
         chosen = [i for i, found in enumerate(self.fields) if found.name in names]
@@ -136,7 +140,8 @@ class Taken(Exception):
 
 
 class Statements:
-    """Reads and writes rows as they are stored, with the rights of the product."""
+    """Reads and writes rows as they are stored, with the rights of the product. What a write answers is as the caller
+    may see it."""
 
     def __init__(self, planner: Planner, vault: Vault) -> None:
         self.vault = vault
@@ -256,7 +261,7 @@ class Statements:
         table = self.schema[resource.name]
 
         def make(answer: Answer | None) -> Plan:
-            compiler = Compiler(self.schema, unit.rules)
+            compiler = Compiler(self.schema, None if answer is None else unit.rules)
             first = 0 if answer is None else len(answer.bound)
             named = {}
             for i, f in enumerate(columns.fields):
@@ -266,7 +271,7 @@ class Statements:
                     named[f.folded] = compiler.bind(value_at(first + len(named)), ID)
             return self._writing(sa.insert(table).values(named), compiler, resource, answer)
 
-        plan, bound = self._answering(("insert", resource.name, unit.rules.number), make, answer)
+        plan, bound = self._answering(unit, ("insert", resource.name), make, answer)
         parameters = plan.parameters(unit.call, [*bound, *columns.encode(values)])
         try:
             rows = await unit.connection.fetch(plan.sql, parameters)
@@ -275,11 +280,15 @@ class Statements:
         return rows[0] if rows else None
 
     def _answering(
-        self, key: tuple[Any, ...], make: Callable[[Answer | None], Plan], answer: Answer | None
+        self,
+        unit: Unit,
+        key: tuple[Any, ...],
+        make: Callable[[Answer | None], Plan],
+        answer: Answer | None,
     ) -> tuple[Plan, Sequence[Any]]:
         """The plan of a writing statement, with the values that come before those of the row."""
         if answer is not None:
-            plan = self.plan((*key, answer.key), lambda: make(answer))
+            plan = self.plan((*key, unit.rules.number, answer.key), lambda: make(answer))
             if plan.sql:
                 return plan, answer.bound
         return self.plan(key, lambda: make(None)), ()
@@ -329,7 +338,7 @@ class Statements:
         chosen = self.chosen(resource, old, values)
 
         def make(answer: Answer | None) -> Plan:
-            compiler = Compiler(self.schema, unit.rules)
+            compiler = Compiler(self.schema, None if answer is None else unit.rules)
             places = count(0 if answer is None else len(answer.bound))
             fields = [columns.fields[i] for i in chosen]
             named = {str(f.column): compiler.bind(value_at(next(places)), f.type) for f in fields}
@@ -338,7 +347,7 @@ class Statements:
             written = sa.update(table).where(table.c.id == key).values(named)
             return self._writing(written, compiler, resource, answer)
 
-        plan, bound = self._answering(("update", resource.name, unit.rules.number, chosen), make, answer)
+        plan, bound = self._answering(unit, ("update", resource.name, chosen), make, answer)
         parameters = plan.parameters(unit.call, [*bound, *columns.encode(values, chosen), values["id"]])
         try:
             rows = await unit.connection.fetch(plan.sql, parameters)
@@ -347,8 +356,9 @@ class Statements:
         return rows[0] if rows else None
 
     async def clear(self, unit: Unit, resource: Resource, found: Field, ids: list[str]) -> None:
-        """Clear a reference in rows that are about to be deleted: the database would refuse rows that refer to each
-        other. Nobody sees it, so it is no change of theirs."""
+        """Clear a reference in rows that go, to the trash or for good, or that come back without what they referred to;
+        it is part of that change, and none of its own. The database would refuse to delete rows that refer to each
+        other."""
 
         def make() -> Plan:
             compiler = Compiler(self.schema, None)

@@ -16,6 +16,8 @@ import msgspec
 from headwater.base.errors import Detail, Fault, Problems
 
 MAX_DEPTH: Final = 32
+FIELDS: Final = 1000
+"""Of a form. Splitting a million would hold up everybody."""
 _INTEGERS: Final = range(-(2**63), 2**63)
 
 
@@ -171,6 +173,8 @@ def decode_form(body: bytes) -> dict[str, str]:
 
     Raises: Fault INVALID_FORMAT.
     """
+    if body.count(b"&") >= FIELDS:
+        raise Fault("INVALID_FORMAT", f"The form has more than {FIELDS} fields.")
     try:
         pairs = decode_query(body)
     except Fault as fault:

@@ -56,6 +56,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._begun = self.loop.time()
         self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -147,7 +148,8 @@ class Connection(HttpToolsProtocol):
         if method == b"CONNECT":
             self._stop("Nothing is tunnelled here.")
         line = b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())
-        headers = [pair for pair in self.headers if pair[0] != b"connection"]
+        # The parser takes `Proxy-Connection` for `Connection`.
+        headers = [pair for pair in self.headers if pair[0] not in (b"connection", b"proxy-connection")]
         if not self.parser.should_keep_alive():
             headers.append((b"connection", b"close"))
         return b"\r\n".join([line, *map(b":".join, headers), b"\r\n"])
@@ -156,6 +158,7 @@ class Connection(HttpToolsProtocol):
         if self._again:
             return
         self._in_body = False
+        self._begun = self.loop.time()  # what comes next may never become a request
         super().on_message_complete()
 
     def _set_timer(self) -> None:
@@ -212,6 +215,8 @@ class Connection(HttpToolsProtocol):
             self._write_timer = None
 
     def _watch_writing(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
         left = self.transport.get_write_buffer_size()
         self._write_timer = self.loop.call_later(WRITE_TIMEOUT, self._still_writing, left)
 
