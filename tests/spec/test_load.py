@@ -55,7 +55,11 @@ def file_url(tmp_path: Path) -> str:
 
 
 def seen(served: Served) -> Counter[str]:
-    """The requests of the access log, by method and route."""
+    """The requests of the access log, by method and route, once no more lines come behind their answers."""
+    before = -1
+    while before != (now := served.log.stat().st_size):
+        before = now
+        time.sleep(0.5)
     lines = (json.loads(line) for line in served.logged('"route"'))
     found = Counter(f"{line['method']} {line['route']}" for line in lines if "route" in line)
     return Counter({name: n for name, n in found.items() if "/health" not in name and "/auth" not in name})
