@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from headwater.base.call import Call
 from headwater.db.base import Row
-from headwater.engine.compile import Compiler, Scope
+from headwater.engine.compile import Compiler, Scope, value_at
 from headwater.engine.guard import Rules, denied, not_found
 from headwater.engine.plan import Plan, Planner
 from headwater.engine.rows import dangling_reference, violation
@@ -238,53 +238,43 @@ class Judge:
 
         Raises Fault: INSUFFICIENT_PERMISSIONS, RULE_VIOLATION, DANGLING_REFERENCE.
         """
-        columns = await self._back(unit, resource, key, trial, select, False)
+        answer = self.answer(resource, trial, select, image=False)
+        columns = await self._asked(unit, resource, key, answer)
         return self.verdict(unit.call, resource, key, trial, columns)
 
-    def answer(self, unit: Unit, resource: Resource, trial: Trial, select: Select) -> Answer:
-        """What the statement that writes a row answers of it, for `written`."""
+    def answer(self, resource: Resource, trial: Trial, select: Select, *, image: bool = True) -> Answer:
+        """What is asked of a row that is written: its columns as `verdict` reads them, and, last, its image for the
+        log."""
         bound: list[Any] = []
         query = Query(resource.name, key="", select=select)
         question = shape(query, bound)
 
         def columns(compiler: Compiler, scope: Scope) -> list[Any]:
             judged = self.judged(compiler, scope, trial, slotted(query).select)
-            return [*judged, self.planner.image(compiler, scope).label("hw_image")]
+            return [*judged, self.planner.image(compiler, scope).label("hw_image")] if image else judged
 
-        return Answer(("judged", question, trial), columns, bound)
+        return Answer(("judged", question, trial, image), columns, bound)
 
     async def written(
-        self,
-        unit: Unit,
-        resource: Resource,
-        key: str,
-        trial: Trial,
-        select: Select,
-        answered: Row | None,
+        self, unit: Unit, resource: Resource, key: str, trial: Trial, answer: Answer, answered: Row | None
     ) -> tuple[Outcome, str]:
-        """What `read_back` gives and raises, and the row's image for the log, from the `answer` of the statement that
-        wrote it, or else from another one."""
-        *columns, image = answered or await self._back(unit, resource, key, trial, select, True)
+        """What `read_back` gives and raises, and the row's image for the log: from what the statement that wrote it
+        has answered, or else from another one."""
+        *columns, image = answered or await self._asked(unit, resource, key, answer)
         return self.verdict(unit.call, resource, key, trial, columns), image
 
-    async def _back(
-        self, unit: Unit, resource: Resource, key: str, trial: Trial, select: Select, image: bool
-    ) -> Row:
-        bound: list[Any] = []
-        query = Query(resource.name, key=key, select=select)
-        question = shape(query, bound)
+    async def _asked(self, unit: Unit, resource: Resource, key: str, answer: Answer) -> Row:
+        """The answer of a row, read by a statement of its own."""
 
         def make() -> Plan:
             compiler = Compiler(self.schema, unit.rules)
             table = compiler.alias(resource)
-            scope = Scope(resource, table)
-            columns = self.judged(compiler, scope, trial, slotted(query).select)
-            if image:
-                columns.append(self.planner.image(compiler, scope).label("hw_image"))
-            where = table.c.id == compiler.bind(lambda call, vs: vs[0], ID, "key")
+            columns = answer.columns(compiler, Scope(resource, table))
+            where = table.c.id == compiler.bind(value_at(0), ID, "key")
             return self.planner.finish(sa.select(*columns).where(where), compiler)
 
-        plan = self.statements.plan(("back", question, unit.rules.number, trial, image), make)
+        plan = self.statements.plan(("asked", unit.rules.number, answer.key), make)
+        bound = [key, *answer.bound[1:]]
         return (await unit.connection.fetch(plan.sql, plan.parameters(unit.call, bound)))[0]
 
     def trial(

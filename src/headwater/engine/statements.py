@@ -61,8 +61,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a statement that writes one row answers of it: `columns` makes them, for these values; a `key` stands for
-    what they are."""
+    """What is asked of a row that is written: `columns` makes it, for the values that are `bound`, of which the first
+    is the row's id where that is asked for; `key` stands for what it is."""
 
     key: Any
     columns: Callable[[Compiler, Scope], Sequence[Any]]

@@ -64,16 +64,14 @@ class Writer:
         values, given = self.new_row(unit.call, unit.rules, resource, command)
         trial = self.judge.trial(unit.rules, resource, values, "create", given)
         await self.judge.before(unit, resource, values, trial)
-        answer = self.judge.answer(unit, resource, trial, command.select)
+        answer = self.judge.answer(resource, trial, command.select)
         try:
             answered = await self.statements.insert(unit, resource, values, answer)
         except Fault as fault:
             raise self._told_last(fault, unit, resource, values, trial) from None
         await self.cycles.check(unit, resource, None, values)
         self.stage("written")
-        outcome, image = await self.judge.written(
-            unit, resource, values["id"], trial, command.select, answered
-        )
+        outcome, image = await self.judge.written(unit, resource, values["id"], trial, answer, answered)
         self.statements.note(unit, resource, "created", None, values, image)
         return outcome
 
@@ -85,16 +83,14 @@ class Writer:
             return await self.judge.read_back(unit, resource, values["id"], UNTRIED, command.select)
         trial = self.judge.trial(unit.rules, resource, values, "update", changed)
         await self.judge.before(unit, resource, values, trial)
-        answer = self.judge.answer(unit, resource, trial, command.select)
+        answer = self.judge.answer(resource, trial, command.select)
         try:
             answered = await self.statements.update(unit, resource, old, values, answer)
         except Fault as fault:
             raise self._told_last(fault, unit, resource, values, trial) from None
         await self.cycles.check(unit, resource, old, values)
         self.stage("written")
-        outcome, image = await self.judge.written(
-            unit, resource, values["id"], trial, command.select, answered
-        )
+        outcome, image = await self.judge.written(unit, resource, values["id"], trial, answer, answered)
         self.statements.note(unit, resource, "updated", old, values, image)
         return outcome
 
