@@ -2,7 +2,6 @@
 
 import asyncio
 import code
-import gc
 import json
 import sys
 from collections.abc import Coroutine, Iterator
@@ -113,25 +112,15 @@ def serve(
     found, _ = apps.find(target)
     app = apps.load(found)
     config = app.config(host=host, port=port, workers=workers)
-    gc.disable()  # what is there by now and what is made next stays: the collector would only walk over it
-    run(_tell_what_is_needed(app, target, config))
-    run(_tell_a_request(app, config))
-    gc.freeze()
-    gc.enable()
+    run(_before_serving(app, target, config))
     raise typer.Exit(serve_application(found, config, reload=reload))
 
 
-async def _tell_what_is_needed(app: App, target: str | None, config: Config) -> None:
-    """Say that a migration is needed. In production only revisions are looked for: to compare the declarations with
-    the database takes seconds where there are hundreds of tables, and is for who changes them."""
+async def _before_serving(app: App, target: str | None, config: Config) -> None:
+    """Say that a migration is needed; in demo mode, say how to make the first request."""
     if app.migrations is not None:
-        compare = config.mode != "production"
-        for line in await _needed(app, target, config, app.migrations, compare=compare):
+        for line in await _needed(app, target, config, app.migrations):
             typer.echo(line, err=True)
-
-
-async def _tell_a_request(app: App, config: Config) -> None:
-    """In demo mode, say how to make the first request."""
     if config.mode == "demo" and app.accounts:
         async with app.running(config) as running:
             login = next((a.login for a in app.accounts if a.role != "admin"), app.accounts[0].login)
@@ -156,15 +145,13 @@ async def _worth_seeing(app: App, running: Running, actor: Actor) -> str:
     return exposed[0].path
 
 
-async def _needed(
-    app: App, target: str | None, config: Config, folder: Path, *, compare: bool = True
-) -> list[str]:
+async def _needed(app: App, target: str | None, config: Config, folder: Path) -> list[str]:
     """What the database lacks of the revisions, or else of the declarations, and which command mends it."""
     command = _migrate_command(target)
     if lacking := await migrations.pending(config.database_url, folder):
         count = f"{len(lacking)} revision{'s' if len(lacking) > 1 else ''}"
         return [f"migration needed: the database lacks {count}, first {lacking[0]}. Run `{command}`."]
-    found = await migrations.check(app.schema(config), config.database_url, folder) if compare else []
+    found = await migrations.check(app.schema(config), config.database_url, folder)
     if not found:
         return []
     shown = [f"  {sentence}" for sentence in found[:SHOWN]]
