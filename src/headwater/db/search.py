@@ -72,8 +72,7 @@ def searches(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
     if connection.dialect.name == "sqlite":
         found = {}
         for table, columns in _virtual_tables(connection):
-            triggers = {_unquoted(trigger) for trigger in _triggers(table, columns)}
-            whole = triggers <= {_unquoted(found) for found in _existing_triggers(connection, table)}
+            whole = set(_triggers(table, columns)) <= _existing_triggers(connection, table)
             found[table] = columns if whole else ()
         return found
     rows = connection.exec_driver_sql(
@@ -121,18 +120,14 @@ def _ensure_trigrams(connection: sa.Connection) -> None:
 
 # -- SQLite -------------------------------------------------------------------------------------------------
 
+# A table may be called as a word of SQL; the columns of an index are folded ones, whose names are none.
 _quote = sqlite.dialect().identifier_preparer.quote
-
-
-def _unquoted(sql: str) -> str:
-    """Triggers are known again by their text; those of older databases have no quotes."""
-    return sql.replace('"', "")
 
 
 def _virtual_table(table: str, columns: Sequence[str]) -> str:
     # Without positions the index is a third as large; the engine looks into what it finds anyhow.
     return (
-        f"CREATE VIRTUAL TABLE {name(table)} USING fts5({', '.join(map(_quote, columns))}, content='{table}', "
+        f"CREATE VIRTUAL TABLE {name(table)} USING fts5({', '.join(columns)}, content='{table}', "
         "tokenize='trigram case_sensitive 1', detail=none, columnsize=0)"
     )
 
@@ -141,11 +136,10 @@ _EVENTS: Final = {"insert": "INSERT", "delete": "DELETE", "update": "UPDATE OF"}
 
 
 def _triggers(table: str, columns: Sequence[str]) -> Iterator[str]:
-    quoted = [_quote(column) for column in columns]
-    index, listed = name(table), ", ".join(quoted)
+    index, listed = name(table), ", ".join(columns)
 
     def values(row: str) -> str:
-        return ", ".join(f"{row}.{column}" for column in ("rowid", *quoted))
+        return ", ".join(f"{row}.{column}" for column in ("rowid", *columns))
 
     add = f"INSERT INTO {index} (rowid, {listed}) VALUES ({values('new')});"  # noqa: S608
     remove = f"INSERT INTO {index} ({index}, rowid, {listed}) VALUES ('delete', {values('old')});"  # noqa: S608
@@ -171,7 +165,7 @@ def _virtual_tables(connection: sa.Connection) -> Iterator[tuple[str, tuple[str,
     for (sql,) in rows.fetchall():
         found = re.search(r"fts5\((.*), content='(\w+)'", sql)
         if found is not None:
-            yield found[2], tuple(column.strip('"') for column in found[1].split(", "))
+            yield found[2], tuple(found[1].split(", "))
 
 
 def _existing_triggers(connection: sa.Connection, table: str) -> set[str]:
