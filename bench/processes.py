@@ -10,6 +10,7 @@ import asyncio
 import statistics
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import uvloop
 
@@ -80,6 +81,12 @@ async def _counts(url: str) -> tuple[int, int]:
         await store.close()
 
 
+def _server(processes: int, url: str, folder: Path) -> Server:
+    own = folder / str(processes)
+    own.mkdir()
+    return Server("headwater", own, settings(url, folder, HEADWATER_WORKERS=str(processes)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.processes", description="See bench/README.md.")
     parser.add_argument("--store", choices=("sqlite", "postgres"), action="append", help="(both)")
@@ -90,13 +97,12 @@ def main() -> None:
     for store in given.store or ("sqlite", "postgres"):
         with database(store, 3) as (url, folder), ExitStack() as stack:
             print(f"\n{store}", flush=True)
-            servers = {
-                number: stack.enter_context(
-                    Server("headwater", folder, settings(url, folder, HEADWATER_WORKERS=str(number)))
-                )
-                for number in (1, 2)
-            }
-            time.sleep(3)  # until the second of the workers serves too
+            servers = {number: stack.enter_context(_server(number, url, folder)) for number in (1, 2)}
+            for server in servers.values():
+                while (
+                    "is ready on" not in server.log.read_text()
+                ):  # its first process listens before its second
+                    time.sleep(0.1)
             uvloop.run(reads(given, servers))
             uvloop.run(writes(given, url, list(servers.values())))
 
