@@ -607,13 +607,17 @@ async def test_bodies_of_sign_in_are_read_as_all_are(identity: Identity, path: s
     assert fault.message == "Send the body without Content-Encoding."
 
 
-@pytest.mark.parametrize(
-    "body", [b"username=ada&username=eve", b"username=%00", b"username=%ff", b"&a" * 500_000]
-)
+@pytest.mark.parametrize("body", [b"username=ada&username=eve", b"username=%00", b"username=%ff"])
 def test_a_form_that_is_none_or_is_read_in_two_ways_is_refused(body: bytes) -> None:
     with pytest.raises(Fault) as caught:
         decode_form(body)
     assert caught.value.code == "INVALID_FORMAT"
+
+
+def test_a_form_with_very_many_fields_is_not_even_read() -> None:
+    assert len(decode_form(b"&".join(b"x%d=" % n for n in range(1000)))) == 1000
+    with pytest.raises(Fault, match="more than 1000 fields"):
+        decode_form(b"&".join(b"x%d=" % n for n in range(1001)))
 
 
 async def test_signing_out_by_either_token(identity: Identity) -> None:

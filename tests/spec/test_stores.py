@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import apsw
+import asyncpg
 import pytest
 
 from headwater.db import sqlite
-from headwater.db.base import Store, Unavailable
+from headwater.db.base import Store, StoreError, TooLong, Unavailable
 from headwater.db.conformance import CHECKS, Check
+from headwater.db.postgres_errors import translate
 from headwater.db.postgres_pool import Pool
 from headwater.db.sqlite import connect
 from tests.stores import new_store, open_store
@@ -71,3 +73,13 @@ async def test_connections_that_break_together_cost_no_place(store_url: str) -> 
     for session in (third, fourth):
         pool.give(session)
     await pool.close()
+
+
+def test_one_code_of_postgresql_means_several_things() -> None:
+    def told(message: str) -> type[StoreError]:
+        return type(translate(asyncpg.ProgramLimitExceededError(message)))
+
+    assert told("index row size 2712 exceeds btree version 4 maximum 2704") is TooLong
+    assert told("index row requires 8312 bytes, maximum size is 8191") is TooLong
+    assert told("database is not accepting commands to avoid wraparound data loss") is Unavailable
+    assert told("total size of jsonb object elements exceeds the maximum of 268435455 bytes") is StoreError

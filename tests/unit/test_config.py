@@ -206,6 +206,29 @@ def test_production_looks_at_the_host_that_the_driver_takes_from_the_environment
     load(folder, DATABASE_URL="postgresql://localhost/shop").in_mode("production")
 
 
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("postgresql://u:p@localhost:5432,db.example.org:5432/shop", True),
+        ("postgresql://db.example.org/shop?host=localhost", True),
+        ("postgresql:///shop?service=shop", True),
+        ("postgresql:///shop?host=db.example.org", True),
+        ("postgresql://u:p@[::1]:5432,localhost/shop", False),
+        ("postgresql://u:p@127.0.0.1:5432/shop?host=db.example.org", False),
+    ],
+)
+def test_production_judges_each_host_that_the_driver_would_try(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, url: str, refused: bool
+) -> None:
+    monkeypatch.delenv("PGHOST", raising=False)
+    config = load(folder, DATABASE_URL=url)
+    if refused:
+        with pytest.raises(ConfigError, match="another machine"):
+            config.in_mode("production")
+    else:
+        config.in_mode("production")
+
+
 def test_every_setting_is_documented() -> None:
     assert [s.name for s in SETTINGS] == [f.name for f in fields(Config) if f.name != "origins"]
     for setting in SETTINGS:
