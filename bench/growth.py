@@ -51,6 +51,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 
 from headwater import App, Computed, Field, OptRef, Resource, allow, computed, desc, field, index, now, optref
 
@@ -89,7 +90,13 @@ def seed(scale: int):
         yield [Thing0(id=f"thing0_{{n:026}}", name=f"Thing {{n}}") for n in range(start, start + 100)]
 
 
-app = App(title="Many", resources=things, seed=seed, mode="development")
+app = App(
+    title="Many",
+    resources=things,
+    seed=seed,
+    mode="development",
+    migrations=Path(__file__).parent / "migrations",
+)
 """
 
 

@@ -132,6 +132,62 @@ async def test_a_first_revision_makes_the_declared_schema(database: Database, tm
     assert await migrate.make(schema, database.url, folder, "Nothing") is None
 
 
+async def test_a_database_that_was_found_as_declared_is_compared_again_when_anything_is_new(
+    database: Database, tmp_path: Path
+) -> None:
+    old, new, folder = database.schema(FIRST), database.schema(changed()), tmp_path / "migrations"
+    await migrate.make(old, database.url, folder, "First")
+    await migrate.upgrade(old, database.url, folder)
+
+    async def quick(schema: Schema) -> list[str]:
+        return await migrate.check(schema, database.url, folder, again=False)
+
+    assert await quick(old) == []
+    await database.run("ALTER TABLE tasks DROP COLUMN weight")  # by hand
+    assert await quick(old) == []
+    assert "The column tasks.priority is missing." in await quick(new)
+    by_hand = ["The column tasks.weight is missing."]
+    assert await migrate.check(old, database.url, folder) == by_hand
+    await database.run("ALTER TABLE tasks ADD COLUMN weight FLOAT")
+    assert await quick(old) == []
+    await migrate.make(new, database.url, folder, "More")
+    await migrate.upgrade(new, database.url, folder)
+    assert "The column tasks.priority is not declared." in await quick(old)
+    assert await quick(new) == []
+    await migrate.downgrade(database.url, folder, "0001")
+    for path in sorted((folder / "versions").glob("000[23]*")):
+        path.unlink()
+    assert "The column tasks.priority is missing." in await quick(new)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"fields": {**TASK.fields, "note": field("note")}},
+        {
+            "fields": {
+                **TASK.fields,
+                "day": replace(TASK.fields["day"], nullable=not TASK.fields["day"].nullable),
+            }
+        },
+        {"fields": {**TASK.fields, "day": replace(TASK.fields["day"], type=Type(Kind.TEXT))}},
+        {"fields": {**TASK.fields, "state": replace(TASK.fields["state"], indexed=True)}},
+        {"fields": {**TASK.fields, "title": replace(TASK.fields["title"], folded=None)}},
+        {"fields": {**TASK.fields, "title": replace(TASK.fields["title"], searchable=True)}},
+        {"fields": {**TASK.fields, "project_id": replace(TASK.fields["project_id"], target=None)}},
+        {"indexes": ()},
+        {"uniques": (Unique("uq_tasks_title_project", ("title", "done")),)},
+        {"table": "jobs"},
+    ],
+)
+def test_declarations_whose_tables_differ_are_compared_again(
+    database: Database, other: dict[str, Any]
+) -> None:
+    first, second = database.schema(FIRST), database.schema(model(PROJECT, replace(TASK, **other)))
+    assert first.fingerprint != second.fingerprint
+    assert first.fingerprint == database.schema(model(PROJECT, TASK)).fingerprint
+
+
 async def test_the_file_is_the_same_from_either_database(tmp_path: Path, postgres_url: str) -> None:
     texts = []
     for number, url in enumerate((f"sqlite:///{tmp_path}/data/app.db", postgres_url)):

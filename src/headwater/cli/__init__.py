@@ -2,6 +2,7 @@
 
 import asyncio
 import code
+import gc
 import json
 import sys
 from collections.abc import Coroutine, Iterator
@@ -109,6 +110,7 @@ def serve(
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a source file changes.")] = False,
 ) -> None:
     """Serve an application over HTTP until it is interrupted."""
+    gc.disable()  # what is made until requests are served stays: the collector would only walk over it
     found, _ = apps.find(target)
     app = apps.load(found)
     config = app.config(host=host, port=port, workers=workers)
@@ -151,7 +153,7 @@ async def _needed(app: App, target: str | None, config: Config, folder: Path) ->
     if lacking := await migrations.pending(config.database_url, folder):
         count = f"{len(lacking)} revision{'s' if len(lacking) > 1 else ''}"
         return [f"migration needed: the database lacks {count}, first {lacking[0]}. Run `{command}`."]
-    found = await migrations.check(app.schema(config), config.database_url, folder)
+    found = await migrations.check(app.schema(config), config.database_url, folder, again=False)
     if not found:
         return []
     shown = [f"  {sentence}" for sentence in found[:SHOWN]]

@@ -38,6 +38,9 @@ LOCK_SECONDS: Final = 600.0
 POLL_SECONDS: Final = 0.2
 BUSY_SECONDS: Final = 60
 SECRET_BYTES: Final = 32
+COMPARED: Final = "compared"
+
+_SETTINGS: Final = sa.table("hw_settings", sa.column("name"), sa.column("value"))
 
 _one_at_a_time = threading.Lock()
 
@@ -54,6 +57,8 @@ async def upgrade(schema: Schema, url: str, folder: str | Path) -> list[str]:
 
     def work(connection: sa.Connection) -> list[str]:
         done = _run(connection, _scripts(folder))
+        if done:
+            _forget(connection)
         if connection.dialect.name == "sqlite":
             mend(connection)
             restore_order(connection, schema.metadata)
@@ -71,6 +76,7 @@ async def downgrade(url: str, folder: str | Path, revision: str) -> list[str]:
 
     def work(connection: sa.Connection) -> list[str]:
         done = _run(connection, _scripts(folder), revision)
+        _forget(connection)
         mend(connection)
         return done
 
@@ -110,16 +116,43 @@ async def make(schema: Schema, url: str, folder: str | Path, message: str) -> Pa
     return await _on(url, work)
 
 
-async def check(schema: Schema, url: str, folder: str | Path) -> list[str]:
-    """One sentence for each revision that the database lacks, or else for each difference from the declarations."""
+async def check(schema: Schema, url: str, folder: str | Path, *, again: bool = True) -> list[str]:
+    """One sentence for each revision that the database lacks, or else for each difference from the declarations.
+
+    To compare hundreds of tables takes seconds. Where it need not be done `again`, a database is not compared that was
+    found to be as these declarations say, and has not been migrated since: what somebody changed by hand is not seen.
+    """
 
     def work(connection: sa.Connection) -> list[str]:
         pending = _pending(connection, _scripts(folder))
         if pending:
             return [f"Revision {_name(script)} is not applied." for script in pending]
-        return [line for op in _compare(_context(connection), schema).ops for line in describe(op)]
+        if not again and _compared(connection) == schema.fingerprint:
+            return []
+        found = [line for op in _compare(_context(connection), schema).ops for line in describe(op)]
+        if not found:
+            _remember(connection, schema)
+        return found
 
     return await _on(url, work)
+
+
+def _compared(connection: sa.Connection) -> str | None:
+    """The fingerprint of the declarations that the database was last found to be as."""
+    if not sa.inspect(connection).has_table(_SETTINGS.name):
+        return None
+    found: str | None = connection.scalar(sa.select(_SETTINGS.c.value).where(_SETTINGS.c.name == COMPARED))
+    return found
+
+
+def _remember(connection: sa.Connection, schema: Schema) -> None:
+    _forget(connection)
+    connection.execute(_SETTINGS.insert().values(name=COMPARED, value=schema.fingerprint))
+
+
+def _forget(connection: sa.Connection) -> None:
+    if _compared(connection) is not None:
+        connection.execute(_SETTINGS.delete().where(_SETTINGS.c.name == COMPARED))
 
 
 async def pending(url: str, folder: str | Path) -> list[str]:

@@ -1,7 +1,9 @@
 """The tables behind a Model, as SQLAlchemy metadata: what migrations compare and statements are compiled from."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -20,27 +22,50 @@ SEARCH: Final = "search"
 
 
 class Schema:
-    """The tables of a model for one database."""
+    """The tables of a model for one database, each made when it is first asked for: to make hundreds takes a while."""
 
     def __init__(self, model: Model, dialect: Dialect) -> None:
         self.model, self.dialect = model, dialect
-        self.metadata = sa.MetaData()
-        self._tables = {name: self._table(resource) for name, resource in model.resources.items()}
-        self.metadata.info[SEARCH] = {
+        self._metadata = sa.MetaData()
+        self._tables: dict[str, sa.Table] = {}
+        self._metadata.info[SEARCH] = {
             resource.table: tuple(str(field.folded) for field in fields)
             for resource in model.resources.values()
             if (fields := searchable(resource))
         }
-        self.log = log_table(self.metadata, dialect)
+        self.log = log_table(self._metadata, dialect)
         self.settings = sa.Table(
             "hw_settings",
-            self.metadata,
+            self._metadata,
             sa.Column("name", dialect.column_type(TEXT), primary_key=True),
             sa.Column("value", dialect.column_type(TEXT), nullable=False),
         )
 
     def __getitem__(self, resource: str) -> sa.Table:
-        return self._tables[resource]
+        table = self._tables.get(resource)
+        if table is None:
+            table = self._tables[resource] = self._table(self.model.resources[resource])
+        return table
+
+    @property
+    def metadata(self) -> sa.MetaData:
+        """All tables."""
+        for name in self.model.resources:
+            self[name]
+        return self._metadata
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Stands for all that migrations compare: equal where the tables are."""
+        parts: list[object] = [self.log.c.keys(), self._metadata.info[SEARCH]]
+        for resource in self.model.resources.values():
+            columns = [
+                (field.column, field.folded, field.type.kind, field.nullable, field.target)
+                for field in resource.fields.values()
+                if field.column is not None
+            ]
+            parts.append((resource.table, columns, list(indexes(resource)), list(uniques(resource))))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def _table(self, resource: Resource) -> sa.Table:
         columns: dict[str, sa.Column[object]] = {}
@@ -63,7 +88,7 @@ class Schema:
                 columns[field.folded] = sa.Column(
                     field.folded, self.dialect.column_type(TEXT), nullable=field.nullable
                 )
-        table = sa.Table(resource.table, self.metadata, *columns.values())
+        table = sa.Table(resource.table, self._metadata, *columns.values())
         for index in indexes(resource):
             sa.Index(index.name, *self._keys(resource, table, index), **_only(table, index.rows))
         for name, fields in uniques(resource):
