@@ -38,7 +38,7 @@ from headwater.http.routes import Route, Routes
 from headwater.identity import RESOURCES, Identity, Settings
 from headwater.identity import routes as identity_routes
 from headwater.ir.model import Model
-from headwater.surfaces import describe, errors, health, rest
+from headwater.surfaces import describe, errors, graphql, health, rest
 
 if TYPE_CHECKING:  # it brings an HTTP client, which servers do not need
     from headwater.operate.load import Scenario
@@ -242,6 +242,7 @@ class Running:
         app = self.app
         table = [
             *rest.routes(app.model, self.engine, title=app.title, description=app.description),
+            *graphql.routes(app.model, self.engine),
             *identity_routes(self.identity),
             *health.routes(self.engine, self.revisions),
             *errors.routes(),

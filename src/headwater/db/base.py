@@ -118,8 +118,20 @@ class Dialect(Protocol):
     def document(self, pairs: Sequence[tuple[str, Element]]) -> Element:
         """One JSON object of members in their `wire` forms, for a column that keeps documents."""
 
+    def json_members(
+        self, members: Sequence[tuple[str, Element, bool]], *, aggregates: bool = False
+    ) -> Element:
+        """One JSON object, its members in order: in their `wire` forms, or, where marked, objects and lists. There may
+        be `aggregates` among them, of the query in which the object stands; at most 50 members then."""
+
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
         """A JSON array of a subquery's column, in order; `[]` where the subquery has no rows."""
+
+    def json_items(self, item: Element, order: Sequence[Element], where: Element | None = None) -> Element:
+        """A JSON array of objects and lists, an aggregate over those rows where a condition holds; `[]` for none."""
+
+    def json_array(self, items: Sequence[Element]) -> Element:
+        """A JSON array of plain values, which are not null or of one of the kinds that sort values have."""
 
     def joined(
         self, objects: sa.Subquery, column: str, order: Sequence[Element], separator: str

@@ -102,18 +102,29 @@ class PostgresDialect:
             raise ValueError(f"{long!r} is longer than the {LONGEST_NAME} bytes of a PostgreSQL name")
         return RowObject(pairs)
 
+    def json_members(
+        self, members: Sequence[tuple[str, Element, bool]], *, aggregates: bool = False
+    ) -> Element:
+        pairs = [(name, value) for name, value, _ in members]
+        if not aggregates:
+            return self.json_object(pairs)
+        # An aggregate without a column would be one of the row's own sub-select.
+        return sa.func.json_build_object(*(part for name, value in pairs for part in (literal(name), value)))
+
     def document(self, pairs: Sequence[tuple[str, Element]]) -> Element:
         return RowObject(pairs, "to_jsonb")
 
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
-        item: Any = objects.c[column]
+        return sa.select(self.json_items(objects.c[column], order)).select_from(objects).scalar_subquery()
+
+    def json_items(self, item: Element, order: Sequence[Element], where: Element | None = None) -> Element:
         items: Any = sa.func.json_agg(item)
         items = items.aggregate_order_by(*order) if order else items
-        return (
-            sa.select(sa.func.coalesce(items, sa.literal_column("'[]'::json")))
-            .select_from(objects)
-            .scalar_subquery()
-        )
+        items = items if where is None else items.filter(where)
+        return sa.func.coalesce(items, sa.literal_column("'[]'::json"))
+
+    def json_array(self, items: Sequence[Element]) -> Element:
+        return sa.func.json_build_array(*items)
 
     def joined(
         self, objects: sa.Subquery, column: str, order: Sequence[Element], separator: str

@@ -111,14 +111,47 @@ class SQLiteDialect:
             text += f" || '{member}' || coalesce({{{place}}}, 'null')"
         return Template(f"({text} || '}}}}')", opened, value, *(v for _, v in others), type=types.Text())
 
+    def json_members(
+        self, members: Sequence[tuple[str, Element, bool]], *, aggregates: bool = False
+    ) -> Element:
+        # As in `json_object`: texts of objects are continued, here one for each run of plain members.
+        text, elements = "'{{'", list[Element]()
+
+        def add(run: list[tuple[str, Element]], before: str) -> None:
+            nonlocal text
+            if run:
+                plain = sa.func.json_object(*(part for name, value in run for part in (literal(name), value)))
+                text += f" || {before}substr({{{len(elements)}}}, 2, length({{{len(elements)}}}) - 2)"
+                elements.append(plain)
+
+        comma, run = "", list[tuple[str, Element]]()
+        for name, value, nested in members:
+            if not nested:
+                run.append((name, value))
+                continue
+            if run:
+                add(run, comma)
+                comma, run = "',' || ", []
+            text += f" || {comma}'\"{name}\":' || coalesce({{{len(elements)}}}, 'null')"
+            elements.append(value)
+            comma = "',' || "
+        add(run, comma)
+        return Template(f"({text} || '}}}}')", *elements, type=types.Text())
+
     def document(self, pairs: Sequence[tuple[str, Element]]) -> Element:
         return self.json_object(pairs)
 
     def json_list(self, objects: sa.Subquery, column: str, order: Sequence[Element]) -> sa.ScalarSelect[Any]:
-        items: Any = sa.func.group_concat(objects.c[column], literal(","))
+        return sa.select(self.json_items(objects.c[column], order)).select_from(objects).scalar_subquery()
+
+    def json_items(self, item: Element, order: Sequence[Element], where: Element | None = None) -> Element:
+        items: Any = sa.func.group_concat(item, literal(","))
         items = items.aggregate_order_by(*order) if order else items
-        listed = Template("('[' || coalesce({0}, '') || ']')", items, type=types.Text())
-        return sa.select(listed).select_from(objects).scalar_subquery()
+        items = items if where is None else items.filter(where)
+        return Template("('[' || coalesce({0}, '') || ']')", items, type=types.Text())
+
+    def json_array(self, items: Sequence[Element]) -> Element:
+        return sa.func.json_array(*items)
 
     def joined(
         self, objects: sa.Subquery, column: str, order: Sequence[Element], separator: str

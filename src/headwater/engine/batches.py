@@ -14,7 +14,7 @@ from headwater.declare.reader import Reader, shown
 from headwater.engine.report import in_time
 from headwater.ir.model import Batch, Field, Model, Resource
 from headwater.ir.pieces import between_pieces, between_rows, member, references
-from headwater.ir.query import Select
+from headwater.ir.query import Connection, Edges, Include, Member, Rows, Select
 from headwater.ir.scalars import BadValue
 from headwater.ir.values import from_wire, python_reader, wire_encoder
 
@@ -42,8 +42,12 @@ class Batches:
     close: Callable[[Any], str] = json_encode
 
 
-def batches(model: Model, resource: Resource, select: Select) -> Batches:
-    """What functions work out of a selection."""
+def batches(
+    model: Model, resource: Resource, select: Select, parts: Sequence[Member] | None = None
+) -> Batches:
+    """What functions work out of a selection, or of a connection."""
+    if parts is not None:
+        return Batches(tuple(_in_parts(model, resource, parts, ())))
     found = tuple(_places(model, resource, select, ()))
     if select.relations is None or not found:
         return Batches(found)
@@ -52,6 +56,9 @@ def batches(model: Model, resource: Resource, select: Select) -> Batches:
 
 
 def _places(model: Model, resource: Resource, select: Select, path: tuple[str, ...]) -> Iterator[Place]:
+    if select.members is not None:
+        yield from _in_members(model, resource, select.members, path)
+        return
     for name in select.fields or ():
         field = resource.fields[name]
         if field.batch is not None:
@@ -61,6 +68,34 @@ def _places(model: Model, resource: Resource, select: Select, path: tuple[str, .
         relation = resource.relations[include.relation]
         target = model.resources[relation.target]
         yield from _places(model, target, include.select, (*path, relation.wire))
+
+
+def _in_members(
+    model: Model, resource: Resource, members: Sequence[Member], path: tuple[str, ...]
+) -> Iterator[Place]:
+    for item in members:
+        match item.shows:
+            case str(name) if (batch := resource.fields[name].batch) is not None:
+                yield Place(path, resource, resource.fields[name], batch, item.name)
+            case Include(relation, select):
+                target = model.resources[resource.relations[relation].target]
+                yield from _places(model, target, select, (*path, item.name))
+            case Connection() as connection:
+                target = model.resources[resource.relations[connection.relation].target]
+                yield from _in_parts(model, target, connection.parts, (*path, item.name))
+
+
+def _in_parts(
+    model: Model, resource: Resource, parts: Sequence[Member], path: tuple[str, ...]
+) -> Iterator[Place]:
+    for part in parts:
+        match part.shows:
+            case Rows(select):
+                yield from _places(model, resource, select, (*path, part.name))
+            case Edges(members):
+                for item in members:
+                    if isinstance(item.shows, Select):
+                        yield from _places(model, resource, item.shows, (*path, part.name, item.name))
 
 
 async def fill(call: Call, reader: Reader, wanted: Batches, rows: Sequence[str]) -> list[str]:

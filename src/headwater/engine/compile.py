@@ -452,36 +452,37 @@ class Compiler:
             query = query.where(*self.visible(inner))
         if node.where is not None:
             query = query.where(self.predicate(node.where, inner))
-        type = INTEGER
-        value: Element
-        if node.value is None:
-            value = sa.func.count()
-        else:
-            element, type = self.scalar(node.value, inner)
-            match node.function:
-                case "count":
-                    value, type = sa.func.count(element), INTEGER
-                case "countDistinct":
-                    value, type = sa.func.count(element.distinct()), INTEGER
-                case "sum" if type.kind != Kind.FLOAT and not self._is_small(node.value, inner):
-                    value = self.schema.dialect.sum(element)
-                case "sum" if type.kind is Kind.FLOAT:
-                    value = float_sum(element)
-                case "sum":
-                    total = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
-                    value = sa.cast(total, self.schema.dialect.column_type(INTEGER))
-                case "avg" if type.kind in (*SCALED, Kind.DURATION):
-                    value = self.schema.dialect.mean(element)
-                case "avg" if type.kind is Kind.FLOAT:
-                    value = float_mean(element)
-                case "avg":
-                    value = sa.cast(sa.func.avg(element), self.schema.dialect.column_type(FLOAT))
-                    type = FLOAT
-                case "min":
-                    value = sa.func.min(element)
-                case _:
-                    value = sa.func.max(element)
+        value, type = self.measure(node.function, node.value, inner)
         return query.with_only_columns(value, maintain_column_froms=True).scalar_subquery(), type
+
+    def measure(self, function: str, of: e.Scalar | None, scope: Scope) -> tuple[Element, Type]:
+        """A function over the values that something has in the rows of a scope, and its type. A sum that 64 bits cannot
+        hold is null."""
+        if of is None:
+            return sa.func.count(), INTEGER
+        element, type = self.scalar(of, scope)
+        match function:
+            case "count":
+                return sa.func.count(element), INTEGER
+            case "countDistinct":
+                return sa.func.count(element.distinct()), INTEGER
+            case "sum" if type.kind != Kind.FLOAT and not self._is_small(of, scope):
+                return self.schema.dialect.sum(element), type
+            case "sum" if type.kind is Kind.FLOAT:
+                return float_sum(element), type
+            case "sum":
+                total = sa.func.coalesce(sa.func.sum(element), sa.literal_column("0"))
+                return sa.cast(total, self.schema.dialect.column_type(INTEGER)), type
+            case "avg" if type.kind in (*SCALED, Kind.DURATION):
+                return self.schema.dialect.mean(element), type
+            case "avg" if type.kind is Kind.FLOAT:
+                return float_mean(element), type
+            case "avg":
+                return sa.cast(sa.func.avg(element), self.schema.dialect.column_type(FLOAT)), FLOAT
+            case "min":
+                return sa.func.min(element), type
+            case _:
+                return sa.func.max(element), type
 
     def _is_small(self, node: e.Scalar, scope: Scope) -> bool:
         """Whether a field's limits keep it within 32 bits, so that 64 hold any sum of it: to see to that costs."""

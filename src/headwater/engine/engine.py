@@ -5,7 +5,7 @@
 `run` performs a Command: in one transaction, lock, judge, check, write, read back, log.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from headwater.db.base import TROUBLES, Connection, Store, TooLong
 from headwater.db.faults import fault_of
 from headwater.declare.reader import Reader
 from headwater.engine.batches import batches, fill
+from headwater.engine.connection import assembled, has_cursors, nested, opened, sign
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found, unasked
 from headwater.engine.judge import UNTRIED
@@ -45,6 +46,9 @@ from headwater.log.log import Log
 T = TypeVar("T")
 PLANS = 2000
 WHOLE = Select()
+LAST = After(True, ())
+
+_NO_FACTS: Mapping[str, Any] = {}
 
 
 class Engine:
@@ -79,8 +83,34 @@ class Engine:
         """
         rules = self.guard.rules(call)
         self.admit(call, rules, query.resource, "read", query.trashed)
+        if query.parts is not None or query.select.members is not None:
+            return await self._shaped(call, query, rules)
+        return await self._answer(call, query, rules)
+
+    async def _shaped(self, call: Call, query: Query, rules: Rules) -> Answer:
+        """The answer to a query whose rows come in a form of the caller's own, with the cursors that are within it."""
+        query = opened(self.model, query, self.secret)
+        answer = await self._answer(call, query, rules)
+        return structs.replace(answer, rows=self._signed(call, query, answer.rows))
+
+    def _signed(self, call: Call, query: Query, rows: list[str]) -> list[str]:
+        """Rows of a query with the cursors that are within them."""
+        if not any(has_cursors(found.connection.parts) for found in nested(self.model, query)):
+            return rows
+        return [sign(self.model, query, self.secret, call.as_of, row) for row in rows]
+
+    def _opened(self, command: Command) -> Command:
+        """A command that shows its row with the marks that the cursors within stand for."""
+        if isinstance(command, Delete | Purge | Relate) or command.select.members is None:
+            return command
+        query = opened(self.model, Query(command.resource, key="", select=command.select), self.secret)
+        return replace(command, select=query.select)
+
+    async def _answer(self, call: Call, query: Query, rules: Rules) -> Answer:
         values: list[Any] = []
         key = (rules.number, shape(query, values))
+        if query.keys is not None:
+            return await self._several(call, query, rules, key, values)
         if query.key is not None:
             plan = self._one(query, rules, key)
             rows = await self.fetch(call, plan, values)
@@ -93,6 +123,15 @@ class Engine:
         if isinstance(query.page, Numbered):
             return await self._numbered(call, query, query.page, rules, key, values)
         return await self._page(call, query, query.page, rules, key, values)
+
+    async def _several(self, call: Call, query: Query, rules: Rules, key: Any, values: list[Any]) -> Answer:
+        plan = self._plan(key, lambda: self.planner.several(slotted(query), rules))
+        found = await self.fetch(call, plan, values)
+        answer = Answer([row[1] for row in found])
+        if plan.batches.places:
+            answer = await self._filled(call, plan, answer)
+        by_key = {row[0]: text for row, text in zip(found, answer.rows, strict=True)}
+        return Answer([by_key.get(one, "null") for one in query.keys or ()])
 
     def _one(self, query: Query, rules: Rules, key: Any) -> Plan:
         return self._plan(key, lambda: self.planner.one(slotted(query), rules))
@@ -119,14 +158,27 @@ class Engine:
             ]
             rows = await self.fetch(call, plan, [*values, *marks])
         else:
+            if page.before:
+                plan = self._list_plan(key, query, rules, len(values), LAST, by_keys)
             rows = await self.fetch(call, plan, values)
-        rows = self._heads(call, query, plan, rows, many)[0]
+        rows, facts = self._heads(call, query, plan, rows, many)
         more = len(rows) > page.limit
         rows = rows[: page.limit]
-        backward = place is not None and place.backward
+        backward = bool(page.before) if place is None else place.backward
         if backward:
             rows.reverse()
-        has_next, has_prev = (True, more) if backward else (more, place is not None)
+        has_next, has_prev = (place is not None, more) if backward else (more, place is not None)
+        if query.parts is not None:
+            bound = bound or binding(plan.digest, values)
+            now = call.as_of if plan.uses_now else None
+
+            def token(keys: Sequence[Any], before: bool) -> str:
+                return issue(self.secret, bound, _place(keys, before, now))
+
+            text = assembled(query.parts, rows, token, width=len(plan.keys), has_next=has_next,
+                             has_previous=has_prev, facts=facts)  # fmt: skip
+            answer = Answer([text])
+            return answer if not plan.batches.places else await self._filled(call, plan, answer)
         answer_next = answer_prev = None
         if rows and (has_next or has_prev):
             bound = bound or binding(plan.digest, values)
@@ -144,8 +196,8 @@ class Engine:
     ) -> Answer:
         plan = self._list_plan(key, query, rules, len(values), None, False)
         rows = await self.fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
-        rows, total = self._heads(call, query, plan, rows, None)
-        answer = Answer([row[0] for row in rows], total=total)
+        rows, facts = self._heads(call, query, plan, rows, None)
+        answer = Answer([row[0] for row in rows], total=facts.get("total"))
         return answer if not plan.batches.places else await self._filled(call, plan, answer)
 
     async def _filled(self, call: Call, plan: Plan, answer: Answer) -> Answer:
@@ -184,10 +236,10 @@ class Engine:
 
     def _heads(
         self, call: Call, query: Query, plan: Plan, rows: list[Any], many: Any
-    ) -> tuple[list[Any], int | None]:
-        """The rows proper, and the total; looks at what the statement says once a page."""
+    ) -> tuple[list[Any], Mapping[str, Any]]:
+        """The rows proper, and what the statement says once a page."""
         if not plan.heads or not rows:
-            return list(rows), None
+            return list(rows), _NO_FACTS
         facts = dict(zip(plan.heads, rows[0][len(plan.keys) + 1 :], strict=True))
         if query.within is not None and not facts["within"]:
             raise self.missing(query.within.resource, query.within.key)
@@ -195,7 +247,7 @@ class Engine:
             if len(self._many_keys) >= 10_000:
                 self._many_keys.clear()
             self._many_keys[many] = None
-        return [row for row in rows if row[0] is not None], facts.get("total")
+        return [row for row in rows if row[0] is not None], facts
 
     async def fetch(self, call: Call, plan: Plan, values: list[Any]) -> list[Any]:
         """The rows of a plan, read. Raises Fault DEADLINE_EXCEEDED, DATABASE_ERROR."""
@@ -261,11 +313,23 @@ class Engine:
         PRECONDITION_REQUIRED, VALIDATION_ERROR, NOT_SUPPORTED, DEADLINE_EXCEEDED, DATABASE_ERROR, what an action's
         function raises, and INTERNAL_ERROR with the outcome `done` where a batched field fails behind a write.
         """
-        outcome = await self._run(call, command)
+        command = self._opened(command)
+        return await self._shown(call, command, await self._run(call, command))
+
+    async def _shown(self, call: Call, command: Command, outcome: Outcome) -> Outcome:
+        """The outcome with what no statement makes of the rows that it shows."""
         select = getattr(command, "select", WHOLE)
-        if (select.fields is None and not select.include) or outcome.resource not in (None, command.resource):
+        plain = select.fields is None and not select.include and select.members is None
+        if plain or outcome.resource not in (None, command.resource):
             return outcome  # nothing else is asked of rows of other resources than that they are shown
-        return await self._completed(call, command.resource, select, outcome)
+        outcome = await self._completed(call, command.resource, select, outcome)
+        if select.members is not None:
+            query = Query(command.resource, key="", select=select)
+            if outcome.row is not None:
+                (outcome.row,) = self._signed(call, query, [outcome.row])
+            if outcome.rows is not None:
+                outcome.rows = self._signed(call, query, list(outcome.rows))
+        return outcome
 
     async def _completed(self, call: Call, resource: str, select: Select, outcome: Outcome) -> Outcome:
         """The outcome with the fields that functions of the author's work out. They may take their time, so the write
@@ -307,6 +371,39 @@ class Engine:
             return outcome
 
         return await self.settled(call, self.store.write(work, deadline=call.deadline))
+
+    async def run_all(self, call: Call, commands: Sequence[Command]) -> list[Outcome]:
+        """Perform commands in one transaction: all of them, or none.
+
+        Raises Fault as `run` does, with the number of the `command` among its facts, and NOT_SUPPORTED for actions,
+        which have transactions of their own.
+        """
+        rules = self.guard.rules(call)
+        commands = [self._opened(command) for command in commands]
+        for number, command in enumerate(commands):
+            if isinstance(command, Act):
+                message = "An action has a transaction of its own; it cannot be part of another."
+                raise Fault("NOT_SUPPORTED", message, facts={"command": number})
+            verb = "read" if isinstance(command, Relate) else type(command).__name__.lower()
+            self.admit(call, rules, command.resource, verb)
+
+        async def work(connection: Connection) -> list[Outcome]:
+            unit = Unit(connection, call, rules)
+            outcomes = []
+            for number, command in enumerate(commands):
+                assert not isinstance(command, Act)
+                try:
+                    outcomes.append(await self.perform(unit, command))
+                except Fault as fault:
+                    fault.facts["command"] = number
+                    raise
+            position = await self.writer.finish(unit)
+            for outcome in outcomes:
+                outcome.position = position
+            return outcomes
+
+        outcomes = await self.settled(call, self.store.write(work, deadline=call.deadline))
+        return [await self._shown(call, c, o) for c, o in zip(commands, outcomes, strict=True)]
 
     def admit(self, call: Call, rules: Rules, resource: str, verb: str, trashed: bool = False) -> None:
         """Ask those to sign in who have not, where no rule lets them do this to any row: it tells of no row."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headwater.db.base import Element
+from headwater.db.base import Dialect, Element
 from headwater.engine.compile import Compiler, Scope
 from headwater.engine.schema import indexes, ordered
 from headwater.engine.search import rank
@@ -33,7 +33,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """A cursor's shape: the direction, and which of its sort values are null."""
+    """A cursor's shape: the direction, and which of its sort values are null. Without any of these it is no place in
+    the order but its end, from which a page goes backward."""
 
     backward: bool
     nulls: tuple[bool, ...]
@@ -71,9 +72,53 @@ def _value(compiler: Compiler, scope: Scope, by: e.Column | Search) -> Element:
     return rank(compiler, scope, by) if isinstance(by, Search) else compiler.scalar(by, scope)[0]
 
 
+def marks(dialect: Dialect, values: Sequence[Any], keys: Sequence[Key]) -> list[Element]:
+    """Sort values as a cursor holds them: days and instants as text, which costs a driver that would make objects of
+    them less, and is what the other keeps."""
+    found = []
+    for value, key in zip(values, keys, strict=True):
+        element = value.element if isinstance(value, sa.Label) else value
+        if key.type.kind in (Kind.DATE, Kind.DATETIME) and dialect.encoder(key.type) is None:
+            element = sa.cast(element, sa.Text())
+        found.append(element)
+    return found
+
+
 def order_by(columns: Sequence[Any], keys: Sequence[Key], backward: bool = False) -> list[Any]:
     """An ORDER BY over columns that hold the keys' values."""
     return [ordered(c, k.descending != backward, k.nullable) for c, k in zip(columns, keys, strict=True)]
+
+
+def ranges(
+    columns: Sequence[Any], marks: Sequence[Element], keys: Sequence[Key], after: After
+) -> list[list[Element]]:
+    """The rest of an order after a mark, as disjoint ranges, each a list of conditions, the nearest first."""
+    elements = [c.element if isinstance(c, sa.Label) else c for c in columns]
+    if is_single_range(keys):
+        descending = keys[0].descending != after.backward
+        if len(elements) == 1:
+            return [[elements[0] < marks[0] if descending else elements[0] > marks[0]]]
+        left, right = sa.tuple_(*elements), sa.tuple_(*marks)
+        return [[left < right if descending else left > right]]
+    found: list[list[Element]] = []
+    equal: list[Element] = []
+    for element, mark, key, null in zip(elements, marks, keys, after.nulls, strict=True):
+        descending = key.descending != after.backward
+        further: list[list[Element]] = []
+        if descending and not null:
+            further.append([*equal, element < mark])
+            if key.nullable:
+                further.append([*equal, element.is_(None)])
+        elif not descending:
+            further.append([*equal, element.is_not(None) if null else element > mark])
+        found = [*further, *found]
+        equal.append(element.is_(None) if null else element == mark)
+    return found
+
+
+def is_single_range(keys: Sequence[Key]) -> bool:
+    """Whether one comparison of row values says what lies after a mark."""
+    return len({key.descending for key in keys}) == 1 and not any(key.nullable for key in keys)
 
 
 def fixed_fields(model: Model, resource: Resource, query: Query) -> frozenset[str]:

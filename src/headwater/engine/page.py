@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from headwater.db.base import Element
 from headwater.engine.compile import Compiler, Scope, is_free, value_at
-from headwater.engine.order import After, Key, key_columns, order_by
+from headwater.engine.order import After, Key, is_single_range, key_columns, order_by, ranges
 from headwater.engine.search import finds
 from headwater.ir import expr as e
 from headwater.ir.model import Kind, Resource, Type
-from headwater.ir.query import Numbered, Query, Select
+from headwater.ir.query import Fact, Numbered, Query, Select
 
 NUMBER = Type(Kind.INTEGER)
 Conditions = Callable[[Scope], Sequence[Element]]
@@ -55,11 +55,13 @@ class Page:
     _hits: sa.CTE | None = None
 
     @property
+    def marked(self) -> bool:
+        """Whether the page starts at a place in the order."""
+        return self.after is not None and bool(self.after.nulls)
+
+    @property
     def single_range(self) -> bool:
-        if self.after is None:
-            return True
-        same = len({key.descending for key in self.keys}) == 1
-        return same and not any(key.nullable for key in self.keys)
+        return not self.marked or is_single_range(self.keys)
 
     def direct(self) -> sa.Select[Any]:
         """The rows, rendered as an index gives them. A range is left alone where those before it fill the page."""
@@ -68,7 +70,7 @@ class Page:
         for number in range(self._range_count()):
             scope = self._scope()
             columns = key_columns(self.compiler, scope, self.keys)
-            ranged = self._ranges(columns)[number] if self.after is not None else []
+            ranged = self._ranges(columns)[number] if self.marked else []
             rows = (
                 sa.select(self._row(scope), *columns)
                 .where(*self._conditions(scope), *ranged)
@@ -98,7 +100,7 @@ class Page:
         hits = self._found()
         columns = [hits.c[f"_k{i}"] for i in range(len(self.keys))]
         rows = sa.select(hits).order_by(*order_by(columns, self.keys, self.backward)).limit(self.limit)
-        if self.after is not None:
+        if self.marked:
             rows = rows.where(sa.or_(*(sa.and_(*ranged) for ranged in self._ranges(columns))))
         if isinstance(self.query.page, Numbered):
             rows = rows.offset(self.compiler.bind(value_at(self.values + 1), NUMBER))
@@ -130,7 +132,7 @@ class Page:
             scope = self._scope()
             columns = key_columns(self.compiler, scope, self.keys)
             shown = scope.table.c if whole else [self._place(scope).label("_place")]
-            ranged = self._ranges(columns)[number] if self.after is not None else []
+            ranged = self._ranges(columns)[number] if self.marked else []
             part = (
                 sa.select(*shown, *columns)
                 .where(*conditions(scope), *ranged)
@@ -203,7 +205,8 @@ class Page:
         """What is asked once a page: the total, whether the row that it lies within is visible, and how many keys the
         actor has."""
         heads: list[tuple[str, Element]] = []
-        if isinstance(self.query.page, Numbered):
+        totalled = any(part.shows is Fact.TOTAL for part in self.query.parts or ())
+        if isinstance(self.query.page, Numbered) or totalled:
             if self.query.search is not None:
                 total = sa.select(sa.func.count()).select_from(self._found())
             else:
@@ -228,6 +231,11 @@ class Page:
             if counts:
                 heads.append(("own_keys", sum(counts[1:], counts[0])))
         return heads
+
+    def all_rows(self) -> tuple[sa.Select[Any], Scope]:
+        """Every row that the query asks for, on whatever page, and what stands for one of them."""
+        scope = self._scope()
+        return sa.select(scope.table).where(*self._conditions(scope)).correlate_except(scope.table), scope
 
     # -- parts ----------------------------------------------------------------------------------------------
 
@@ -289,36 +297,14 @@ class Page:
         return tuple(found)
 
     def _range_count(self) -> int:
-        return (
-            1 if self.after is None else max(1, len(self._ranges([sa.literal_column("0")] * len(self.keys))))
-        )
+        return 1 if not self.marked else max(1, len(self._ranges([sa.literal_column("0")] * len(self.keys))))
 
     def _ranges(self, columns: Sequence[Any]) -> list[list[Element]]:
-        """The rest of the order after the cursor, as disjoint ranges, each a list of conditions, the nearest first."""
-        if self.after is None:
+        """The rest of the order after the cursor."""
+        if not self.marked:
             return []
-        elements = [c.element if isinstance(c, sa.Label) else c for c in columns]
-        marks = [self._mark(i) for i in range(len(self.keys))]
-        if self.single_range:
-            descending = self.keys[0].descending != self.backward
-            if len(elements) == 1:
-                return [[elements[0] < marks[0] if descending else elements[0] > marks[0]]]
-            left, right = sa.tuple_(*elements), sa.tuple_(*marks)
-            return [[left < right if descending else left > right]]
-        ranges: list[list[Element]] = []
-        equal: list[Element] = []
-        for element, mark, key, null in zip(elements, marks, self.keys, self.after.nulls, strict=True):
-            descending = key.descending != self.backward
-            further: list[list[Element]] = []
-            if descending and not null:
-                further.append([*equal, element < mark])
-                if key.nullable:
-                    further.append([*equal, element.is_(None)])
-            elif not descending:
-                further.append([*equal, element.is_not(None) if null else element > mark])
-            ranges = [*further, *ranges]
-            equal.append(element.is_(None) if null else element == mark)
-        return ranges
+        assert self.after is not None
+        return ranges(columns, [self._mark(i) for i in range(len(self.keys))], self.keys, self.after)
 
     def _mark(self, i: int) -> Element:
         index = self.values + i

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -14,16 +14,26 @@ from headwater.db.elements import literal
 from headwater.db.types import Text
 from headwater.engine.batches import NEEDS, Batches, batches
 from headwater.engine.compile import Compiler, Scope, Source, unreadable
+from headwater.engine.connection import measured, parted, shaped
 from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
-from headwater.engine.order import After, Key, fixed_fields, is_served, key_columns, order_by, total_order
+from headwater.engine.order import (
+    After,
+    Key,
+    fixed_fields,
+    is_served,
+    key_columns,
+    marks,
+    order_by,
+    total_order,
+)
 from headwater.engine.page import NUMBER, Page, key_sets
 from headwater.engine.rows import logged_fields
 from headwater.engine.schema import Schema, from_stored, stored_fields
 from headwater.ir import expr as e
 from headwater.ir.model import Batch, Field, Kind, Relation, Resource, Type
 from headwater.ir.pieces import between_pieces, between_rows, member, references
-from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Numbered, Query, Select
+from headwater.ir.query import MAX_INCLUDE_DEPTH, Cursor, Include, Measures, Numbered, Query, Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,8 @@ class Planner:
 
     def object(self, compiler: Compiler, scope: Scope, select: Select, depth: int = 1) -> Element:
         """A row as JSON: the chosen fields, and related rows within; or in pieces, where `select` asks for those."""
+        if select.members is not None:
+            return shaped(self, compiler, scope, select, depth)
         resource = scope.resource
         chosen = None if select.fields is None else frozenset(select.fields)
         pairs: list[tuple[str, Element]] = []
@@ -92,18 +104,23 @@ class Planner:
             if found.internal or (found.batch is not None if chosen is None else name not in chosen):
                 continue
             wire = found.wire if select.relations is None else member(resource, found.wire)
-            if found.batch is not None:
-                nested.append((wire, self._needs(compiler, scope, found, found.batch)))
-                continue
-            rule = e.TRUE if compiler.rules is None else compiler.rules.unmasked(resource, name)
-            element = sa.null() if rule == e.FALSE else compiler.value(found, scope)[0]
-            pairs.append((wire, self.dialect.wire(found.type, element) if rule != e.FALSE else element))
+            element, is_object = self.shown_field(compiler, scope, found)
+            (nested if is_object else pairs).append((wire, element))
         if select.relations is not None:
             return self._pieces(compiler, scope, select, depth, pairs, nested)
         for include in select.include:
             wire = resource.relations[include.relation].wire
             nested.append((wire, self.include(compiler, scope, include, depth)))
         return self.dialect.json_object(pairs, nested)
+
+    def shown_field(self, compiler: Compiler, scope: Scope, found: Field) -> tuple[Element, bool]:
+        """A field in the form that it has in an object, and whether that is an object itself: what a function needs."""
+        if found.batch is not None:
+            return self._needs(compiler, scope, found, found.batch), True
+        rule = e.TRUE if compiler.rules is None else compiler.rules.unmasked(scope.resource, found.name)
+        if rule == e.FALSE:
+            return sa.null(), False
+        return self.dialect.wire(found.type, compiler.value(found, scope)[0]), False
 
     def image(self, compiler: Compiler, scope: Scope) -> Element:
         """A row as the log keeps it, made by the database: as `rows.entry` makes it."""
@@ -147,12 +164,9 @@ class Planner:
 
     def include(self, compiler: Compiler, scope: Scope, include: Include, depth: int) -> Element:
         """The rows behind a relation, within the row that it belongs to."""
-        if depth > MAX_INCLUDE_DEPTH:
-            raise Fault("QUERY_TOO_COMPLEX", f"Includes nest at most {MAX_INCLUDE_DEPTH} levels.")
+        relation = self.admit_include(compiler, scope.resource, include.relation, depth)
         in_pieces = include.select.relations is not None
-        relation = scope.resource.relations[include.relation]
         target = self.model.resources[relation.target]
-        self._admit(compiler, scope.resource, relation)
         if relation.kind == "one":
             table = compiler.alias(target)
             inner = scope.within(target, table)
@@ -179,13 +193,18 @@ class Planner:
             return self.dialect.joined(rows, "row", order, between_rows(depth + 1))
         return self.dialect.json_list(rows, "row", order)
 
-    def _admit(self, compiler: Compiler, resource: Resource, relation: Relation) -> None:
-        """Raises Fault where a relation is not to be followed, since no row would show what it goes by."""
+    def admit_include(self, compiler: Compiler, resource: Resource, name: str, depth: int) -> Relation:
+        """The relation of this name. Raises Fault where it is not to be followed, since that leads too deep, or since
+        no row would show what it goes by."""
+        if depth > MAX_INCLUDE_DEPTH:
+            raise Fault("QUERY_TOO_COMPLEX", f"Includes nest at most {MAX_INCLUDE_DEPTH} levels.")
+        relation = resource.relations[name]
         holder = {"one": resource.name, "many": relation.target, "through": relation.through}[relation.kind]
         referring = self.model.resources[str(holder)]
         for name in filter(None, (relation.field, relation.far)):
             if compiler.rules is not None and compiler.rules.unmasked(referring, name) == e.FALSE:
                 raise unreadable(referring, referring.fields[name], relation)
+        return relation
 
     def rows(self, query: Query, rules: Rules | None) -> Plan:
         """Rows as columns, for Python: stored fields, then computed ones. Without rules, all of them."""
@@ -226,6 +245,18 @@ class Planner:
         hidden = compiler.rules is not None and compiler.rules.unmasked(scope.resource, found.name) == e.FALSE
         return sa.null() if hidden else compiler.value(found, scope)[0]
 
+    def several(self, query: Query, rules: Rules) -> Plan:
+        """Rows by their ids: id and JSON, in no order."""
+        resource = self.model.resources[query.resource]
+        compiler = Compiler(self.schema, rules)
+        scope = compiler.start(resource, query.trashed)
+        encode = self.dialect.encode_list(_ID)
+        keys = compiler.bind(lambda call, values: encode(list(values[0])), _IDS, "keys")
+        row = self.object(compiler, scope, query.select)
+        held = self.dialect.member(scope.table.c.id, keys, _ID)
+        statement = sa.select(scope.table.c.id, row).where(held, *compiler.shown(scope))
+        return self.finish(statement, compiler, batches=batches(self.model, resource, query.select))
+
     # -- lists ----------------------------------------------------------------------------------------------
 
     def many(self, query: Query, rules: Rules, values: int, after: After | None, by_keys: bool) -> Plan:
@@ -251,7 +282,8 @@ class Planner:
             and not (held and ordered)
             and all(is_served(resource, fixed | {s.field}, keys, s.field) for s in sets)
         )
-        page = Page(self.object, compiler, resource, query, keys, after, backward, limit, values)
+        render = self.object if query.parts is None else parted(self, query.parts)
+        page = Page(render, compiler, resource, query, keys, after, backward, limit, values)
         if query.search is not None:
             return self._finish_list(page, page.late(page.searched()), False)
         if usable and by_keys and not numbered:
@@ -279,15 +311,22 @@ class Planner:
         compiler, keys = page.compiler, page.keys
         heads = page.heads(alternative)
         query = page.query
+        measures = {
+            f"measures{place}": part.shows.members
+            for place, part in enumerate(query.parts or ())
+            if isinstance(part.shows, Measures)
+        }
+        for label, members in measures.items():
+            heads.append((label, measured(self, compiler, members, *page.all_rows())))
         question = (page.resource.name, query.within, query.where, query.sort, query.search, query.trashed)
         facts: dict[str, Any] = {
             "digest": blake2b(repr(question).encode(), digest_size=8).digest(),
             "keys": keys,
             "heads": tuple(label for label, _ in heads),
-            "batches": batches(self.model, page.resource, query.select),
+            "batches": batches(self.model, page.resource, query.select, query.parts),
         }
         labelled = [element.label(label) for label, element in heads]
-        if not any(
+        if not measures and not any(
             label in ("total", "within") for label, _ in heads
         ):  # what a page without rows need not tell
             row, *values = rows.selected_columns
@@ -306,15 +345,8 @@ class Planner:
         return self.finish(statement, compiler, **facts)
 
     def _marks(self, values: Sequence[Any], keys: Sequence[Key]) -> list[Element]:
-        """Sort values as a cursor holds them: days and instants as text, which costs a driver that would make objects
-        of them less, and is what the other keeps."""
-        marks = []
-        for number, (value, key) in enumerate(zip(values, keys, strict=True)):
-            element = value.element if isinstance(value, sa.Label) else value
-            if key.type.kind in (Kind.DATE, Kind.DATETIME) and self.dialect.encoder(key.type) is None:
-                element = sa.cast(element, sa.Text())
-            marks.append(element.label(f"m{number}"))
-        return marks
+        """Sort values as a cursor holds them."""
+        return [mark.label(f"m{number}") for number, mark in enumerate(marks(self.dialect, values, keys))]
 
 
 def _reader(dialect: Dialect, type: Type) -> Callable[[Sequence[Any]], list[Any]] | None:
@@ -323,6 +355,10 @@ def _reader(dialect: Dialect, type: Type) -> Callable[[Sequence[Any]], list[Any]
     if read is None:
         return None
     return lambda raw: [value if value is None else read(value) for value in raw]
+
+
+_ID: Final = Type(Kind.ID)
+_IDS: Final = Type(Kind.LIST, item=Kind.TEXT)
 
 
 def _literal(value: Any) -> Source:

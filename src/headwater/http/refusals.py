@@ -32,7 +32,7 @@ def _problem_body(fault: Fault, facts: Mapping[str, Any], path: str | None) -> b
     return encode_json({**problem, **facts, **problem})
 
 
-def _facts(fault: Fault, request_id: str, retry_after: str) -> dict[str, Any]:
+def facts_of(fault: Fault, request_id: str, retry_after: str = "") -> dict[str, Any]:
     """What all forms of a refusal tell."""
     facts: dict[str, Any] = {
         "code": fault.code,
@@ -78,7 +78,7 @@ def error_response(
         headers.setdefault("WWW-Authenticate", 'Bearer realm="headwater"')
     elif fault.status in (429, 503):
         headers.setdefault("Retry-After", str(fault.facts.get("retryAfter", 1)))
-    facts = _facts(fault, request_id, headers.get("Retry-After", ""))
+    facts = facts_of(fault, request_id, headers.get("Retry-After", ""))
     status, media_type = fault.status, error_type(accept)
     if media_type == PROBLEM_TYPE:
         body = _problem_body(fault, facts, path)

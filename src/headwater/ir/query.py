@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -31,12 +32,15 @@ class Sort:
 class Select:
     """What each row shows: field names (None: all), and related rows.
 
-    With names of `relations`, a row does not come as an object but in pieces (see `ir.pieces`).
+    With names of `relations`, a row does not come as an object but in pieces (see `ir.pieces`). With `members` it is an
+    object of just these, in this order: the names of fields, texts that are the same in each row, rows of to-one
+    relations, and connections; the other attributes say nothing then.
     """
 
     fields: tuple[str, ...] | None = None
     include: tuple["Include", ...] = ()
     relations: tuple[str, ...] | None = None
+    members: tuple["Member", ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,92 @@ class Include:
     limit: int = DEFAULT_NESTED_LIMIT
 
 
+class Fact(StrEnum):
+    """What the parts of a connection can tell of it, beside its rows."""
+
+    TOTAL = "total"
+    CURSOR = "cursor"
+    HAS_NEXT = "has_next"
+    HAS_PREVIOUS = "has_previous"
+    START = "start"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that is the same wherever it is shown."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a connection, as a list."""
+
+    select: Select
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The rows of a connection, each in an object of these: a `Select` shows the row, `Fact.CURSOR` its cursor."""
+
+    members: tuple["Member", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """An object that tells where a page begins and ends, and whether there is more."""
+
+    members: tuple["Member", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """An object of measures of all rows of a connection, on whatever page, and of objects of measures."""
+
+    members: tuple["Member", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The place that a cursor marks: the sort values of a row; which of them are null belongs to a query's shape."""
+
+    backward: bool
+    nulls: tuple[bool, ...]
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A page of the rows behind a to-many relation, with `parts` that tell of them: lists of rows, edges, and facts.
+
+    `backward`: the page lies before `token`, or, without one, at the end. The engine puts the marks that it opens a
+    token to into `after`.
+    """
+
+    relation: str
+    parts: tuple["Member", ...]
+    where: Predicate | None = None
+    sort: tuple[Sort, ...] = ()
+    limit: int = DEFAULT_NESTED_LIMIT
+    token: str | None = None
+    backward: bool = False
+    after: Marks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an object that is made as the caller wants it: what it `shows`, under a name of the caller's."""
+
+    name: str
+    shows: "str | Text | Fact | Select | Include | Connection | Rows | Edges | PageInfo | Measures | Measure"
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Keyset paging: up to `limit` rows after (or before) the place that `token` marks; None: from the start.
-    `before` says on which side of the place they are; None: as the token itself does."""
+    `before` says on which side of the place they are, without a token whether they are the last ones; None: as the
+    token itself does."""
 
     limit: int = DEFAULT_LIMIT
     token: str | None = None
@@ -120,8 +206,9 @@ class Search:
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A question about one resource. With `key`, about one row; with `summary`, about groups of rows, of which
-    `select`, `sort` and `page` say nothing; else a list in a total order. With `search`, only about the rows that it
+    """A question about one resource. With `key`, about one row; with `keys`, about several, in their order, null where
+    there is none to be seen; with `summary`, about groups of rows, of which `select`, `sort` and `page` say nothing;
+    else a list in a total order, or with `parts` a connection of these. With `search`, only about the rows that it
     finds; where `sort` is empty they come in the order of their rank. `trashed`: about rows in the trash, which no
     other question sees. A struct, as is its answer, since one is made for every request (see `Call`)."""
 
@@ -135,6 +222,8 @@ class Query(msgspec.Struct, frozen=True):
     summary: Summary | None = None
     search: Search | None = None
     trashed: bool = False
+    keys: tuple[str, ...] | None = None
+    parts: tuple[Member, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +242,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     `rows` are JSON texts in their final form, in order. `cursors` mark the places after the last and before the
     first row; None where nothing lies beyond. `total` belongs to numbered pages. `version` is that of the
-    row where one was asked for. Of a summary the rows are groups; `more`: there are more than were asked for.
+    row where one was asked for. Of a summary the rows are groups; `more`: there are more than were asked for. Of a
+    connection there is one text, of the whole.
     """
 
     rows: list[str]

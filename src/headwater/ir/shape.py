@@ -10,11 +10,15 @@ from typing import Any
 
 from headwater.ir import expr as e
 from headwater.ir.query import (
+    Connection,
     Cursor,
+    Edges,
     GroupSort,
     Include,
     Measure,
+    Member,
     Query,
+    Rows,
     Search,
     Select,
     Sort,
@@ -42,6 +46,9 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
     if query.key is not None:
         values.append(query.key)
         return (query.resource, True, query.trashed, _select(query.select, values))
+    if query.keys is not None:
+        values.append(query.keys)
+        return (query.resource, "keys", query.trashed, _select(query.select, values))
     if within is not None:
         values.append(within.key)
     if query.summary is not None:
@@ -51,7 +58,7 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
         None if within is None else (within.resource, within.relation),
         None if query.where is None else _expr(query.where, values),
         tuple([(s.column.path, s.descending) for s in query.sort]),
-        _select(query.select, values),
+        _select(query.select, values) if query.parts is None else _members(query.parts, values),
         (page.limit, page.token is not None) if type(page) is Cursor else None,
         None if query.search is None else _search(query.search, values),
         query.trashed,
@@ -87,6 +94,8 @@ def _measure(measure: Measure, values: list[Any]) -> tuple[Any, ...]:
 
 
 def _select(select: Select, values: list[Any]) -> tuple[Any, ...] | None:
+    if select.members is not None:
+        return _members(select.members, values)
     if select.relations is not None:
         return (select.fields, select.relations, tuple([_include(i, values) for i in select.include]))
     if not select.include:
@@ -102,6 +111,32 @@ def _include(include: Include, values: list[Any]) -> tuple[Any, ...]:
         include.limit,
         _select(include.select, values),
     )
+
+
+def _members(members: tuple[Member, ...], values: list[Any]) -> tuple[Any, ...]:
+    return tuple([(member.name, _shown(member.shows, values)) for member in members])
+
+
+def _shown(shows: Any, values: list[Any]) -> Any:
+    kind = type(shows)
+    if kind is str:
+        return shows
+    if kind is Connection:
+        where = None if shows.where is None else _expr(shows.where, values)
+        after = shows.after
+        if after is not None:
+            values.extend(after.values)
+        marks = None if after is None else after.nulls
+        page = (shows.sort, shows.limit, shows.backward, marks)
+        return (shows.relation, where, page, _members(shows.parts, values))
+    if kind is Include:
+        return _include(shows, values)
+    if kind is Rows or kind is Edges:
+        below = _select(shows.select, values) if kind is Rows else _members(shows.members, values)
+        return (kind.__name__, below)
+    if kind is Select:
+        return _select(shows, values)
+    return shows
 
 
 def _expr(node: Any, values: list[Any]) -> Any:
@@ -139,12 +174,20 @@ def slotted(query: Query) -> Query:
         next(counter)
         select = _slot_select(query.select, counter)
         return Query(query.resource, key="", select=select, trashed=query.trashed)
+    if query.keys is not None:
+        next(counter)
+        select = _slot_select(query.select, counter)
+        return Query(query.resource, keys=(), select=select, trashed=query.trashed)
     within = query.within
     if within is not None:
         next(counter)
         within = Within(within.resource, "", within.relation)
     where = None if query.where is None else slot_expr(query.where, counter)
-    select, search = _slot_select(query.select, counter), query.search
+    select, parts, search = query.select, query.parts, query.search
+    if parts is None:
+        select = _slot_select(select, counter)
+    else:
+        parts = _slot_members(parts, counter)
     if search is not None:
         search = Search(tuple(Slot(next(counter)) for _ in search.terms), search.indexed)  # type: ignore[misc]
     return Query(
@@ -157,6 +200,7 @@ def slotted(query: Query) -> Query:
         summary=None if query.summary is None else _slot_summary(query.summary, counter),
         search=search,
         trashed=query.trashed,
+        parts=parts,
     )
 
 
@@ -171,11 +215,42 @@ def _slot_summary(summary: Summary, counter: Iterator[int]) -> Summary:
 
 
 def _slot_select(select: Select, counter: Iterator[int]) -> Select:
+    if select.members is not None:
+        return Select(members=_slot_members(select.members, counter))
     includes = []
     for i in select.include:
-        where = None if i.where is None else slot_expr(i.where, counter)
-        includes.append(Include(i.relation, _slot_select(i.select, counter), where, i.sort, i.limit))
+        includes.append(_slot_include(i, counter))
     return Select(select.fields, tuple(includes), select.relations)
+
+
+def _slot_include(include: Include, counter: Iterator[int]) -> Include:
+    where = None if include.where is None else slot_expr(include.where, counter)
+    return replace(include, where=where, select=_slot_select(include.select, counter))
+
+
+def _slot_members(members: tuple[Member, ...], counter: Iterator[int]) -> tuple[Member, ...]:
+    return tuple([Member(member.name, _slot_shown(member.shows, counter)) for member in members])
+
+
+def _slot_shown(shows: Any, counter: Iterator[int]) -> Any:
+    match shows:
+        case Connection():
+            where = None if shows.where is None else slot_expr(shows.where, counter)
+            after = shows.after
+            if after is not None:
+                after = replace(after, values=tuple([Slot(next(counter)) for _ in after.values]))
+            parts = _slot_members(shows.parts, counter)
+            return replace(shows, where=where, after=after, parts=parts, token=None)
+        case Include():
+            return _slot_include(shows, counter)
+        case Rows(select):
+            return Rows(_slot_select(select, counter))
+        case Edges(members):
+            return Edges(_slot_members(members, counter))
+        case Select():
+            return _slot_select(shows, counter)
+        case _:
+            return shows
 
 
 def slot_expr(node: Any, counter: Iterator[int]) -> Any:

@@ -7,10 +7,11 @@ where it leads to many, of any one of them. The predicates are the same as those
 question has the same plan in either spelling.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from headwater.base.errors import Detail, shortened
-from headwater.ir.expr import Column, Not, Or, Predicate, Related
+from headwater.ir.expr import TRUE, Column, Not, Or, Predicate, Quantifier, Related
 from headwater.ir.filters import ALL, json_builder
 from headwater.ir.model import Relation, Resource
 from headwater.ir.names import Namer, Place, UnknownName, only_shown
@@ -19,6 +20,7 @@ from headwater.ir.scalars import BadValue, detail_of, json_name
 from headwater.ir.selection import conjunction
 
 MAX_NESTING: Final = 16
+QUANTIFIERS: Final[Mapping[str, Quantifier]] = {"some": "any", "every": "every", "none": "none"}
 _WORDS: Final = ("and", "or", "not")
 
 
@@ -32,12 +34,16 @@ class _Row:
 
 
 class Filters:
-    """The filters of one request while they are read: all together have at most `MAX_CONDITIONS`."""
+    """The filters of one request while they are read: all together have at most `MAX_CONDITIONS`.
 
-    __slots__ = ("count", "namer", "problems")
+    `quantified`: what is said of a to-many relation stands in `some`, `every` or `none`, and a member that is null is
+    as if left out.
+    """
 
-    def __init__(self, namer: Namer, problems: list[Detail]) -> None:
-        self.namer, self.problems = namer, problems
+    __slots__ = ("count", "namer", "problems", "quantified")
+
+    def __init__(self, namer: Namer, problems: list[Detail], *, quantified: bool = False) -> None:
+        self.namer, self.problems, self.quantified = namer, problems, quantified
         self.count = 0
 
     def where(self, resource: Resource, sent: Any, at: str) -> list[Predicate]:
@@ -57,6 +63,8 @@ class Filters:
             return []
         found: list[Predicate] = []
         for name, value in sent.items():
+            if value is None and self.quantified:
+                continue
             place = f"{at}.{shortened(name)}"
             if name in _WORDS:
                 found += self._logic(row, name, value, place, depth)
@@ -137,8 +145,26 @@ class Filters:
         path = (*row.path, relation.name)
         if relation.kind == "one":
             return self._conditions(_Row(target, path, row.hops + 1), value, at, depth + 1)
+        if self.quantified:
+            return self._quantified(_Row(target, (), row.hops + 1), path, value, at, depth + 1)
         inner = conjunction(self._conditions(_Row(target, (), row.hops + 1), value, at, depth + 1))
         return [] if inner is None else [Related("any", path, inner)]
+
+    def _quantified(
+        self, row: _Row, path: tuple[str, ...], value: Any, at: str, depth: int
+    ) -> list[Predicate]:
+        """What is said of some, of every or of none of the rows behind a relation; with no condition, that there are
+        any, or none."""
+        found: list[Predicate] = []
+        for word, sent in value.items():
+            if sent is not None:
+                inner = (
+                    None
+                    if sent == {}
+                    else conjunction(self._conditions(row, sent, f"{at}.{word}", depth + 1))
+                )
+                found.append(Related(QUANTIFIERS[word], path, TRUE if inner is None else inner))
+        return found
 
     def _unknown(self, row: _Row, name: str, at: str) -> None:
         base, dot, rest = name.partition(".")

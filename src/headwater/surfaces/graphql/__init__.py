@@ -1,0 +1,159 @@
+"""GraphQL over HTTP, at `/graphql`: a schema that is exactly the declared resources, on the same engine as REST.
+
+A request is an operation in JSON, or several in a list; a query may be in the address too, so that it can be asked
+again only if its answer has changed (https://graphql.github.io/graphql-over-http/draft/).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from graphql import OperationType, introspection_from_schema, print_schema
+
+from headwater.base.errors import Detail, Fault
+from headwater.engine.engine import Engine
+from headwater.http.decode import decode_json, decode_query
+from headwater.http.exchange import Exchange, Headers, Response
+from headwater.http.formats import Format, encode_json, negotiate, read_body
+from headwater.http.routes import Form, Route
+from headwater.http.tags import etag, tagged
+from headwater.ir.model import Model
+from headwater.ir.scalars import json_name
+from headwater.surfaces.graphql.endpoint import Endpoint, Reply, Request
+
+PATH: Final = "/graphql"
+MAX_BATCH: Final = 10
+"""Operations of one request."""
+
+_RESPONSE: Final = Format("application/graphql-response+json", encode_json)
+_JSON: Final = Format("application/json", encode_json)
+_FORMATS: Final = (_JSON, _RESPONSE)
+_NAMES: Final = ("query", "variables", "operationName", "extensions")
+_PRIVATE: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization")]
+
+
+def routes(model: Model, engine: Engine) -> list[Route]:
+    """The endpoint, and the schema for tools."""
+    surface = _Surface(Endpoint(model, engine))
+    ask, schema = "What an operation asks or does.", "The GraphQL schema."
+    body = {"type": "object", "properties": {
+        "query": {"type": "string"}, "operationName": {"type": ["string", "null"]},
+        "variables": {"type": ["object", "null"]}, "extensions": {"type": ["object", "null"]}},
+        "required": ["query"]}  # fmt: skip
+    answer = {"type": "object", "properties": {
+        "data": {"type": ["object", "null"]}, "errors": {"type": "array", "items": {"type": "object"}},
+        "extensions": {"type": "object"}}}  # fmt: skip
+    return [
+        Route("POST", PATH, surface.post, "graphql", ask, accepts=(_JSON.media_type,),
+              form=Form(answer, body, codes=("NOT_ACCEPTABLE",), types=(_JSON.media_type,),
+                        example={"data": {"__typename": "Query"}})),
+        Route("GET", PATH, surface.get, "graphql.query", ask,
+              form=Form(answer, codes=("NOT_ACCEPTABLE", "INVALID_FORMAT"), tagged=True,
+                        example={"data": {"__typename": "Query"}})),
+        Route("GET", f"{PATH}/schema.graphql", surface.sdl, "graphql.schema", schema,
+              form=Form(None, texts=("application/graphql",))),
+        Route("GET", f"{PATH}/schema.json", surface.introspection, "graphql.introspection", schema,
+              form=Form({"type": "object"}, example={"data": {}})),
+    ]  # fmt: skip
+
+
+class _Surface:
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    async def post(self, exchange: Exchange) -> Response:
+        """One operation, or a list of them, which are answered one after another."""
+        format = negotiate(exchange.headers.get(b"accept"), _FORMATS)
+        sent = await read_body(exchange)
+        if not isinstance(sent, list):
+            reply = await self.endpoint.answer(exchange.call, _request(sent))
+            return _response(reply, format)
+        if not 1 <= len(sent) <= MAX_BATCH:
+            raise Fault("INVALID_FORMAT", f"A batch has from 1 to {MAX_BATCH} operations, not {len(sent)}.")
+        requests = [_request(one) for one in sent]
+        replies = [await self.endpoint.answer(exchange.call, request) for request in requests]
+        body = f"[{','.join([reply.text for reply in replies])}]"
+        return Response(200, [(b"content-type", _content_type(format)), *_PRIVATE], body.encode())
+
+    async def get(self, exchange: Exchange) -> Response:
+        """A query in the address."""
+        format = negotiate(exchange.headers.get(b"accept"), _FORMATS)
+        request = _request(_from_address(exchange.query))
+        if await self.endpoint.kind(request) is OperationType.MUTATION:
+            message = "A mutation changes something, so it is sent by POST."
+            raise Fault("METHOD_NOT_ALLOWED", message, headers={"Allow": "POST"})
+        reply = await self.endpoint.answer(exchange.call, request)
+        response = _response(reply, format)
+        return tagged(exchange, etag(response.body), response) if response.status == 200 else response
+
+    async def sdl(self, exchange: Exchange) -> Response:
+        """The schema in GraphQL's own language."""
+        api, _ = await self.endpoint.api()
+        text = print_schema(api.schema).encode()
+        headers = [(b"content-type", b"application/graphql; charset=utf-8"), *_PRIVATE]
+        return tagged(exchange, etag(text), Response(200, headers, text))
+
+    async def introspection(self, exchange: Exchange) -> Response:
+        """The schema as an introspection query has it."""
+        api, _ = await self.endpoint.api()
+        body = encode_json({"data": introspection_from_schema(api.schema)})
+        return tagged(
+            exchange, etag(body), Response(200, [(b"content-type", b"application/json"), *_PRIVATE], body)
+        )
+
+
+def _request(sent: Any) -> Request:
+    """An operation as it was sent. Raises: Fault INVALID_FORMAT."""
+    if not isinstance(sent, dict):
+        raise Fault("INVALID_FORMAT", f"An operation must be a JSON object, not {json_name(sent)}.")
+    query, variables, name = sent.get("query"), sent.get("variables"), sent.get("operationName")
+    problems = []
+    if not isinstance(query, str):
+        problems.append(_wrong("query", f"`query` must be a string, not {json_name(query)}."))
+    if not isinstance(variables, dict | None):
+        problems.append(_wrong("variables", f"`variables` must be an object, not {json_name(variables)}."))
+    if not isinstance(name, str | None):
+        problems.append(_wrong("operationName", f"`operationName` must be a string, not {json_name(name)}."))
+    if not isinstance(extensions := sent.get("extensions"), dict | None):
+        problems.append(_wrong("extensions", f"`extensions` must be an object, not {json_name(extensions)}."))
+    if problems:
+        raise Fault("INVALID_FORMAT", problems[0].message, problems)
+    return Request(str(query), variables or {}, name or None)
+
+
+def _from_address(query: bytes) -> Mapping[str, Any]:
+    """The parameters of a query in the address. Raises: Fault INVALID_FORMAT."""
+    found: dict[str, Any] = {}
+    for name, text in decode_query(query):
+        if name not in _NAMES or name in found:
+            continue
+        if name in ("variables", "extensions"):
+            found[name] = _parsed(name, text)
+        else:
+            found[name] = text
+    if "query" not in found:
+        message = "Put the document into `query`, or send it by POST."
+        raise Fault("INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, parameter="query")])
+    return found
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return decode_json(text.encode()) if text else None
+    except Fault as fault:
+        message = f"`{name}` is not JSON: {fault.message}"
+        raise Fault("INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, parameter=name)]) from None
+
+
+def _wrong(field: str, message: str) -> Detail:
+    return Detail("INVALID_FORMAT", message, field)
+
+
+def _content_type(format: Format) -> bytes:
+    return f"{format.media_type}; charset=utf-8".encode()
+
+
+def _response(reply: Reply, format: Format) -> Response:
+    """The response in its media type. That of GraphQL says by its status that nothing was executed; in plain JSON
+    clients have always found that out from the body."""
+    status = 200 if reply.executed or format is _JSON else 400
+    return Response(status, [(b"content-type", _content_type(format)), *_PRIVATE], reply.text.encode())

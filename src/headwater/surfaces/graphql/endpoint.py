@@ -1,0 +1,319 @@
+"""Operations from their text to their answer.
+
+What an operation asks is worked out once for its document, its name and its variables, and kept; the engine keeps the
+plan of each question by its shape, whoever asks. Nothing here decides who may see or do what.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    execute_sync,
+    get_variable_values,
+)
+from graphql.execution.values import VariableValues
+
+from headwater.base.call import Call
+from headwater.base.errors import Fault
+from headwater.base.observe import UnexpectedFailure
+from headwater.engine.engine import Engine
+from headwater.http.formats import encode_json
+from headwater.http.refusals import facts_of
+from headwater.ir.body import BodyParser
+from headwater.ir.model import Model, Resource
+from headwater.surfaces.graphql.documents import Document, Documents, Invalid
+from headwater.surfaces.graphql.reading import Answering, read
+from headwater.surfaces.graphql.schema import TRANSACTION, Api, build
+from headwater.surfaces.graphql.selecting import Reading
+from headwater.surfaces.graphql.writing import Mutation, is_told, write
+
+MAX_COST: Final = 50_000
+_KEPT: Final = 4_000
+_LONGEST_KEPT: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An operation as it was sent."""
+
+    query: str
+    variables: Mapping[str, Any]
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response: its JSON text, and whether it was executed at all. `error`: the refusal that came before."""
+
+    text: str
+    executed: bool
+    error: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A root field: its name in the response, and what answers it."""
+
+    name: str
+    answering: Answering | Mutation | Fault | str
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What an operation asks, for certain variables."""
+
+    kind: OperationType
+    fields: Sequence[_Field]
+    cost: int
+    together: bool = False
+
+
+class Endpoint:
+    """Answers the operations of one model."""
+
+    def __init__(self, model: Model, engine: Engine, *, max_cost: int = MAX_COST) -> None:
+        self.model, self.engine, self.max_cost = model, engine, max_cost
+        self._made: asyncio.Future[tuple[Api, Documents]] | None = None
+        self._bodies: dict[str, BodyParser] = {}
+        self._prepared: OrderedDict[tuple[Any, ...], _Prepared] = OrderedDict()
+
+    async def api(self) -> tuple[Api, Documents]:
+        """The schema, made when it is first asked for, beside what else is going on: hundreds of resources take a
+        while."""
+        if self._made is None or self._made.cancelled():
+            self._made = asyncio.ensure_future(asyncio.to_thread(self._make))
+        return await asyncio.shield(self._made)
+
+    def _make(self) -> tuple[Api, Documents]:
+        api = build(self.model)
+        return api, Documents(api.schema)
+
+    async def kind(self, request: Request) -> OperationType | None:
+        """What kind of operation a request asks for; None where that cannot be told."""
+        _, documents = await self.api()
+        try:
+            return documents.get(request.query).operation(request.operation).operation
+        except (Invalid, Fault):
+            return None
+
+    async def answer(self, call: Call, request: Request, *, introspection: bool = True) -> Reply:
+        """The response to a request."""
+        api, documents = await self.api()
+        try:
+            document = documents.get(request.query, introspection=introspection)
+            prepared = self._prepare(api, document, request)
+            if prepared.cost > self.max_cost:
+                message = (
+                    f"This operation may touch {prepared.cost} rows; at most {self.max_cost} are allowed."
+                )
+                hint = "Ask for smaller pages, by `first`, or for less at once."
+                raise Fault(
+                    "QUERY_TOO_COMPLEX", message, hint=hint, facts=_cost(prepared.cost, self.max_cost)
+                )
+        except Invalid as invalid:
+            return Reply(_refused([_located(error) for error in invalid.errors]), False)
+        except Fault as fault:
+            return Reply(_refused([self.error(call, fault)]), False, fault)
+        if prepared.kind is OperationType.MUTATION:
+            return await self._mutate(call, prepared)
+        return await self._query(call, prepared)
+
+    # -- preparing ----------------------------------------------------------------------------------------------
+
+    def _prepare(self, api: Api, document: Document, request: Request) -> _Prepared:
+        operation = document.operation(request.operation)
+        sent = encode_json(request.variables)
+        key = (document.text, request.operation, sent)
+        found = self._prepared.get(key)
+        if found is not None:
+            return found
+        found = self._read(api, document, operation, request.variables)
+        if len(document.text) + len(sent) <= _LONGEST_KEPT and found.kind is OperationType.QUERY:
+            self._prepared[key] = found
+            if len(self._prepared) > _KEPT:
+                self._prepared.popitem(last=False)
+        return found
+
+    def _read(
+        self, api: Api, document: Document, operation: OperationDefinitionNode, given: Mapping[str, Any]
+    ) -> _Prepared:
+        variables = get_variable_values(api.schema, operation.variable_definitions or (), dict(given), 20)
+        if isinstance(variables, list):
+            raise Invalid(variables)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            raise Invalid([GraphQLError("Subscriptions are not offered here.")])
+        reading = Reading(api, document.fragments, variables)
+        type = "Query" if operation.operation is OperationType.QUERY else "Mutation"
+        fields = [
+            _Field(name, self._root(reading, document, operation, variables, type, name, nodes))
+            for name, nodes in reading.fields([operation.selection_set], type).items()
+        ]
+        together = any(one.name.value == TRANSACTION.name for one in operation.directives or ())
+        return _Prepared(operation.operation, fields, reading.cost, together)
+
+    def _root(
+        self,
+        reading: Reading,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: VariableValues,
+        type: str,
+        name: str,
+        nodes: list[FieldNode],
+    ) -> Answering | Mutation | Fault | str:
+        asked = nodes[0].name.value
+        if asked == "__typename":
+            return f'"{type}"'
+        if asked in ("__schema", "__type"):
+            return _introspected(reading.api, document, operation, variables, name, nodes)
+        try:
+            root = reading.api.roots[asked]
+            if type == "Query":
+                return read(reading, root, nodes)
+            return write(reading, root, nodes, self._body)
+        except Fault as fault:
+            return fault
+
+    def _body(self, resource: Resource) -> BodyParser:
+        found = self._bodies.get(resource.name)
+        if found is None:
+            found = self._bodies[resource.name] = BodyParser(resource)
+        return found
+
+    # -- performing ---------------------------------------------------------------------------------------------
+
+    async def _query(self, call: Call, prepared: _Prepared) -> Reply:
+        if len(prepared.fields) == 1:
+            answers = [await self._field(call, prepared.fields[0])]
+        else:
+            answers = await asyncio.gather(*(self._field(call, field) for field in prepared.fields))
+        return self._reply(prepared, answers)
+
+    async def _mutate(self, call: Call, prepared: _Prepared) -> Reply:
+        if prepared.together:
+            return self._reply(prepared, await self._together(call, prepared.fields))
+        return self._reply(prepared, [await self._field(call, field) for field in prepared.fields])
+
+    async def _field(self, call: Call, field: _Field) -> str | dict[str, Any]:
+        """The JSON of a root field, or the error that stands in its place."""
+        try:
+            match field.answering:
+                case str(text):
+                    return text
+                case Fault() as fault:
+                    raise fault
+                case Mutation() as mutation:
+                    return await mutation.run(self.engine, call)
+                case answering:
+                    return await answering(self.engine, call)
+        except Fault as fault:
+            return self.error(call, fault, field.name)
+        except Exception as error:
+            observers = self.engine.store.observers
+            if UnexpectedFailure in observers.wanted:
+                observers.emit(UnexpectedFailure(call.request_id, error))
+            return self.error(call, Fault("INTERNAL_ERROR"), field.name)
+
+    async def _together(self, call: Call, fields: Sequence[_Field]) -> list[str | dict[str, Any]]:
+        """All mutations in one transaction. Where one is refused, the others say that they are undone."""
+        mutations = [field.answering for field in fields if isinstance(field.answering, Mutation)]
+        refused: Mutation | None = next((one for one in mutations if one.fault is not None), None)
+        fault = None if refused is None else refused.fault
+        outcomes: Sequence[Any] = ()
+        if refused is None:
+            try:
+                outcomes = await self.engine.run_all(call, [one.commands[0] for one in mutations])
+            except Fault as error:
+                if not is_told(error):
+                    return [self.error(call, error, field.name) for field in fields]
+                fault, refused = error, mutations[error.facts.pop("command", 0)]
+        undone = Fault(
+            "RESOURCE_CONFLICT", "Another field of this transaction was refused, so this one is undone."
+        )
+        done = iter(outcomes)
+        answers: list[str | dict[str, Any]] = []
+        for field in fields:
+            if not isinstance(field.answering, Mutation):
+                answers.append(await self._field(call, field))
+            elif fault is not None:
+                why = fault if field.answering is refused else undone
+                answers.append(await field.answering.payload(self.engine, call, None, why))
+            else:
+                answers.append(await field.answering.payload(self.engine, call, next(done), None))
+        return answers
+
+    # -- answering ----------------------------------------------------------------------------------------------
+
+    def _reply(self, prepared: _Prepared, answers: Sequence[str | dict[str, Any]]) -> Reply:
+        parts = []
+        errors = []
+        for field, answer in zip(prepared.fields, answers, strict=True):
+            if isinstance(answer, str):
+                parts.append(f'"{field.name}":{answer}')
+            else:
+                parts.append(f'"{field.name}":null')
+                errors.append(answer)
+        told = f'"errors":{encode_json(errors).decode()},' if errors else ""
+        extensions = encode_json(_cost(prepared.cost, self.max_cost)).decode()
+        return Reply(f'{{{told}"data":{{{",".join(parts)}}},"extensions":{extensions}}}', True)
+
+    def error(self, call: Call, fault: Fault, field: str | None = None) -> dict[str, Any]:
+        """A refusal as an error of the response."""
+        found: dict[str, Any] = {"message": fault.message}
+        if field is not None:
+            found["path"] = [field]
+        found["extensions"] = facts_of(fault, call.request_id)
+        return found
+
+
+def _cost(cost: int, most: int) -> dict[str, Any]:
+    return {"cost": {"requested": cost, "limit": most}}
+
+
+def _located(error: GraphQLError) -> dict[str, Any]:
+    """What is wrong with a document."""
+    found: dict[str, Any] = {"message": error.message}
+    if error.locations:
+        found["locations"] = [{"line": one.line, "column": one.column} for one in error.locations]
+    found["extensions"] = {"code": "INVALID_FORMAT"}
+    return found
+
+
+def _refused(errors: Sequence[dict[str, Any]]) -> str:
+    return f'{{"errors":{encode_json(errors).decode()}}}'
+
+
+def _introspected(
+    api: Api,
+    document: Document,
+    operation: OperationDefinitionNode,
+    variables: VariableValues,
+    name: str,
+    nodes: list[FieldNode],
+) -> str:
+    """What a document asks of the schema itself, which is the library's to answer."""
+    alone = OperationDefinitionNode(
+        operation=OperationType.QUERY,
+        name=None,
+        directives=(),
+        variable_definitions=operation.variable_definitions,
+        selection_set=SelectionSetNode(selections=tuple(nodes)),
+    )
+    asked = DocumentNode(definitions=(alone, *document.fragments.values()))
+    result = execute_sync(
+        api.schema, asked, variable_values={n: s.value for n, s in variables.sources.items()}
+    )
+    assert isinstance(result, ExecutionResult)
+    if result.errors:
+        raise Invalid(list(result.errors))
+    return encode_json((result.data or {})[name]).decode()
