@@ -129,6 +129,12 @@ def requests(found: Described) -> Iterator[Asked]:
         item = found.document["paths"][path]
         for parameter in item.get("parameters", ()):
             path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
+        demanded = [found.resolve(one) for one in operation.get("parameters", ())]
+        query = {
+            one["name"]: one["example"] for one in demanded if one["in"] == "query" and one.get("required")
+        }
+        if query:
+            path += "?" + urlencode(query)
         asked = Asked(operation["operationId"], method, path)
         answers = next((a for s, a in operation["responses"].items() if s in ("200", "201")), {})
         shown = {

@@ -27,7 +27,20 @@ MAX_BATCH: Final = 10
 _RESPONSE: Final = Format("application/graphql-response+json", encode_json)
 _JSON: Final = Format("application/json", encode_json)
 _FORMATS: Final = (_JSON, _RESPONSE)
-_NAMES: Final = ("query", "variables", "operationName", "extensions")
+_OBJECT: Final = {"required": False, "schema": {"type": "string"}, "description": "A JSON object, as text."}
+_PARAMETERS: Final = {
+    "query": {
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "The document.",
+        "example": "{ __typename }",
+    },
+    "operationName": {"required": False, "schema": {"type": "string"}, "description": "Which operation.", "example": ""},
+        "description": "Which of its operations.",
+    },
+    "variables": {**_OBJECT, "example": "{}"},
+    "extensions": {**_OBJECT, "example": "{}"},
+}
 _PRIVATE: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization")]
 
 
@@ -47,12 +60,13 @@ def routes(model: Model, engine: Engine) -> list[Route]:
               form=Form(answer, body, codes=("NOT_ACCEPTABLE",), types=(_JSON.media_type,),
                         example={"data": {"__typename": "Query"}})),
         Route("GET", PATH, surface.get, "graphql.query", ask,
-              form=Form(answer, codes=("NOT_ACCEPTABLE", "INVALID_FORMAT"), tagged=True,
+              form=Form(answer, codes=("NOT_ACCEPTABLE", "INVALID_FORMAT"), tagged=True, query=_PARAMETERS,
                         example={"data": {"__typename": "Query"}})),
         Route("GET", f"{PATH}/schema.graphql", surface.sdl, "graphql.schema", schema,
-              form=Form(None, texts=("application/graphql",))),
+              form=Form({"type": "string"}, types=("application/graphql",), tagged=True,
+                        example="type Query { node(id: ID!): Node }")),
         Route("GET", f"{PATH}/schema.json", surface.introspection, "graphql.introspection", schema,
-              form=Form({"type": "object"}, example={"data": {}})),
+              form=Form({"type": "object"}, tagged=True, example={"data": {}})),
     ]  # fmt: skip
 
 
@@ -124,7 +138,7 @@ def _from_address(query: bytes) -> Mapping[str, Any]:
     """The parameters of a query in the address. Raises: Fault INVALID_FORMAT."""
     found: dict[str, Any] = {}
     for name, text in decode_query(query):
-        if name not in _NAMES or name in found:
+        if name not in _PARAMETERS or name in found:
             continue
         if name in ("variables", "extensions"):
             found[name] = _parsed(name, text)
