@@ -35,8 +35,11 @@ _PARAMETERS: Final = {
         "description": "The document.",
         "example": "{ __typename }",
     },
-    "operationName": {"required": False, "schema": {"type": "string"}, "description": "Which operation.", "example": ""},
-        "description": "Which of its operations.",
+    "operationName": {
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "Which one.",
+        "example": "",
     },
     "variables": {**_OBJECT, "example": "{}"},
     "extensions": {**_OBJECT, "example": "{}"},
