@@ -68,7 +68,8 @@ class App:
     has the row with its id. `seed` is called with a scale from 1, and with `tasks_per_project` where that is asked
     for; it yields batches of new rows with fixed ids, and raises ValueError for what it cannot make.
     `scenario` is what a virtual user of `headwater bench` does, again and again. `migrations` is the folder of revision
-    files. `mode` holds where the configuration does not say. `mounts` are ASGI applications by their path, FastAPI's
+    files. `graphql_manifest` is a file of GraphQL documents that are trusted, as `headwater graphql persist` makes it.
+    `mode` holds where the configuration does not say. `mounts` are ASGI applications by their path, FastAPI's
     and Starlette's routers among them. `middleware` are functions from an ASGI application to one around it, outermost
     first.
     """
@@ -88,6 +89,7 @@ class App:
         accounts: Sequence[DemoAccount] = (),
         scenario: "Scenario | None" = None,
         migrations: Path | None = None,
+        graphql_manifest: Path | None = None,
         mode: Mode = "development",
         mounts: Mapping[str, Any] | None = None,
         middleware: Sequence[Any] = (),
@@ -114,6 +116,11 @@ class App:
             'write `migrations=Path(__file__).parent / "migrations"`.',
         )
         expect(
+            graphql_manifest is None or isinstance(graphql_manifest, Path),
+            "`graphql_manifest` is not a Path.",
+            'write `graphql_manifest=Path(__file__).parent / "operations.json"`.',
+        )
+        expect(
             mode in get_args(Mode), f"there is no mode {mode!r}.", f"use one of {', '.join(get_args(Mode))}."
         )
         expect(
@@ -138,6 +145,7 @@ class App:
         self.profile, self.seed, self.accounts = profile, seed, tuple(accounts)
         self.scenario = scenario
         self.migrations, self.mode = migrations, mode
+        self.graphql_manifest = graphql_manifest
         self.mounts, self.middleware = dict(mounts or {}), tuple(middleware)
         self._schemas: dict[str, Schema] = {}
 
@@ -242,13 +250,22 @@ class Running:
         app = self.app
         table = [
             *rest.routes(app.model, self.engine, title=app.title, description=app.description),
-            *graphql.routes(app.model, self.engine),
+            *graphql.routes(app.model, self.engine, self._graphql_options()),
             *identity_routes(self.identity),
             *health.routes(self.engine, self.revisions),
             *errors.routes(),
         ]
         described = describe.routes(app.model, table, **app.about)
         return [*table, *described, *(mount.route() for mount in self.mounts)]
+
+    def _graphql_options(self) -> graphql.Options:
+        config = self.config
+        manifests = [
+            path for path in (self.app.graphql_manifest, config.graphql_manifest) if path is not None
+        ]
+        return graphql.Options(
+            config.graphql_documents, manifests, config.graphql_introspection, config.graphql_max_cost
+        )
 
     def application(self) -> Application:
         """The ASGI application. Raises DeclarationErrors where two routes take one path."""

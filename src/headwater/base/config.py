@@ -18,12 +18,14 @@ from urllib.parse import parse_qs, urlsplit
 from headwater.base.errors import nearest
 from headwater.base.settings import (
     PREFIX,
+    Documents,
+    Introspection,
     Mode,
     Parse,
     Setting,
+    choice_value,
     duration_value,
     keys_value,
-    mode_value,
     number_value,
     origins_value,
     path_value,
@@ -75,7 +77,7 @@ class Config:
         None,
         "`demo` seeds accounts with known passwords and opens CORS to localhost, `development` tells more, "
         "`production` refuses whatever is not safe.",
-        mode_value,
+        choice_value(Mode),
         shown="what the application says",
     )
     data: Path = _setting(
@@ -132,6 +134,25 @@ class Config:
         "encrypts, all decrypt. Needed in production where there are such fields; else one is made in `data`.",
         keys_value,
         secret=True,
+    )
+    graphql_documents: Documents = _setting(
+        "any",
+        "Which documents `/graphql` executes: `any`; `persisted`, any, known by their hash once they were sent with it "
+        "(automatic persisted queries); `trusted`, those of the manifest alone.",
+        choice_value(Documents),
+    )
+    graphql_manifest: Path | None = _setting(
+        None, "A manifest of trusted documents, beside the application's own.", path_value
+    )
+    graphql_introspection: Introspection = _setting(
+        "everybody",
+        "Who may ask `/graphql` for its schema, and is told names that are near: `everybody`, `signed-in` or `nobody`.",
+        choice_value(Introspection),
+    )
+    graphql_max_cost: int = _setting(
+        50_000,
+        "What one GraphQL operation may cost, in rows that it may touch. A role may have a limit of its own.",
+        number_value(1),
     )
     access_log: bool = _setting(True, "Whether each request is logged.", switch_value)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

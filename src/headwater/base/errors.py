@@ -69,6 +69,10 @@ REGISTRY: Final = _registry(
               "Send it again, faster or in smaller parts."),
     ErrorCode("NOT_SUPPORTED", 2016, 403, "The request is understood, and nobody may do this here.",
               "Do it in the way that the message names."),
+    ErrorCode("PERSISTED_QUERY_NOT_FOUND", 2017, 404, "No document is known by this hash.",
+              "Send the document with its hash, where documents may be sent; else add it to the manifest."),
+    ErrorCode("PERSISTED_QUERY_REQUIRED", 2018, 403, "Only documents of the manifest are executed here.",
+              "Send the hash of one of them; `headwater graphql persist` adds documents."),
     # 3xxx: what is there
     ErrorCode("RESOURCE_NOT_FOUND", 3001, 404, "There is no such thing, or you cannot see it.",
               "Check the path and the id."),

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 Mode = Literal["demo", "development", "production"]
+Documents = Literal["any", "persisted", "trusted"]
+Introspection = Literal["everybody", "signed-in", "nobody"]
 PREFIX: Final = "HEADWATER_"
 
 Parse = Callable[[Any], Any]
@@ -90,10 +92,15 @@ def switch_value(value: Any) -> bool:
     return value
 
 
-def mode_value(value: Any) -> str:
-    if value not in get_args(Mode):
-        raise ValueError("is one of " + ", ".join(f"`{mode}`" for mode in get_args(Mode)))
-    return cast(str, value)
+def choice_value(choices: Any) -> Parse:
+    """One of the texts of a Literal."""
+
+    def parse(value: Any) -> str:
+        if value not in get_args(choices):
+            raise ValueError("is one of " + ", ".join(f"`{one}`" for one in get_args(choices)))
+        return cast(str, value)
+
+    return parse
 
 
 def url_value(*schemes: str) -> Parse:

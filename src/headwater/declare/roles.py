@@ -47,6 +47,10 @@ def expand(
                 problems.add(
                     place, subject, f"it inherits from the unknown role {parent!r}", near(parent, roles)
                 )
+        if role.graphql_cost is not None and (type(role.graphql_cost) is not int or role.graphql_cost < 1):
+            problems.add(
+                place, subject, "its `graphql_cost` is no whole number from 1", "write `graphql_cost=10_000`"
+            )
         if role.name in _above(role.name, roles):
             problems.add(place, subject, "it inherits from itself", "break the circle")
         for permission in role.permissions if role not in ALWAYS else ():
@@ -70,7 +74,7 @@ def _above(name: str, roles: Mapping[str, Role]) -> frozenset[str]:
 def _expanded(role: Role, roles: Mapping[str, Role]) -> m.Role:
     above = _above(role.name, roles) | ({"guest"} if role.name != "guest" else set())
     permissions: Iterable[str] = (p for name in (role.name, *above) for p in roles[name].permissions)
-    return m.Role(role.name, above, frozenset(permissions), role.doc)
+    return m.Role(role.name, above, frozenset(permissions), role.doc, role.graphql_cost)
 
 
 def _wrong(permission: str, verbs: Mapping[str, Collection[str]]) -> tuple[str, str] | None:

@@ -82,7 +82,9 @@ Statement = Allow | Protect | Must | Together | NoCycles
 class Role:
     """A named bundle of permissions, `verb:resources` patterns such as `approve:tasks` or `write:*`.
 
-    They hold on every row. A role has all that the roles which it inherits have.
+    They hold on every row. A role has all that the roles which it inherits have. `graphql_cost` is what one GraphQL
+    operation of somebody with this role may cost, in place of the setting; of several roles that say so the highest
+    holds.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class Role:
         inherits: str | tuple[str, ...] = "user",
         permissions: Iterable[str] = (),
         doc: str = "",
+        graphql_cost: int | None = None,
     ) -> None:
         self.name = name
+        self.graphql_cost = graphql_cost
         self.inherits = (inherits,) if isinstance(inherits, str) else tuple(inherits)
         self.permissions = tuple(permissions)
         self.doc = doc

@@ -302,12 +302,14 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A named bundle of `verb:resource` patterns that hold on any row. Includes all that it inherits."""
+    """A named bundle of `verb:resource` patterns that hold on any row. Includes all that it inherits. `graphql_cost`
+    is what one GraphQL operation may cost, where the role says so."""
 
     name: str
     inherits: frozenset[str]
     permissions: frozenset[str]
     doc: str = ""
+    graphql_cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,15 @@ A request is an operation in JSON, or several in a list; a query may be in the a
 again only if its answer has changed (https://graphql.github.io/graphql-over-http/draft/).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from graphql import OperationType, introspection_from_schema, print_schema
 
 from headwater.base.errors import Detail, Fault
+from headwater.base.settings import Documents, Introspection
 from headwater.engine.engine import Engine
 from headwater.http.decode import decode_json, decode_query
 from headwater.http.exchange import Exchange, Headers, Response
@@ -18,7 +21,8 @@ from headwater.http.routes import Form, Route
 from headwater.http.tags import etag, tagged
 from headwater.ir.model import Model
 from headwater.ir.scalars import json_name
-from headwater.surfaces.graphql.endpoint import Endpoint, Reply, Request
+from headwater.surfaces.graphql.endpoint import MAX_COST, Endpoint, Reply, Request
+from headwater.surfaces.graphql.persisted import Persisted
 
 PATH: Final = "/graphql"
 MAX_BATCH: Final = 10
@@ -30,7 +34,7 @@ _FORMATS: Final = (_JSON, _RESPONSE)
 _OBJECT: Final = {"required": False, "schema": {"type": "string"}, "description": "A JSON object, as text."}
 _PARAMETERS: Final = {
     "query": {
-        "required": True,
+        "required": False,
         "schema": {"type": "string"},
         "description": "The document.",
         "example": "{ __typename }",
@@ -41,20 +45,38 @@ _PARAMETERS: Final = {
         "description": "Which one.",
         "example": "",
     },
+    "documentId": {
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "A document's hash, in its place.",
+        "example": "",
+    },
     "variables": {**_OBJECT, "example": "{}"},
     "extensions": {**_OBJECT, "example": "{}"},
 }
 _PRIVATE: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization")]
 
 
-def routes(model: Model, engine: Engine) -> list[Route]:
-    """The endpoint, and the schema for tools."""
-    surface = _Surface(Endpoint(model, engine))
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an application allows: which documents, from which manifests, at which cost, and who is told the schema."""
+
+    documents: Documents = "any"
+    manifests: Sequence[Path] = ()
+    introspection: Introspection = "everybody"
+    max_cost: int = MAX_COST
+
+
+def routes(model: Model, engine: Engine, options: Options | None = None) -> list[Route]:
+    """The endpoint, and the schema for tools. Raises DeclarationError for a manifest that is none."""
+    options = options or Options()
+    persisted = Persisted(options.documents, options.manifests)
+    surface = _Surface(Endpoint(model, engine, max_cost=options.max_cost), persisted, options.introspection)
     ask, schema = "What an operation asks or does.", "The GraphQL schema."
     body = {"type": "object", "properties": {
-        "query": {"type": "string"}, "operationName": {"type": ["string", "null"]},
+        "query": {"type": "string"}, "documentId": {"type": "string"}, "operationName": {"type": ["string", "null"]},
         "variables": {"type": ["object", "null"]}, "extensions": {"type": ["object", "null"]}},
-        "required": ["query"]}  # fmt: skip
+        }  # fmt: skip
     answer = {"type": "object", "properties": {
         "data": {"type": ["object", "null"]}, "errors": {"type": "array", "items": {"type": "object"}},
         "extensions": {"type": "object"}}}  # fmt: skip
@@ -74,36 +96,55 @@ def routes(model: Model, engine: Engine) -> list[Route]:
 
 
 class _Surface:
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
+    def __init__(self, endpoint: Endpoint, persisted: Persisted, introspection: Introspection) -> None:
+        self.endpoint, self.persisted, self.introspection_for = endpoint, persisted, introspection
+
+    def _tells(self, exchange: Exchange) -> bool:
+        """Whether this caller is told of the schema."""
+        if self.introspection_for == "signed-in":
+            return exchange.call.actor.signed_in
+        return self.introspection_for == "everybody"
+
+    async def _answer(self, exchange: Exchange, sent: Any, *, reads: bool = False) -> Reply:
+        """What is answered to an operation. `reads`: it must not change anything."""
+        try:
+            request = _request(sent, self.persisted)
+        except Fault as fault:
+            return self.endpoint.refused(exchange.call, fault)
+        tells = self._tells(exchange)
+        if reads and await self.endpoint.kind(request, introspection=tells) is OperationType.MUTATION:
+            message = "A mutation changes something, so it is sent by POST."
+            raise Fault("METHOD_NOT_ALLOWED", message, headers={"Allow": "POST"})
+        return await self.endpoint.answer(exchange.call, request, introspection=tells)
+
+    def _open(self, exchange: Exchange) -> None:
+        """Raises Fault where this caller is not told of the schema."""
+        if not self._tells(exchange):
+            signed_in = exchange.call.actor.signed_in or self.introspection_for == "nobody"
+            raise Fault("INSUFFICIENT_PERMISSIONS" if signed_in else "AUTHENTICATION_REQUIRED")
 
     async def post(self, exchange: Exchange) -> Response:
         """One operation, or a list of them, which are answered one after another."""
         format = negotiate(exchange.headers.get(b"accept"), _FORMATS)
         sent = await read_body(exchange)
         if not isinstance(sent, list):
-            reply = await self.endpoint.answer(exchange.call, _request(sent))
-            return _response(reply, format)
+            return _response(await self._answer(exchange, sent), format)
         if not 1 <= len(sent) <= MAX_BATCH:
             raise Fault("INVALID_FORMAT", f"A batch has from 1 to {MAX_BATCH} operations, not {len(sent)}.")
-        requests = [_request(one) for one in sent]
-        replies = [await self.endpoint.answer(exchange.call, request) for request in requests]
+        replies = [await self._answer(exchange, one) for one in sent]
         body = f"[{','.join([reply.text for reply in replies])}]"
         return Response(200, [(b"content-type", _content_type(format)), *_PRIVATE], body.encode())
 
     async def get(self, exchange: Exchange) -> Response:
         """A query in the address."""
         format = negotiate(exchange.headers.get(b"accept"), _FORMATS)
-        request = _request(_from_address(exchange.query))
-        if await self.endpoint.kind(request) is OperationType.MUTATION:
-            message = "A mutation changes something, so it is sent by POST."
-            raise Fault("METHOD_NOT_ALLOWED", message, headers={"Allow": "POST"})
-        reply = await self.endpoint.answer(exchange.call, request)
+        reply = await self._answer(exchange, _from_address(exchange.query), reads=True)
         response = _response(reply, format)
         return tagged(exchange, etag(response.body), response) if response.status == 200 else response
 
     async def sdl(self, exchange: Exchange) -> Response:
         """The schema in GraphQL's own language."""
+        self._open(exchange)
         api, _ = await self.endpoint.api()
         text = print_schema(api.schema).encode()
         headers = [(b"content-type", b"application/graphql; charset=utf-8"), *_PRIVATE]
@@ -111,6 +152,7 @@ class _Surface:
 
     async def introspection(self, exchange: Exchange) -> Response:
         """The schema as an introspection query has it."""
+        self._open(exchange)
         api, _ = await self.endpoint.api()
         body = encode_json({"data": introspection_from_schema(api.schema)})
         return tagged(
@@ -118,14 +160,12 @@ class _Surface:
         )
 
 
-def _request(sent: Any) -> Request:
-    """An operation as it was sent. Raises: Fault INVALID_FORMAT."""
+def _request(sent: Any, persisted: Persisted) -> Request:
+    """An operation as it was sent. Raises: Fault INVALID_FORMAT, and as `Persisted.document` does."""
     if not isinstance(sent, dict):
         raise Fault("INVALID_FORMAT", f"An operation must be a JSON object, not {json_name(sent)}.")
-    query, variables, name = sent.get("query"), sent.get("variables"), sent.get("operationName")
+    variables, name = sent.get("variables"), sent.get("operationName")
     problems = []
-    if not isinstance(query, str):
-        problems.append(_wrong("query", f"`query` must be a string, not {json_name(query)}."))
     if not isinstance(variables, dict | None):
         problems.append(_wrong("variables", f"`variables` must be an object, not {json_name(variables)}."))
     if not isinstance(name, str | None):
@@ -134,7 +174,7 @@ def _request(sent: Any) -> Request:
         problems.append(_wrong("extensions", f"`extensions` must be an object, not {json_name(extensions)}."))
     if problems:
         raise Fault("INVALID_FORMAT", problems[0].message, problems)
-    return Request(str(query), variables or {}, name or None)
+    return Request(persisted.document(sent), variables or {}, name or None)
 
 
 def _from_address(query: bytes) -> Mapping[str, Any]:
@@ -147,9 +187,6 @@ def _from_address(query: bytes) -> Mapping[str, Any]:
             found[name] = _parsed(name, text)
         else:
             found[name] = text
-    if "query" not in found:
-        message = "Put the document into `query`, or send it by POST."
-        raise Fault("INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, parameter="query")])
     return found
 
 

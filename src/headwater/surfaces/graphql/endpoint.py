@@ -53,11 +53,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response: its JSON text, and whether it was executed at all. `error`: the refusal that came before."""
+    """A response: its JSON text, and whether the operation was executed at all."""
 
     text: str
     executed: bool
-    error: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +97,15 @@ class Endpoint:
         api = build(self.model)
         return api, Documents(api.schema)
 
-    async def kind(self, request: Request) -> OperationType | None:
+    async def kind(self, request: Request, *, introspection: bool = True) -> OperationType | None:
         """What kind of operation a request asks for; None where that cannot be told."""
         _, documents = await self.api()
         try:
-            return documents.get(request.query).operation(request.operation).operation
+            return (
+                documents.get(request.query, introspection=introspection)
+                .operation(request.operation)
+                .operation
+            )
         except (Invalid, Fault):
             return None
 
@@ -112,21 +115,30 @@ class Endpoint:
         try:
             document = documents.get(request.query, introspection=introspection)
             prepared = self._prepare(api, document, request)
-            if prepared.cost > self.max_cost:
+            most = self.most(call)
+            if prepared.cost > most:
                 message = (
-                    f"This operation may touch {prepared.cost} rows; at most {self.max_cost} are allowed."
+                    f"This operation costs {prepared.cost}, the rows that it may touch; {most} are allowed."
                 )
                 hint = "Ask for smaller pages, by `first`, or for less at once."
-                raise Fault(
-                    "QUERY_TOO_COMPLEX", message, hint=hint, facts=_cost(prepared.cost, self.max_cost)
-                )
+                raise Fault("QUERY_TOO_COMPLEX", message, hint=hint, facts=_cost(prepared.cost, most))
         except Invalid as invalid:
             return Reply(_refused([_located(error) for error in invalid.errors]), False)
         except Fault as fault:
-            return Reply(_refused([self.error(call, fault)]), False, fault)
+            return self.refused(call, fault)
         if prepared.kind is OperationType.MUTATION:
             return await self._mutate(call, prepared)
         return await self._query(call, prepared)
+
+    def refused(self, call: Call, fault: Fault) -> Reply:
+        """The response to a request that is not executed."""
+        return Reply(_refused([self.error(call, fault)]), False)
+
+    def most(self, call: Call) -> int:
+        """What an operation of this caller may cost: as their roles say, or else anybody's."""
+        roles = (self.model.roles.get(name) for name in call.actor.roles)
+        costs = [role.graphql_cost for role in roles if role is not None and role.graphql_cost is not None]
+        return max(costs, default=self.max_cost)
 
     # -- preparing ----------------------------------------------------------------------------------------------
 
@@ -197,12 +209,12 @@ class Endpoint:
             answers = [await self._field(call, prepared.fields[0])]
         else:
             answers = await asyncio.gather(*(self._field(call, field) for field in prepared.fields))
-        return self._reply(prepared, answers)
+        return self._reply(call, prepared, answers)
 
     async def _mutate(self, call: Call, prepared: _Prepared) -> Reply:
         if prepared.together:
-            return self._reply(prepared, await self._together(call, prepared.fields))
-        return self._reply(prepared, [await self._field(call, field) for field in prepared.fields])
+            return self._reply(call, prepared, await self._together(call, prepared.fields))
+        return self._reply(call, prepared, [await self._field(call, field) for field in prepared.fields])
 
     async def _field(self, call: Call, field: _Field) -> str | dict[str, Any]:
         """The JSON of a root field, or the error that stands in its place."""
@@ -254,7 +266,7 @@ class Endpoint:
 
     # -- answering ----------------------------------------------------------------------------------------------
 
-    def _reply(self, prepared: _Prepared, answers: Sequence[str | dict[str, Any]]) -> Reply:
+    def _reply(self, call: Call, prepared: _Prepared, answers: Sequence[str | dict[str, Any]]) -> Reply:
         parts = []
         errors = []
         for field, answer in zip(prepared.fields, answers, strict=True):
@@ -264,7 +276,7 @@ class Endpoint:
                 parts.append(f'"{field.name}":null')
                 errors.append(answer)
         told = f'"errors":{encode_json(errors).decode()},' if errors else ""
-        extensions = encode_json(_cost(prepared.cost, self.max_cost)).decode()
+        extensions = encode_json(_cost(prepared.cost, self.most(call))).decode()
         return Reply(f'{{{told}"data":{{{",".join(parts)}}},"extensions":{extensions}}}', True)
 
     def error(self, call: Call, fault: Fault, field: str | None = None) -> dict[str, Any]:
