@@ -416,6 +416,7 @@ def test_every_code_of_the_registry_is_described() -> None:
         "METHOD_NOT_ALLOWED",  # said once for all in the API's description
         "RATE_LIMIT_EXCEEDED", "PRECONDITION_REQUIRED",  # of nothing in these applications
         "UNKNOWN_FIELD", "READ_ONLY_FIELD",  # of details
+        "PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_REQUIRED",  # of errors in GraphQL answers
     }  # fmt: skip
     assert REGISTRY.keys() - described == elsewhere
 
