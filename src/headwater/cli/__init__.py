@@ -18,7 +18,8 @@ from headwater.app import App, Running
 from headwater.base.call import Actor, Call
 from headwater.base.config import Config, ConfigError
 from headwater.base.errors import DeclarationError, Fault
-from headwater.cli import apps, project, reviewing
+from headwater.cli import apps, graphql, project, reviewing
+from headwater.cli.common import EXITS, Json, Out, Target, ending, named, put, told
 from headwater.db.base import StoreError
 from headwater.engine import migrate as migrations
 from headwater.http.server import serve as serve_application
@@ -28,12 +29,6 @@ from headwater.surfaces import describe
 
 T = TypeVar("T")
 SHOWN = 5  # differences of a database that are listed before serving
-EXITS = "Exit codes: 0 done, 1 refused (standard error says why), 2 the command line is wrong."
-
-
-def ending(*examples: str, exits: str = EXITS) -> str:
-    """What a command's help ends with: examples, and the exit codes."""
-    return "\n\n".join(["Examples:", *(f"  {example}" for example in examples), exits])
 
 
 cli = typer.Typer(
@@ -47,21 +42,7 @@ cli = typer.Typer(
 )
 user = typer.Typer(no_args_is_help=True, help="Accounts.", epilog=EXITS)
 cli.add_typer(user, name="user")
-
-Target = Annotated[
-    str | None, typer.Option("--app", help="The application, as module:attribute.", metavar="APP")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def named(given: str | None) -> App:
-    """The application that a command works on. Raises DeclarationError, ConfigError."""
-    return apps.load(apps.find(given)[0])
-
-
-def told(value: Any) -> None:
-    """Print JSON."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+cli.add_typer(graphql.commands, name="graphql")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -324,9 +305,7 @@ def routes(app: Target = None, as_json: Json = False) -> None:
 @cli.command(epilog=ending("headwater openapi | jq .paths", "headwater openapi --out api.json"))
 def openapi(
     app: Target = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write it there and not to standard output.")
-    ] = None,
+    out: Out = None,
     yaml: Annotated[bool, typer.Option("--yaml", help="As YAML; otherwise as JSON.")] = False,
     older: Annotated[
         bool, typer.Option("--3.0", help="In OpenAPI 3.0, for tools that do not know 3.1.")
@@ -339,16 +318,7 @@ def openapi(
     text = json.dumps(found, indent=2, ensure_ascii=False)
     if yaml:
         text = describe.encode_yaml(found).decode().rstrip("\n")
-    if out is None:
-        typer.echo(text)
-        return
-    try:
-        out.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DeclarationError(
-            f"{out} cannot be written: {error.strerror}.", mend="name a file in a folder that exists."
-        ) from None
-    typer.echo(f"wrote {out}")
+    put(text, out)
 
 
 @cli.command(

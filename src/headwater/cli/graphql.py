@@ -1,0 +1,57 @@
+"""`headwater graphql`: the schema for tools, and manifests of trusted documents."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from graphql import introspection_from_schema, print_schema
+
+from headwater.cli.common import EXITS, Json, Out, Target, ending, named, put
+from headwater.surfaces.graphql.documents import Documents
+from headwater.surfaces.graphql.persisted import written_manifest
+from headwater.surfaces.graphql.persisting import operations
+from headwater.surfaces.graphql.schema import build
+
+commands = typer.Typer(
+    no_args_is_help=True, help="The GraphQL schema, and what clients need of it.", epilog=EXITS
+)
+
+
+@commands.command(
+    epilog=ending(
+        "headwater graphql schema --out schema.graphql", "headwater graphql schema --json | jq .data"
+    )
+)
+def schema(app: Target = None, out: Out = None, as_json: Json = False) -> None:
+    """Print the schema, in GraphQL's own language or, as JSON, as an introspection query has it."""
+    found = build(named(app).model).schema
+    if as_json:
+        put(json.dumps({"data": introspection_from_schema(found)}, indent=2, ensure_ascii=False), out)
+    else:
+        put(print_schema(found), out)
+
+
+@commands.command(
+    epilog=ending(
+        "headwater graphql persist web/src --out operations.json",
+        "headwater graphql persist web/src --typename --out operations.json",
+    )
+)
+def persist(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the client's *.graphql files are.", show_default=False)
+    ],
+    app: Target = None,
+    out: Out = None,
+    typename: Annotated[
+        bool,
+        typer.Option("--typename", help="Ask for `__typename` everywhere, as Apollo Client and urql do."),
+    ] = False,
+) -> None:
+    """Make a manifest of a client's operations, each checked against the schema.
+
+    Where the setting `graphql_documents` is `trusted`, only the documents of manifests are executed.
+    """
+    documents = Documents(build(named(app).model).schema)
+    put(written_manifest(operations(folder, documents, typenames=typename)).rstrip("\n"), out)

@@ -1,0 +1,134 @@
+"""Manifests made of the documents of a client: each operation with the fragments that it needs, checked against the
+schema."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    NameNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
+
+from headwater.base.errors import DeclarationError, Fault
+from headwater.surfaces.graphql.documents import Documents, Invalid
+from headwater.surfaces.graphql.persisted import Operation, hashed
+
+SUFFIXES: Final = (".graphql", ".gql")
+
+
+def operations(folder: Path, documents: Documents, *, typenames: bool = False) -> list[Operation]:
+    """The operations of all files in a folder, and in those within it. With `typenames` each selection asks for
+    `__typename`, as Apollo Client and urql send it.
+
+    Raises DeclarationError for what is wrong with them, each file and name told.
+    """
+    parsed = [(path, _parsed(path)) for path in sorted(_files(folder))]
+    if not parsed:
+        raise DeclarationError(f"There are no files {' or '.join('*' + s for s in SUFFIXES)} in {folder}.",
+                               mend="name the folder of the client's documents.")  # fmt: skip
+    fragments: dict[str, FragmentDefinitionNode] = {}
+    named: dict[str, Path] = {}
+    found = []
+    for path, document in parsed:
+        for one in document.definitions:
+            if isinstance(one, FragmentDefinitionNode):
+                if one.name.value in fragments:
+                    raise _wrong(
+                        path, f"the fragment {one.name.value} is defined twice", "rename one of the two"
+                    )
+                fragments[one.name.value] = one
+    for path, document in parsed:
+        for one in document.definitions:
+            if not isinstance(one, OperationDefinitionNode):
+                continue
+            if one.name is None:
+                raise _wrong(path, "an operation has no name", "name it, as in `query Shots { … }`")
+            name = one.name.value
+            if name in named:
+                raise _wrong(
+                    path, f"{name} is the name of an operation of {named[name]} too", "rename one of the two"
+                )
+            named[name] = path
+            found.append(_operation(path, one, fragments, documents, typenames))
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_file():
+        yield folder
+    for path in folder.rglob("*"):
+        if path.suffix in SUFFIXES and "node_modules" not in path.parts:
+            yield path
+
+
+def _parsed(path: Path) -> DocumentNode:
+    try:
+        return parse(path.read_text())
+    except (GraphQLError, OSError, UnicodeDecodeError) as error:
+        raise _wrong(path, str(error), "correct it") from error
+
+
+def _operation(
+    path: Path,
+    operation: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    documents: Documents,
+    typenames: bool,
+) -> Operation:
+    assert operation.name is not None
+    whole: Any = DocumentNode(definitions=(operation, *_needed(operation, fragments)))
+    body = print_ast(visit(whole, _Typenames()) if typenames else whole)
+    try:
+        documents.get(body)
+    except Invalid as invalid:
+        raise _wrong(path, f"{operation.name.value}: {invalid}", "correct it") from invalid
+    except Fault as fault:
+        raise _wrong(path, f"{operation.name.value}: {fault.message}", "ask for less") from fault
+    return Operation(hashed(body), operation.name.value, operation.operation.value, body)
+
+
+def _needed(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> Sequence[FragmentDefinitionNode]:
+    """The fragments that an operation spreads, and those that they spread, by their names."""
+    found: dict[str, FragmentDefinitionNode] = {}
+    waiting: list[Any] = [operation]
+
+    class Spreads(Visitor):
+        def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
+            name = node.name.value
+            if name in fragments and name not in found:
+                found[name] = fragments[name]
+                waiting.append(fragments[name])
+
+    while waiting:
+        visit(waiting.pop(), Spreads())
+    return [found[name] for name in sorted(found)]
+
+
+class _Typenames(Visitor):
+    """Has each selection ask for `__typename`, but for those of operations."""
+
+    def leave_selection_set(self, node: SelectionSetNode, _: Any, parent: Any, *__: Any) -> Any:
+        asked = [
+            one.name.value for one in node.selections if isinstance(one, FieldNode) and one.alias is None
+        ]
+        if isinstance(parent, OperationDefinitionNode) or "__typename" in asked:
+            return None
+        typename = FieldNode(name=NameNode(value="__typename"))
+        return SelectionSetNode(selections=(*node.selections, typename))
+
+
+def _wrong(path: Path, what: str, mend: str) -> DeclarationError:
+    return DeclarationError(f"{what}.".replace("..", "."), where=str(path), mend=f"{mend}.")
