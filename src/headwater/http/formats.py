@@ -42,6 +42,9 @@ CURSORS: Final = Format(JSON_API.media_type, encode_json, CURSOR_PROFILE)
 RESOURCES: Final = (JSON, JSON_API)
 """What the rows of resources are offered in."""
 
+GRAPHQL: Final = Format("application/graphql-response+json", encode_json)
+"""Responses of GraphQL, whose status tells whether anything was executed."""
+
 PROBLEM_TYPE: Final = "application/problem+json"
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -166,7 +169,8 @@ def error_type(accept: bytes | None) -> str:
     if accept is None:
         return JSON.media_type
     given = {range.name: range.quality for range in sorted(_media_ranges(accept), key=lambda r: r.quality)}
-    best = max((PROBLEM_TYPE, JSON_API.media_type), key=lambda name: given.get(name, 0.0))
+    others = (PROBLEM_TYPE, JSON_API.media_type, GRAPHQL.media_type)
+    best = max(others, key=lambda name: given.get(name, 0.0))
     return (
         best
         if given.get(best, 0.0) > 0 and given[best] >= given.get(JSON.media_type, 0.0)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from headwater.base.errors import Detail, Fault
 from headwater.http import json_api
 from headwater.http.exchange import Exchange, Response
-from headwater.http.formats import JSON_API, PROBLEM_TYPE, encode_json, error_type, sends_document
+from headwater.http.formats import GRAPHQL, JSON_API, PROBLEM_TYPE, encode_json, error_type, sends_document
 
 
 def _error_body(fault: Fault, facts: Mapping[str, Any]) -> bytes:
@@ -30,6 +30,11 @@ def _problem_body(fault: Fault, facts: Mapping[str, Any], path: str | None) -> b
     if path is not None:
         problem["instance"] = quote(path, safe="-._~!$&'()*+,;=:@/%")
     return encode_json({**problem, **facts, **problem})
+
+
+def graphql_error(fault: Fault, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A refusal as an error of a GraphQL response."""
+    return {"message": fault.message, "extensions": dict(facts)}
 
 
 def facts_of(fault: Fault, request_id: str, retry_after: str = "") -> dict[str, Any]:
@@ -85,6 +90,8 @@ def error_response(
     elif media_type == JSON_API.media_type:
         status = json_api.status(fault)
         body = encode_json(json_api.errors(fault, facts, sent=sent))
+    elif media_type == GRAPHQL.media_type:
+        body = encode_json({"errors": [graphql_error(fault, facts)]})
     else:
         body = _error_body(fault, facts)
     encoded = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), (b"vary", b"Accept")]

@@ -16,7 +16,16 @@ from headwater.base.settings import Documents, Introspection
 from headwater.engine.engine import Engine
 from headwater.http.decode import decode_json, decode_query
 from headwater.http.exchange import Exchange, Headers, Response
-from headwater.http.formats import Format, encode_json, negotiate, read_body
+from headwater.http.formats import (
+    GRAPHQL,
+    JSON,
+    Format,
+    body_type,
+    encode_json,
+    error_type,
+    negotiate,
+    read_body,
+)
 from headwater.http.routes import Form, Route
 from headwater.http.tags import etag, tagged
 from headwater.ir.model import Model
@@ -28,9 +37,7 @@ PATH: Final = "/graphql"
 MAX_BATCH: Final = 10
 """Operations of one request."""
 
-_RESPONSE: Final = Format("application/graphql-response+json", encode_json)
-_JSON: Final = Format("application/json", encode_json)
-_FORMATS: Final = (_JSON, _RESPONSE)
+_FORMATS: Final = (JSON, GRAPHQL)
 _OBJECT: Final = {"required": False, "schema": {"type": "string"}, "description": "A JSON object, as text."}
 _PARAMETERS: Final = {
     "query": {
@@ -54,6 +61,13 @@ _PARAMETERS: Final = {
     "variables": {**_OBJECT, "example": "{}"},
     "extensions": {**_OBJECT, "example": "{}"},
 }
+_MEMBERS: Final = (
+    ("query", str | None, "a string"),
+    ("documentId", str | None, "a string"),
+    ("variables", dict | None, "an object"),
+    ("operationName", str | None, "a string"),
+    ("extensions", dict | None, "an object"),
+)
 _PRIVATE: Final[Headers] = [(b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization")]
 
 
@@ -81,8 +95,8 @@ def routes(model: Model, engine: Engine, options: Options | None = None) -> list
         "data": {"type": ["object", "null"]}, "errors": {"type": "array", "items": {"type": "object"}},
         "extensions": {"type": "object"}}}  # fmt: skip
     return [
-        Route("POST", PATH, surface.post, "graphql", ask, accepts=(_JSON.media_type,),
-              form=Form(answer, body, codes=("NOT_ACCEPTABLE",), types=(_JSON.media_type,),
+        Route("POST", PATH, surface.post, "graphql", ask, accepts=(JSON.media_type,),
+              form=Form(answer, body, codes=("NOT_ACCEPTABLE",), types=(JSON.media_type,),
                         example={"data": {"__typename": "Query"}})),
         Route("GET", PATH, surface.get, "graphql.query", ask,
               form=Form(answer, codes=("NOT_ACCEPTABLE", "INVALID_FORMAT"), tagged=True, query=_PARAMETERS,
@@ -105,14 +119,26 @@ class _Surface:
             return exchange.call.actor.signed_in
         return self.introspection_for == "everybody"
 
-    async def _answer(self, exchange: Exchange, sent: Any, *, reads: bool = False) -> Reply:
-        """What is answered to an operation. `reads`: it must not change anything."""
+    async def _answer(
+        self, exchange: Exchange, sent: Any, *, address: bool = False, alone: bool = True
+    ) -> Reply:
+        """What is answered to an operation. In an `address` it must not change anything; where it is not `alone`, it
+        spoils no other by not being one."""
         try:
-            request = _request(sent, self.persisted)
+            _check(sent, address=address)
         except Fault as fault:
+            if alone:
+                raise
             return self.endpoint.refused(exchange.call, fault)
+        try:
+            document = self.persisted.document(sent, address=address)
+        except Fault as fault:
+            if alone and fault.code == "INVALID_FORMAT":
+                raise
+            return self.endpoint.refused(exchange.call, fault)
+        request = Request(document, sent.get("variables") or {}, sent.get("operationName") or None)
         tells = self._tells(exchange)
-        if reads and await self.endpoint.kind(request, introspection=tells) is OperationType.MUTATION:
+        if address and await self.endpoint.kind(request, introspection=tells) is OperationType.MUTATION:
             message = "A mutation changes something, so it is sent by POST."
             raise Fault("METHOD_NOT_ALLOWED", message, headers={"Allow": "POST"})
         return await self.endpoint.answer(exchange.call, request, introspection=tells)
@@ -125,20 +151,23 @@ class _Surface:
 
     async def post(self, exchange: Exchange) -> Response:
         """One operation, or a list of them, which are answered one after another."""
-        format = negotiate(exchange.headers.get(b"accept"), _FORMATS)
+        format = _format(exchange)
+        if b"content-type" not in exchange.headers:
+            # The specification has this refused, where elsewhere JSON is taken for granted.
+            body_type(b"", exchange.route.accepts)
         sent = await read_body(exchange)
         if not isinstance(sent, list):
             return _response(await self._answer(exchange, sent), format)
         if not 1 <= len(sent) <= MAX_BATCH:
             raise Fault("INVALID_FORMAT", f"A batch has from 1 to {MAX_BATCH} operations, not {len(sent)}.")
-        replies = [await self._answer(exchange, one) for one in sent]
+        replies = [await self._answer(exchange, one, alone=False) for one in sent]
         body = f"[{','.join([reply.text for reply in replies])}]"
         return Response(200, [(b"content-type", _content_type(format)), *_PRIVATE], body.encode())
 
     async def get(self, exchange: Exchange) -> Response:
         """A query in the address."""
-        format = negotiate(exchange.headers.get(b"accept"), _FORMATS)
-        reply = await self._answer(exchange, _from_address(exchange.query), reads=True)
+        format = _format(exchange)
+        reply = await self._answer(exchange, _from_address(exchange.query), address=True)
         response = _response(reply, format)
         return tagged(exchange, etag(response.body), response) if response.status == 200 else response
 
@@ -160,21 +189,27 @@ class _Surface:
         )
 
 
-def _request(sent: Any, persisted: Persisted) -> Request:
-    """An operation as it was sent. Raises: Fault INVALID_FORMAT, and as `Persisted.document` does."""
+def _format(exchange: Exchange) -> Format:
+    """The media type of the answer: GraphQL's own if it is named, and plain JSON is not preferred to it.
+
+    Raises: Fault NOT_ACCEPTABLE.
+    """
+    accept = exchange.headers.get(b"accept")
+    return GRAPHQL if error_type(accept) == GRAPHQL.media_type else negotiate(accept, _FORMATS)
+
+
+def _check(sent: Any, *, address: bool = False) -> None:
+    """Raises Fault INVALID_FORMAT for what is no operation, in a body or in an address."""
     if not isinstance(sent, dict):
         raise Fault("INVALID_FORMAT", f"An operation must be a JSON object, not {json_name(sent)}.")
-    variables, name = sent.get("variables"), sent.get("operationName")
     problems = []
-    if not isinstance(variables, dict | None):
-        problems.append(_wrong("variables", f"`variables` must be an object, not {json_name(variables)}."))
-    if not isinstance(name, str | None):
-        problems.append(_wrong("operationName", f"`operationName` must be a string, not {json_name(name)}."))
-    if not isinstance(extensions := sent.get("extensions"), dict | None):
-        problems.append(_wrong("extensions", f"`extensions` must be an object, not {json_name(extensions)}."))
+    for member, type, what in _MEMBERS:
+        if not isinstance(value := sent.get(member), type):
+            message = f"`{member}` must be {what}, not {json_name(value)}."
+            field, parameter = (None, member) if address else (member, None)
+            problems.append(Detail("INVALID_FORMAT", message, field, parameter))
     if problems:
         raise Fault("INVALID_FORMAT", problems[0].message, problems)
-    return Request(persisted.document(sent), variables or {}, name or None)
 
 
 def _from_address(query: bytes) -> Mapping[str, Any]:
@@ -194,12 +229,9 @@ def _parsed(name: str, text: str) -> Any:
     try:
         return decode_json(text.encode()) if text else None
     except Fault as fault:
-        message = f"`{name}` is not JSON: {fault.message}"
+        why = fault.details[0].message if fault.details else fault.message
+        message = f"`{name}` is not JSON that can be read: {why}"
         raise Fault("INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, parameter=name)]) from None
-
-
-def _wrong(field: str, message: str) -> Detail:
-    return Detail("INVALID_FORMAT", message, field)
 
 
 def _content_type(format: Format) -> bytes:
@@ -209,5 +241,5 @@ def _content_type(format: Format) -> bytes:
 def _response(reply: Reply, format: Format) -> Response:
     """The response in its media type. That of GraphQL says by its status that nothing was executed; in plain JSON
     clients have always found that out from the body."""
-    status = 200 if reply.executed or format is _JSON else 400
+    status = 200 if reply.executed or format is JSON else 400
     return Response(status, [(b"content-type", _content_type(format)), *_PRIVATE], reply.text.encode())

@@ -28,7 +28,7 @@ from headwater.base.errors import Fault
 from headwater.base.observe import UnexpectedFailure
 from headwater.engine.engine import Engine
 from headwater.http.formats import encode_json
-from headwater.http.refusals import facts_of
+from headwater.http.refusals import facts_of, graphql_error
 from headwater.ir.body import BodyParser
 from headwater.ir.model import Model, Resource
 from headwater.surfaces.graphql.documents import Document, Documents, Invalid
@@ -281,11 +281,8 @@ class Endpoint:
 
     def error(self, call: Call, fault: Fault, field: str | None = None) -> dict[str, Any]:
         """A refusal as an error of the response."""
-        found: dict[str, Any] = {"message": fault.message}
-        if field is not None:
-            found["path"] = [field]
-        found["extensions"] = facts_of(fault, call.request_id)
-        return found
+        found = graphql_error(fault, facts_of(fault, call.request_id))
+        return found if field is None else {"path": [field], **found}
 
 
 def _cost(cost: int, most: int) -> dict[str, Any]:

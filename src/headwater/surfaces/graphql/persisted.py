@@ -82,18 +82,17 @@ class Persisted:
             self._trusted.update(read_manifest(path))
         self._sent: OrderedDict[str, str] = OrderedDict()
 
-    def document(self, sent: Mapping[str, Any]) -> str:
+    def document(self, sent: Mapping[str, Any], *, address: bool = False) -> str:
         """The text of the document that a request sends or names.
 
         Raises: Fault INVALID_FORMAT, PERSISTED_QUERY_NOT_FOUND, PERSISTED_QUERY_REQUIRED.
         """
-        text, hash = sent.get("query"), _hash(sent)
+        text: str | None = sent.get("query")
+        hash = _hash(sent)
         if text is None and hash is None:
-            message = "Send a document as `query`, or the hash of one."
-            raise Fault("INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, "query")])
-        if text is not None and not isinstance(text, str):
-            message = "`query` must be a string."
-            raise Fault("INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, "query")])
+            message = "Send a document as `query`, or the hash of one that is known."
+            field, parameter = (None, "query") if address else ("query", None)
+            raise Fault("INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, field, parameter)])
         if hash is None:
             assert text is not None
             if self.mode == "trusted" and hashed(text) not in self._trusted:
