@@ -150,7 +150,7 @@ def test_what_is_executed_has_data_and_where_it_could_not_be_had_why(ada: Caller
 # -- refusals of requests -------------------------------------------------------------------------------------
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "no document": ({}, "`query` must be a string, not null."),
+    "no document": ({}, "Send a document as `query`, or the hash of one that is known."),
     "a document that is no text": ({"query": {"a": 1}}, "`query` must be a string, not an object."),
     "variables": ({"query": "{ __typename }", "variables": []}, "`variables` must be an object, not an array."),
     "operationName": ({"query": "{ __typename }", "operationName": 1},
@@ -242,7 +242,7 @@ def test_a_query_in_the_address(ada: Caller) -> None:
 def test_an_address_that_cannot_be_understood(ada: Caller) -> None:
     unread = "is not JSON that can be read"
     for parameters, parameter, message in (
-        ({}, "query", "Put the document into `query`, or send it by POST."),
+        ({}, "query", "Send a document as `query`, or the hash of one that is known."),
         ({"query": TASKS, "variables": "{"}, "variables", f"`variables` {unread}: Input data was truncated."),
         ({"query": TASKS, "variables": "[1]"}, "variables", "`variables` must be an object, not an array."),
         ({"query": TASKS, "extensions": "x"}, "extensions", f"`extensions` {unread}: Invalid character (byte 0)."),

@@ -41,7 +41,7 @@ _FORMATS: Final = (JSON, GRAPHQL)
 _OBJECT: Final = {"required": False, "schema": {"type": "string"}, "description": "A JSON object, as text."}
 _PARAMETERS: Final = {
     "query": {
-        "required": False,
+        "required": True,
         "schema": {"type": "string"},
         "description": "The document.",
         "example": "{ __typename }",
@@ -50,12 +50,6 @@ _PARAMETERS: Final = {
         "required": False,
         "schema": {"type": "string"},
         "description": "Which one.",
-        "example": "",
-    },
-    "documentId": {
-        "required": False,
-        "schema": {"type": "string"},
-        "description": "A document's hash, in its place.",
         "example": "",
     },
     "variables": {**_OBJECT, "example": "{}"},
@@ -88,9 +82,9 @@ def routes(model: Model, engine: Engine, options: Options | None = None) -> list
     surface = _Surface(Endpoint(model, engine, max_cost=options.max_cost), persisted, options.introspection)
     ask, schema = "What an operation asks or does.", "The GraphQL schema."
     body = {"type": "object", "properties": {
-        "query": {"type": "string"}, "documentId": {"type": "string"}, "operationName": {"type": ["string", "null"]},
+        "query": {"type": "string"}, "operationName": {"type": ["string", "null"]},
         "variables": {"type": ["object", "null"]}, "extensions": {"type": ["object", "null"]}},
-        }  # fmt: skip
+        "required": ["query"]}  # fmt: skip
     answer = {"type": "object", "properties": {
         "data": {"type": ["object", "null"]}, "errors": {"type": "array", "items": {"type": "object"}},
         "extensions": {"type": "object"}}}  # fmt: skip
@@ -216,7 +210,7 @@ def _from_address(query: bytes) -> Mapping[str, Any]:
     """The parameters of a query in the address. Raises: Fault INVALID_FORMAT."""
     found: dict[str, Any] = {}
     for name, text in decode_query(query):
-        if name not in _PARAMETERS or name in found:
+        if name in found:
             continue
         if name in ("variables", "extensions"):
             found[name] = _parsed(name, text)
