@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.node import CACHE, Workshop, workshop
 from tests.served import Served, serving
 from tests.stores import SHARED, drop, new_database
+from web.node import CACHE, Workshop, workshop
 
 TESTS = Path(__file__).parents[1]
 CLIENTS = TESTS / "clients"

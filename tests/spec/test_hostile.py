@@ -18,8 +18,8 @@ from headwater.base.errors import MOST_DETAILS, REGISTRY
 from headwater.ir.parameters import LIST_PARAMETERS
 from headwater.ir.query import MAX_CONDITIONS
 from tests.json_api import JSON_API
-from tests.node import node_modules
 from tests.spec.rest_world import Reply, World, open_world
+from web.node import node_modules
 
 TEXTS = (
     "", " ", "\t\n", "null", "undefined", "NaN", "-Infinity", "1e999", "-0", "0x10", "1_000", "٣", "9" * 400,

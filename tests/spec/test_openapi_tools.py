@@ -15,8 +15,8 @@ from headwater.cli import cli
 from headwater.surfaces.describe import downgraded, encode_yaml
 from headwater.testing import client
 from headwater_products.demo import app as demo
-from tests.node import Workshop, workshop
 from tests.spec.test_openapi import PECULIAR
+from web.node import Workshop, workshop
 
 PACKAGES = Path(__file__).parents[1] / "npm" / "openapi"
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))

