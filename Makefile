@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 PEERS := .venv/.peers
 
-.PHONY: setup run test test-long check bench
+.PHONY: setup web run test test-long check bench
 .DEFAULT_GOAL := run
 
 setup: $(STAMP)
@@ -15,7 +15,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable ".[redis]"
 	touch $(STAMP)
 
+# The GraphQL playground; built again only when a source of it has changed.
+web: setup
+	$(BIN)/python -m web.build
+
 run: setup
+	$(BIN)/python -m web.build --if-possible
 	$(BIN)/headwater migrate
 	$(BIN)/headwater seed
 	$(BIN)/headwater serve
