@@ -20,6 +20,7 @@ STATIC = ROOT / "src" / "headwater" / "surfaces" / "graphql" / "static"
 MARK = "built-from"
 """The file in the built folder that tells what it was built from."""
 
+FONT = "node_modules/@fontsource-variable/fira-code"
 BUILD_SECONDS = 60
 PATIENCE = 60
 """Seconds that a server's start may wait for npm."""
@@ -48,6 +49,8 @@ def build(target: Path, seconds: float = INSTALL_SECONDS) -> bool:
                 # They are sent compressed, so that is how they are kept.
                 file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
                 file.unlink()
+            with (folder / "built" / "licenses.md").open("a") as licenses:  # Vite lists those of the code
+                licenses.write(f"\n## Fira Code (OFL-1.1)\n\n{(work / FONT / 'LICENSE').read_text()}")
             (folder / "built" / MARK).write_text(digest)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(target, ignore_errors=True)
@@ -75,12 +78,12 @@ def main(arguments: list[str]) -> int:
     try:
         if build(STATIC, PATIENCE if if_possible else INSTALL_SECONDS):
             print("The GraphQL playground is built.")
-    except NodeFailed as failed:
+    except (NodeFailed, OSError) as failed:
         if not if_possible:
             print(failed, file=sys.stderr)
             return 1
         print(
-            "The GraphQL playground is not built; once npm's registry can be reached, `make web` builds it.",
+            "The GraphQL playground is not built: `make web` says why, and builds it once npm can be reached.",
             flush=True,
         )
     return 0

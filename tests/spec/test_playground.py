@@ -167,6 +167,12 @@ def test_nothing_in_the_page_or_its_styles_comes_from_elsewhere(built: Path) -> 
         assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//|url\([\"']?(?:https?:)?//|@import", text)
 
 
+def test_the_licenses_of_all_that_is_bundled_go_with_it(built: Path) -> None:
+    licenses = (built / "licenses.md").read_text()
+    for name in ("graphiql", "monaco-editor", "react", "Fira Code"):
+        assert re.search(rf"^## {name} ", licenses, re.MULTILINE), name
+
+
 def test_it_is_built_anew_only_when_a_source_has_changed(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +217,7 @@ def test_a_start_goes_on_where_npm_cannot_be_reached(
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     assert web.build.main(["--if-possible"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "The GraphQL playground is not built; once npm's registry can be reached, `make web` builds it."
+        "The GraphQL playground is not built: `make web` says why, and builds it once npm can be reached."
     )
     assert not (tmp_path / "static").exists()
     assert web.build.main([]) == 1

@@ -8,6 +8,7 @@ export default defineConfig({
     // The page may load from its own server alone, so nothing is written into scripts and styles as `data:`.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    license: { fileName: "licenses.md" },
     chunkSizeWarningLimit: 5000,
   },
   worker: { format: "es" },
