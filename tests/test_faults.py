@@ -45,8 +45,10 @@ if LONG:
     def test_a_planted_fault_is_noticed(fault: dict[str, Any], tmp_path: Path) -> None:
         copy = tmp_path / "copy"
         copy.mkdir()
-        for part in ("src", "tests", "docs", "bench"):
-            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("src", "tests", "docs", "bench", "web"):
+            shutil.copytree(
+                ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+            )
         for part in ("pyproject.toml", "README.md", "CHANGELOG.md"):
             shutil.copy(ROOT / part, copy / part)
         file = copy / fault["file"]
