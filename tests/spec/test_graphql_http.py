@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.node import workshop
 from tests.served import Served, serving
+from web.node import workshop
 
 TESTS = Path(__file__).parents[1]
 DEMO = "headwater_products.demo:app"

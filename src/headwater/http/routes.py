@@ -53,7 +53,7 @@ class Route:
     media types of a request body (told in the method's one of `ACCEPT_HEADERS`). Where `authenticates` is false,
     the `Authorization` header is not looked at, so that a stale token does not stop anybody from signing in.
     `facts` is what a surface knows of an operation on a resource, for its documentation; `form` what it knows
-    of any other.
+    of any other. What pages load is not `documented`.
     """
 
     method: str
@@ -66,6 +66,7 @@ class Route:
     authenticates: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
     form: Form | None = None
+    documented: bool = True
 
 
 class _Leaf:

@@ -73,7 +73,7 @@ class _Document:
         paths: dict[str, dict[str, Any]] = {}
         tags: dict[str, str] = {}
         for route in self.routes:
-            if route.method in ("QUERY", "*"):
+            if route.method in ("QUERY", "*") or not route.documented:
                 # OpenAPI 3.1 has no place for it: the GET beside it tells of it in words. A mount tells of itself.
                 continue
             subject = self._subject(route)

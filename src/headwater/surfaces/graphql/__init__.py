@@ -30,6 +30,7 @@ from headwater.http.routes import Form, Route
 from headwater.http.tags import etag, tagged
 from headwater.ir.model import Model
 from headwater.ir.scalars import json_name
+from headwater.surfaces.graphql import playground
 from headwater.surfaces.graphql.endpoint import MAX_COST, Endpoint, Reply, Request
 from headwater.surfaces.graphql.persisted import Persisted
 
@@ -37,6 +38,7 @@ PATH: Final = "/graphql"
 MAX_BATCH: Final = 10
 """Operations of one request."""
 
+_HTML: Final = Format("text/html", encode_json)
 _FORMATS: Final = (JSON, GRAPHQL)
 _OBJECT: Final = {"required": False, "schema": {"type": "string"}, "description": "A JSON object, as text."}
 _PARAMETERS: Final = {
@@ -100,6 +102,7 @@ def routes(model: Model, engine: Engine, options: Options | None = None) -> list
                         example="type Query { node(id: ID!): Node }")),
         Route("GET", f"{PATH}/schema.json", surface.introspection, "graphql.introspection", schema,
               form=Form({"type": "object"}, tagged=True, example={"data": {}})),
+        *playground.routes(PATH),
     ]  # fmt: skip
 
 
@@ -159,9 +162,12 @@ class _Surface:
         return Response(200, [(b"content-type", _content_type(format)), *_PRIVATE], body.encode())
 
     async def get(self, exchange: Exchange) -> Response:
-        """A query in the address."""
+        """A query in the address; the playground, where a browser asks for a page."""
+        sent = _from_address(exchange.query)
+        if sent.keys().isdisjoint(("query", "documentId", "extensions")) and _wants_page(exchange):
+            return playground.page(PATH)
         format = _format(exchange)
-        reply = await self._answer(exchange, _from_address(exchange.query), address=True)
+        reply = await self._answer(exchange, sent, address=True)
         response = _response(reply, format)
         return tagged(exchange, etag(response.body), response) if response.status == 200 else response
 
@@ -190,6 +196,11 @@ def _format(exchange: Exchange) -> Format:
     """
     accept = exchange.headers.get(b"accept")
     return GRAPHQL if error_type(accept) == GRAPHQL.media_type else negotiate(accept, _FORMATS)
+
+
+def _wants_page(exchange: Exchange) -> bool:
+    accept = exchange.headers.get(b"accept", b"")
+    return b"text/html" in accept and negotiate(accept, (_HTML, *_FORMATS)) is _HTML
 
 
 def _check(sent: Any, *, address: bool = False) -> None:

@@ -75,6 +75,7 @@ def routes(base: str) -> list[Route]:
             "graphql.assets",
             "What the GraphQL playground loads.",
             authenticates=False,
+            documented=False,
         )
     ]
 

@@ -169,8 +169,8 @@ class _Builder:
                 )])  # fmt: skip
             roots[name], into[name] = root, found
         schema = GraphQLSchema(
-            GraphQLObjectType("Query", query),
-            GraphQLObjectType("Mutation", mutation) if mutation else None,
+            GraphQLObjectType("Query", query, description="What can be asked."),
+            GraphQLObjectType("Mutation", mutation, description="What can be done.") if mutation else None,
             types=list(self.objects.values()),
             directives=[*specified_directives, TRANSACTION],
         )
