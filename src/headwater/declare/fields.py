@@ -498,14 +498,16 @@ def computed(
     places: int | None = None,
     doc: str | None = None,
     example: Any = None,
+    cost: int | None = None,
     init: Literal[False] = False,
 ) -> Computed[Any]:
     """A value that the database works out. The formula is a function so that it may name later resources.
 
-    `places` round a decimal; without them it has as many as the formula yields. `init` tells type checkers
-    that the constructor does not take it.
+    `places` round a decimal; without them it has as many as the formula yields. `cost` is what the field adds to that
+    of a GraphQL operation for each row, where it takes as long as some rows do. `init` tells type checkers that the
+    constructor does not take it.
     """
-    options = _options("computed", MISSING, None, places=places, doc=doc, example=example)
+    options = _options("computed", MISSING, None, places=places, doc=doc, example=example, cost=cost)
     member: Computed[Any] = Computed(options)
     member.formula = formula
     return member
@@ -518,6 +520,7 @@ def batched(
     places: int | None = None,
     doc: str | None = None,
     example: Any = None,
+    cost: int | None = None,
     init: Literal[False] = False,
 ) -> Batched[V]:
     """A value that an async function works out, for all rows of an answer at once: `batched(lambda: forecasts)`.
@@ -525,9 +528,12 @@ def batched(
     The function takes rows, which have their `id` and the fields that it `needs` (a function, so that they can be
     named), and a `Reader` with the product's rights; it answers as many values, in the same order. Clients see the
     field where `fields` names it. It is called once for each place in an answer where its field is shown, however many
-    rows there are, and not at all elsewhere. `places` are a decimal's digits after the point.
+    rows there are, and not at all elsewhere. `places` are a decimal's digits after the point; `cost` is what the field
+    adds to that of a GraphQL operation for each row.
     """
-    member: Batched[V] = Batched(_options("batched", MISSING, None, places=places, doc=doc, example=example))
+    member: Batched[V] = Batched(
+        _options("batched", MISSING, None, places=places, doc=doc, example=example, cost=cost)
+    )
     member.function, member.needs = function, needs
     return member
 

@@ -99,15 +99,19 @@ def field_of(
         return None
     options = member.options
     given = dict(options.given)
+    cost = given.pop("cost", 0)
+    if not isinstance(cost, int) or cost < 0:
+        complain(f"`cost={cost!r}` is no number of rows", "write a whole number, such as `cost=5`")
+        cost = 0
     if isinstance(member, Computed):
         return m.Field(
             name=name, wire=camel(name), type=type, column=None, doc=doc, nullable=spelt.nullable,
-            read_only=True, computed=Value(None), example=given.get("example"),
+            read_only=True, computed=Value(None), example=given.get("example"), cost=cost,
         )  # fmt: skip
     if isinstance(member, Batched):
         return m.Field(
             name=name, wire=camel(name), type=type, column=None, doc=doc, nullable=spelt.nullable,
-            read_only=True, batch=NOT_READ, example=given.get("example"),
+            read_only=True, batch=NOT_READ, example=given.get("example"), cost=cost,
         )  # fmt: skip
     for option in tuple(given):
         if option in OPTIONS and type.kind not in OPTIONS[option]:

@@ -102,6 +102,7 @@ class Field:
     where it is named, and nothing is filtered or sorted by it. `internal` fields never leave the engine: no surface
     reads, writes or filters by them, and the log does not hold them. `folded` names the shadow column that holds the
     text as `fold_text` has it. `default` is called without arguments for each new row that does not give the field.
+    `cost` is what it adds to that of an operation for each row that shows it.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Field:
     stamp: Stamp | None = None
     moves: Mapping[str, tuple[str, ...]] | None = None
     example: Any = None
+    cost: int = 0
 
     @property
     def secret(self) -> bool:

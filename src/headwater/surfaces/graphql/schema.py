@@ -196,7 +196,7 @@ class _Builder:
             found = {}
             for name, one in self.fields[resource.name].items():
                 nullable = one.nullable or one.name in resource.masks
-                found[name] = GraphQLField(self._shown(resource, one, nullable), description=one.doc or None)
+                found[name] = GraphQLField(self._shown(resource, one, nullable), description=_told(one))
             for name, relation in self.relations[resource.name].items():
                 target = self.model.resources[relation.target]
                 doc = relation.doc or target.doc or None
@@ -600,6 +600,12 @@ def _operand(operator: str, value: Any) -> Any:
             return GraphQLString
         case _:
             return value
+
+
+def _told(one: Field) -> str | None:
+    """What is said of a field, and of its cost."""
+    cost = f"It costs {one.cost} a row." if one.cost else ""
+    return " ".join(filter(None, (one.doc, cost))) or None
 
 
 def _all(type: Any) -> Any:

@@ -161,6 +161,7 @@ class Reading:
             if asked == "__typename":
                 members.append(Member(name, Text(resource.name)))
             elif asked in own:
+                self.cost += self._weight * own[asked].cost
                 members.append(Member(name, own[asked].name))
             else:
                 relation = relations[asked]
