@@ -1,4 +1,4 @@
-"""A declared studio behind its REST surface, without a socket: what the tests of REST speak to."""
+"""A declared studio behind REST and GraphQL, without a socket: what the tests of these speak to."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from headwater.http.middleware.context import context
 from headwater.http.middleware.errors import errors
 from headwater.http.routes import Route
 from headwater.ir.model import Model
-from headwater.surfaces import rest
+from headwater.surfaces import graphql, rest
 from headwater.surfaces.describe import document
 from tests.described import Described
 
@@ -214,8 +214,9 @@ class World:
             return act
 
         routes = rest.routes(self.engine.model, self.engine, title="Studio", description="Films.")
-        self.described = described(self.engine.model, routes) if self.documented else None
-        self.app = Application(routes, [context(None), errors(self.observers), acting])
+        self.routes = [*routes, *graphql.routes(self.engine.model, self.engine)]
+        self.described = described(self.engine.model, self.routes) if self.documented else None
+        self.app = Application(self.routes, [context(None), errors(self.observers), acting])
 
     def acting_as(self, actor: Actor) -> World:
         return World(self.engine, actor)

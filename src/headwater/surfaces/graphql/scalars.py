@@ -47,7 +47,7 @@ def _amount(value: Any) -> None:
 
 
 def _decimal(value: Any) -> None:
-    scalars.decimal_value(scalars.MAX_DIGITS)(value)
+    scalars.plain_decimal(value)
 
 
 def _moment(value: Any) -> None:

@@ -1,0 +1,47 @@
+"""What GraphQL answers, in words."""
+
+import random
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from headwater.base.call import Actor
+from tests.spec.production import ACTORS, MODEL, Studio, new_studio
+from tests.spec.rest_world import World, open_world
+
+
+class Asked:
+    """A studio behind GraphQL."""
+
+    def __init__(self, world: World, studio: Studio) -> None:
+        self.world, self.studio = world, studio
+
+    async def ask(self, query: str, actor: Actor = ACTORS["lead"], **variables: Any) -> Any:
+        """The data of an answer that has no errors."""
+        told = await self.told(query, actor, **variables)
+        assert "errors" not in told, told
+        return told["data"]
+
+    async def told(self, query: str, actor: Actor = ACTORS["lead"], **variables: Any) -> Any:
+        self.world.actor = actor
+        reply = await self.world.post("/graphql", {"query": query, "variables": variables})
+        assert reply.status == 200, reply.body
+        return reply.json
+
+
+@pytest.fixture
+async def asked(store_url: str) -> AsyncIterator[Asked]:
+    async with open_world(store_url, MODEL) as world:
+        yield Asked(world, await new_studio(world.engine.store, random.Random(7)))
+
+
+async def test_amounts_are_compared_whatever_their_size(asked: Asked) -> None:
+    tasks = [row for row in asked.studio.rows["Task"].values() if row["project"] == "AA"]
+    for amount in ("0.00", "1.50", "12.25", "9999.99"):
+        query = """query ($most: Decimal) {
+            tasks(where: {projectId: {eq: "AA"}, bid: {lte: $most}}) { totalCount }
+        }"""
+        found = await asked.ask(query, most=amount)
+        assert found["tasks"]["totalCount"] == sum(row["bid"] <= Decimal(amount) for row in tasks)
