@@ -45,3 +45,23 @@ async def test_amounts_are_compared_whatever_their_size(asked: Asked) -> None:
         }"""
         found = await asked.ask(query, most=amount)
         assert found["tasks"]["totalCount"] == sum(row["bid"] <= Decimal(amount) for row in tasks)
+
+
+async def test_a_page_is_turned_while_those_within_it_are(asked: Asked) -> None:
+    """A cursor fits the list that it is of, whatever is shown of its rows."""
+    query = """query ($after: String, $inner: String, $least: Int) {
+        projects(first: 1, after: $after, orderBy: [{code: ASC}]) {
+            nodes { code tasks(first: 2, after: $inner, where: {priority: {gte: $least}}) { pageInfo { endCursor } } }
+            pageInfo { endCursor }
+        }
+    }"""
+    data = await asked.ask(query, least=0)
+    (project,) = data["projects"]["nodes"]
+    after, inner = data["projects"]["pageInfo"]["endCursor"], project["tasks"]["pageInfo"]["endCursor"]
+    found = await asked.ask(query, after=after, inner=inner, least=0)
+    assert [one["code"] for one in found["projects"]["nodes"]] == ["CC"]
+    found = await asked.ask(query, after=after, least=1)
+    assert [one["code"] for one in found["projects"]["nodes"]] == ["CC"]
+    other = "query ($after: String) { projects(first: 1, after: $after) { totalCount } }"
+    told = await asked.told(other, after=after)
+    assert told["errors"][0]["extensions"]["code"] == "INVALID_CURSOR"

@@ -145,7 +145,7 @@ class Engine:
         place = None
         bound = b""
         if page.token is not None:
-            bound = binding(plan.digest, values)
+            bound = _bound(plan, query, values)
             place = open_token(self.secret, bound, page.token)
             if page.before is not None:
                 place = structs.replace(place, backward=page.before)
@@ -169,7 +169,7 @@ class Engine:
             rows.reverse()
         has_next, has_prev = (place is not None, more) if backward else (more, place is not None)
         if query.parts is not None:
-            bound = bound or binding(plan.digest, values)
+            bound = bound or _bound(plan, query, values)
             now = call.as_of if plan.uses_now else None
 
             def token(keys: Sequence[Any], before: bool) -> str:
@@ -181,7 +181,7 @@ class Engine:
             return answer if not plan.batches.places else await self._filled(call, plan, answer)
         answer_next = answer_prev = None
         if rows and (has_next or has_prev):
-            bound = bound or binding(plan.digest, values)
+            bound = bound or _bound(plan, query, values)
             now = call.as_of if plan.uses_now else None
             width = len(plan.keys) + 1
             if has_next:
@@ -533,6 +533,15 @@ class Engine:
     def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
         """The id of a new row: its natural key, or a new TypeID."""
         return str(values[resource.key]) if resource.natural else new_id(resource.prefix)
+
+
+def _bound(plan: Plan, query: Query, values: list[Any]) -> bytes:
+    """What ties a cursor to its query. That of a connection fits whatever is shown of its rows: what is nested in them
+    has cursors of its own, which change when its pages are turned."""
+    if query.parts is not None:
+        values = []
+        shape(structs.replace(query, parts=()), values)
+    return binding(plan.digest, values)
 
 
 def _place(keys: Any, backward: bool, now: Any) -> Place:
