@@ -94,25 +94,31 @@ class Wanted:
                 answer["count"] = value
                 continue
             type = _type(path, model, resource)
-            number = function in ("count", "countDistinct") or (
-                function == "avg" and type.kind is Kind.INTEGER
-            )
             member = "counts" if function == "count" else function
-            of = answer.setdefault(member, {})
-            of[wire(path, model, resource)] = (
-                value
-                if number
-                else _duration(value)
-                if type.kind is Kind.DURATION and isinstance(value, int)
-                else to_wire(type, value)
-            )
+            answer.setdefault(member, {})[wire(path, model, resource)] = _wired(function, type, value)
         return answer
+
+
+def measure(function: str, type: Type, values: Iterable[Any]) -> Any:
+    """The JSON form of a measure of values, of which nulls do not count."""
+    return _wired(function, type, _measured(function, type, [value for value in values if value is not None]))
+
+
+def _wired(function: str, type: Type, value: Any) -> Any:
+    if function in ("count", "countDistinct") or (function == "avg" and type.kind is Kind.INTEGER):
+        return value
+    if type.kind is Kind.DURATION and isinstance(value, int):
+        return _duration(value)
+    return to_wire(type, value)
 
 
 def _result(function: str, type: Type | None, rows: list[Any], path: Path | None, reach: Reach) -> Any:
     if path is None or type is None:
         return len(rows)
-    values = [value for row in rows if (value := reach(row, path)) is not None]
+    return _measured(function, type, [value for row in rows if (value := reach(row, path)) is not None])
+
+
+def _measured(function: str, type: Type, values: list[Any]) -> Any:
     match function:
         case "count":
             return len(values)

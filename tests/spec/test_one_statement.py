@@ -8,8 +8,6 @@ import os
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -21,10 +19,10 @@ from headwater.base.call import Actor
 from headwater.base.observe import Observation, StatementRun
 from headwater.ir.filters import OPERATORS, UNSORTED
 from headwater.ir.model import Kind, Resource
-from headwater.ir.scalars import fold_text
 from headwater.ir.values import item_type, to_wire
 from tests.driver import Driver, watched_drivers
-from tests.spec.production import ACTORS, MODEL, START, Row, Studio, new_studio, shown
+from tests.spec.naive import VALUES, compares, rank
+from tests.spec.production import ACTORS, MODEL, Row, Studio, new_studio, shown
 from tests.spec.rest_world import Reply, World, open_world
 from tests.spec.summaries import Wanted, summaries
 
@@ -72,40 +70,9 @@ class Filter:
     values: tuple[Any, ...]
 
     def holds(self, studio: Studio, actor: Actor, name: str, row: Row) -> bool:
-        return any(self._true(value) for value in studio.reach(actor, name, row, self.path))
-
-    def _true(self, value: Any) -> bool:
-        wanted = self.values[0]
-        match self.op:
-            case "eq":
-                return value is not None and bool(value == wanted)
-            case "ne":
-                return value is None or bool(value != wanted)
-            case "in":
-                return value is not None and value in self.values
-            case "nin":
-                return value is None or value not in self.values
-            case "isNull":
-                return (value is None) == wanted
-        if value is None:
-            return False
-        match self.op:
-            case "lt":
-                return bool(value < wanted)
-            case "lte":
-                return bool(value <= wanted)
-            case "gt":
-                return bool(value > wanted)
-            case "gte":
-                return bool(value >= wanted)
-            case "between":
-                return bool(wanted <= value <= self.values[1])
-            case "contains" if isinstance(value, list):
-                return wanted in value
-            case "contains":
-                return fold_text(wanted) in fold_text(value)
-        assert self.op == "startsWith"
-        return fold_text(value).startswith(fold_text(wanted))
+        return any(
+            compares(self.op, value, self.values) for value in studio.reach(actor, name, row, self.path)
+        )
 
     def text(self, resource: Resource) -> str:
         *hops, last = self.path
@@ -159,7 +126,7 @@ class Node:
         found = [row for row in rows if all(f.holds(studio, actor, name, row) for f in self.filters)]
         keys = [*self.sort, (("id",), self.sort[-1][1] if self.sort else False)]
         for path, descending in reversed(keys):
-            found.sort(key=lambda row: _key(next(studio.reach(actor, name, row, path))), reverse=descending)
+            found.sort(key=lambda row: rank(next(studio.reach(actor, name, row, path))), reverse=descending)
         return found
 
     def shows(
@@ -184,10 +151,6 @@ class Node:
         return answer
 
 
-def _key(value: Any) -> tuple[bool, Any]:
-    return (value is not None, value)
-
-
 def _wire(path: tuple[str, ...], resource: Resource) -> str:
     *hops, last = path
     names = []
@@ -207,17 +170,6 @@ def _filter_text(found: Filter, resource: Resource, nested: bool) -> str:
     name = _wire(found.path, resource)
     op = "" if found.op == "eq" else f"[{found.op}]"
     return (f"[{name}]{op}=" if nested else f"{name}{op}=") + found.text(resource)
-
-
-VALUES: dict[Kind, list[Any]] = {
-    Kind.INTEGER: [0, 1, 2, 3, 1001, -5],
-    Kind.BOOLEAN: [True, False],
-    Kind.TEXT: ["comp", "COMP B", "Swan", "é", "0%", "_", "Bees, and more", "SQ1", "S0", "x"],
-    Kind.DECIMAL: [Decimal("0.00"), Decimal("1.50"), Decimal("2.25")],
-    Kind.DATE: [date(2026, 2, 1), date(2026, 2, 2), date(2026, 5, 1)],
-    Kind.DATETIME: [START, START + timedelta(minutes=1), START + timedelta(microseconds=1)],
-    Kind.ID: ["AA", "BB", "user_00000000000000000000000000", "task_00000000000000000000000003"],
-}
 
 
 @st.composite
