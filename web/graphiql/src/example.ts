@@ -12,11 +12,10 @@ type Field = GraphQLField<unknown, unknown>;
 
 /** A first question that the schema can answer: a page of what leads to most else, and of some of what it leads to. */
 export function example(schema: GraphQLSchema): string | null {
-  const lists = connections(schema.getQueryType());
-  const [list] = lists.toSorted((a, b) => connections(rows(b)).length - connections(rows(a)).length);
+  const list = richest(connections(schema.getQueryType()));
   if (!list) return null;
   const type = rows(list);
-  const within = connections(type).find((field) => rows(field) !== type);
+  const within = richest(connections(type).filter((field) => rows(field) !== type));
   const lines = [`  ${list.name}(first: 5) {`, "    nodes {", ...leaves(type, 4).map((name) => `      ${name}`)];
   if (within) {
     const names = leaves(rows(within), 3).map((name) => `          ${name}`);
@@ -31,6 +30,11 @@ function connections(type: GraphQLObjectType | null | undefined): Field[] {
   return Object.values(type?.getFields() ?? {}).filter(
     (field) => rows(field) && field.args.some((argument) => argument.name === "first") && isFree(field),
   );
+}
+
+/** The one whose rows lead to most other lists. */
+function richest(lists: Field[]): Field | undefined {
+  return lists.toSorted((a, b) => connections(rows(b)).length - connections(rows(a)).length)[0];
 }
 
 function rows(field: Field): GraphQLObjectType | null {
