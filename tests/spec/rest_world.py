@@ -195,13 +195,14 @@ def described(model: Model, routes: list[Route]) -> Described:
 @dataclass
 class World:
     """The application on one database, and whoever calls it. Each answer must be what the document says, unless
-    there is none. `now` stands still."""
+    there is none. `now` stands still. `options` are those of GraphQL."""
 
     engine: Engine
     actor: Actor = EDITOR
     observers: Observers = field(default_factory=Observers)
     documented: bool = True
     now: dt.datetime | None = None
+    options: graphql.Options = graphql.Options()
 
     def __post_init__(self) -> None:
         def acting(handler: Handler) -> Handler:
@@ -214,7 +215,7 @@ class World:
             return act
 
         routes = rest.routes(self.engine.model, self.engine, title="Studio", description="Films.")
-        self.routes = [*routes, *graphql.routes(self.engine.model, self.engine)]
+        self.routes = [*routes, *graphql.routes(self.engine.model, self.engine, self.options)]
         self.described = described(self.engine.model, self.routes) if self.documented else None
         self.app = Application(self.routes, [context(None), errors(self.observers), acting])
 

@@ -387,22 +387,25 @@ class Engine:
             verb = "read" if isinstance(command, Relate) else type(command).__name__.lower()
             self.admit(call, rules, command.resource, verb)
 
+        reached = 0
+
         async def work(connection: Connection) -> list[Outcome]:
+            nonlocal reached
             unit = Unit(connection, call, rules)
             outcomes = []
-            for number, command in enumerate(commands):
+            for reached, command in enumerate(commands):  # noqa: B007 - told of a refusal
                 assert not isinstance(command, Act)
-                try:
-                    outcomes.append(await self.perform(unit, command))
-                except Fault as fault:
-                    fault.facts["command"] = number
-                    raise
+                outcomes.append(await self.perform(unit, command))
             position = await self.writer.finish(unit)
             for outcome in outcomes:
                 outcome.position = position
             return outcomes
 
-        outcomes = await self.settled(call, self.store.write(work, deadline=call.deadline))
+        try:
+            outcomes = await self.settled(call, self.store.write(work, deadline=call.deadline))
+        except Fault as fault:
+            fault.facts["command"] = reached
+            raise
         return [await self._shown(call, c, o) for c, o in zip(commands, outcomes, strict=True)]
 
     def admit(self, call: Call, rules: Rules, resource: str, verb: str, trashed: bool = False) -> None:

@@ -98,6 +98,11 @@ class Persisted:
             if self.mode == "trusted" and hashed(text) not in self._trusted:
                 raise Fault("PERSISTED_QUERY_REQUIRED")
             return text
+        if text is not None and hashed(text) != hash:
+            message = "The hash is not that of the document."
+            raise Fault(
+                "INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, "extensions.persistedQuery")]
+            )
         known = self._trusted.get(hash)
         if known is None and self.mode == "persisted":
             known = self._sent.get(hash)
@@ -107,11 +112,6 @@ class Persisted:
             raise Fault("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
         if self.mode == "trusted":
             raise Fault("PERSISTED_QUERY_REQUIRED")
-        if hashed(text) != hash:
-            message = "The hash is not that of the document."
-            raise Fault(
-                "INVALID_FORMAT", message, [Detail("INVALID_FORMAT", message, "extensions.persistedQuery")]
-            )
         if self.mode == "persisted" and len(text) <= _LONGEST:
             self._sent[hash] = text
             if len(self._sent) > _KEPT:

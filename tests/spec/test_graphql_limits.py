@@ -1,0 +1,161 @@
+"""Which operations are executed at all: what they may cost, which documents are known, who is told of the schema."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headwater import Role
+from headwater.base.call import ANONYMOUS, Actor
+from headwater.base.errors import DeclarationError
+from headwater.declare import build
+from headwater.surfaces.graphql import Options
+from headwater.surfaces.graphql.persisted import Operation, hashed, read_manifest, written_manifest
+from tests.spec.rest_world import EDITOR, Film, Job, Note, Worker, World, open_world
+
+FILMS = "query Films { films(first: 5) { nodes { code } } }"
+JOBS = "query Jobs { jobs(first: 5) { nodes { title } } }"
+MODEL = build([Film, Job, Note, Worker], [Role("partner", graphql_cost=300), Role("robot", graphql_cost=100)])
+
+Open = Callable[[Options], World]
+
+
+@pytest.fixture
+async def opening(store_url: str) -> AsyncIterator[Open]:
+    async with open_world(store_url, MODEL) as world:
+        yield lambda options: World(world.engine, documented=False, options=options)
+
+
+async def answer(world: World, **sent: Any) -> Any:
+    return (await world.post("/graphql", sent)).json
+
+
+async def test_the_cost_is_the_rows_that_may_be_touched(opening: Open) -> None:
+    world = opening(Options())
+    for query, cost in (
+        ("{ __typename }", 1),
+        ('{ film(id: "AAA") { code } }', 2),
+        ("{ films(first: 10) { nodes { code } } }", 11),
+        ("{ films(first: 10) { nodes { code jobs(first: 5) { nodes { title worker { name } } } } } }", 111),
+        ("{ films(first: 10) { edges { node { code } } totalCount aggregates { count } } }", 111),
+        ("{ films(first: 10) { nodes { jobs { totalCount } } } }", 511),
+        ('{ filmsByIds(ids: ["AAA", "BBB"]) { code } }', 3),
+        ("{ films { nodes { code } } again: films { nodes { code } } }", 101),
+    ):
+        told = await answer(world, query=query)
+        assert told["extensions"]["cost"] == {"requested": cost, "limit": 50_000}, query
+
+
+async def test_what_costs_too_much_is_not_begun(opening: Open) -> None:
+    world = opening(Options(max_cost=100))
+    nested = "query Nested($n: Int!) { films(first: $n) { nodes { jobs(first: 10) { nodes { title } } } } }"
+    assert "data" in await answer(world, query=nested, variables={"n": 9})
+    told = await answer(world, query=nested, variables={"n": 10})
+    assert "data" not in told
+    (error,) = told["errors"]
+    assert error["message"] == "This operation costs 111, the rows that it may touch; 100 are allowed."
+    assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert error["extensions"]["cost"] == {"requested": 111, "limit": 100}
+
+
+@pytest.mark.parametrize(
+    ("roles", "limit"), [((), 200), (("robot",), 100), (("partner",), 300), (("robot", "partner"), 300)]
+)
+async def test_a_role_may_have_a_limit_of_its_own(opening: Open, roles: tuple[str, ...], limit: int) -> None:
+    world = opening(Options(max_cost=200))
+    world.actor = Actor("worker_1", roles=frozenset({"guest", "user", "editor", *roles}))
+    assert (await answer(world, query=FILMS))["extensions"]["cost"]["limit"] == limit
+
+
+# -- documents ------------------------------------------------------------------------------------------------
+
+
+def apollo(text: str) -> dict[str, Any]:
+    return {"persistedQuery": {"version": 1, "sha256Hash": hashed(text)}}
+
+
+async def test_a_document_that_was_sent_with_its_hash_is_known_by_it(opening: Open) -> None:
+    world = opening(Options(documents="persisted"))
+    told = await answer(world, extensions=apollo(FILMS))
+    assert told["errors"][0]["message"] == "PersistedQueryNotFound"
+    assert told["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    assert "data" in await answer(world, query=FILMS, extensions=apollo(FILMS))
+    assert "data" in await answer(world, extensions=apollo(FILMS))
+    assert "data" in await answer(world, documentId=f"sha256:{hashed(FILMS)}")
+    wrong = await world.post("/graphql", {"query": JOBS, "extensions": apollo(FILMS)})
+    assert wrong.error["message"] == "The hash is not that of the document."
+    assert "data" in await answer(world, query=JOBS)
+
+
+async def test_without_that_no_document_is_kept(opening: Open) -> None:
+    world = opening(Options())
+    assert "data" in await answer(world, query=FILMS, extensions=apollo(FILMS))
+    assert (await answer(world, extensions=apollo(FILMS)))["errors"][0]["message"] == "PersistedQueryNotFound"
+
+
+async def test_only_documents_of_the_manifest_are_executed(opening: Open, tmp_path: Path) -> None:
+    manifest = tmp_path / "operations.json"
+    manifest.write_text(written_manifest([Operation(hashed(FILMS), "Films", "query", FILMS)]))
+    world = opening(Options(documents="trusted", manifests=[manifest]))
+    for sent in ({"query": FILMS}, {"documentId": hashed(FILMS)}, {"extensions": apollo(FILMS)}):
+        assert "data" in await answer(world, **sent), sent
+    for sent in (
+        {"query": JOBS},
+        {"query": JOBS, "extensions": apollo(JOBS)},
+        {"query": "{ __schema { types { name } } }"},
+    ):
+        told = await answer(world, **sent)
+        assert "data" not in told
+        assert told["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_REQUIRED", sent
+    unknown = await answer(world, documentId=hashed(JOBS))
+    assert unknown["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    got = await world.get(f"/graphql?documentId={hashed(FILMS)}")
+    assert got.json["data"] == {"films": {"nodes": []}}
+    again = await world.get(f"/graphql?documentId={hashed(FILMS)}", if_none_match=got.headers["etag"])
+    assert again.status == 304
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no manifest of GraphQL documents"),
+        ('{"format": "other", "version": 1, "operations": []}', "is a manifest of 'other', version 1"),
+        (json.dumps({"format": "apollo-persisted-query-manifest", "version": 1, "operations": [
+            {"id": hashed(JOBS), "name": "Films", "type": "query", "body": FILMS}]}),
+         "is not the one that its hash is of"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_is_none_stops_the_start(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "operations.json"
+    path.write_text(text)
+    with pytest.raises(DeclarationError, match=message):
+        read_manifest(path)
+    with pytest.raises(DeclarationError, match="cannot be read"):
+        read_manifest(tmp_path / "nowhere.json")
+
+
+# -- the schema -----------------------------------------------------------------------------------------------
+
+SCHEMA = "{ __schema { queryType { name } } }"
+
+
+@pytest.mark.parametrize(
+    ("who", "guests", "editors"),
+    [("everybody", True, True), ("signed-in", False, True), ("nobody", False, False)],
+)
+async def test_who_is_told_of_the_schema(opening: Open, who: Any, guests: bool, editors: bool) -> None:
+    world = opening(Options(introspection=who))
+    for actor, told in ((ANONYMOUS, guests), (EDITOR, editors)):
+        world.actor = actor
+        asked = await answer(world, query=SCHEMA)
+        assert ("data" in asked) is told
+        for path in ("/graphql/schema.graphql", "/graphql/schema.json"):
+            reply = await world.get(path)
+            refused = 401 if actor is ANONYMOUS and who == "signed-in" else 403
+            assert reply.status == (200 if told else refused)
+        near = (await answer(world, query="{ filmz { totalCount } }"))["errors"][0]["message"]
+        assert ("Did you mean" in near) is told
+        typename = await answer(world, query='{ __typename film(id: "AAA") { __typename } }')
+        assert typename["data"]["__typename"] == "Query"
