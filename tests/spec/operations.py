@@ -402,6 +402,8 @@ class Operations:
             found.append(Asked(self._named("count", names)))
         if draw.random() < 0.1:
             found.append(Asked(self._named("__typename", names)))
+            if draw.random() < 0.3:
+                return tuple(found)
         functions = [function for function in FITTING if function != "count"]
         for function in draw.sample(functions, 1 if found else 2):
             fields = sorted(
@@ -415,7 +417,7 @@ class Operations:
             wanted = draw.sample(fields, min(len(fields), draw.choice([1, 2, 3])))
             below = [Asked(self._named(name, own, fields)) for name in wanted]
             if draw.random() < 0.1:
-                below.append(Asked(self._named("__typename", own)))
+                below = [*below[draw.randrange(2) :], Asked(self._named("__typename", own))]
             type = f"{resource.name}{suffix}{function[0].upper()}{function[1:]}"
             found.append(Asked(self._named(function, names), tuple(below), type))
         return tuple(found or [Asked(self._named("count", names))])

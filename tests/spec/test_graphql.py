@@ -65,3 +65,28 @@ async def test_a_page_is_turned_while_those_within_it_are(asked: Asked) -> None:
     other = "query ($after: String) { projects(first: 1, after: $after) { totalCount } }"
     told = await asked.told(other, after=after)
     assert told["errors"][0]["extensions"]["code"] == "INVALID_CURSOR"
+
+
+async def test_what_no_row_tells_is_told_once(asked: Asked) -> None:
+    """Parts of a connection that do not depend on its rows are there whether it has none, one or many."""
+    query = """{ projects(orderBy: [{code: ASC}]) { nodes {
+        none: tasks(where: {priority: {lt: 0}}) { ...Parts }
+        all: tasks { ...Parts }
+    } } }
+    fragment Parts on TaskConnection {
+        pageInfo { hasPreviousPage __typename }
+        aggregates { __typename sum { __typename } avg { bid @skip(if: true) } }
+    }"""
+    parts = {
+        "pageInfo": {"hasPreviousPage": False, "__typename": "PageInfo"},
+        "aggregates": {"__typename": "TaskAggregates", "sum": {"__typename": "TaskAggregateSum"}, "avg": {}},
+    }
+    found = await asked.ask(query)
+    assert found["projects"]["nodes"] == [{"none": parts, "all": parts}] * 2
+    query = "{ projects(orderBy: [{code: ASC}]) { nodes { tasks { pageInfo { hasPreviousPage } } } } }"
+    found = await asked.ask(query)
+    assert found["projects"]["nodes"] == [{"tasks": {"pageInfo": {"hasPreviousPage": False}}}] * 2
+    query = "{ projects { nodes { tasks(last: 2) { pageInfo { hasNextPage } aggregates { __typename } } } } }"
+    found = await asked.ask(query)
+    shown = {"pageInfo": {"hasNextPage": False}, "aggregates": {"__typename": "TaskAggregates"}}
+    assert found["projects"]["nodes"] == [{"tasks": shown}] * 2

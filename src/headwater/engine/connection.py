@@ -89,8 +89,11 @@ def _connection(
     within: Element | None = None
     selects = row_selects(parts)
     facts = page_facts(parts)
-    wants_more = bool(facts & {Fact.HAS_PREVIOUS if connection.backward else Fact.HAS_NEXT})
-    if selects or facts - {Fact.TOTAL}:
+    ahead, known = Fact.HAS_NEXT, Fact.HAS_PREVIOUS
+    if connection.backward:
+        ahead, known = known, ahead
+    wants_more = ahead in facts
+    if selects or facts - {Fact.TOTAL, known}:
         query, inner = behind()
         keys = total_order(compiler, inner.resource, connection.sort)
         columns = key_columns(compiler, inner, keys)
@@ -124,9 +127,8 @@ def _connection(
                 assert rows is not None
                 return (member.name, _marked(dialect, dialect.json_items(rows.c.marks, order, within)), True)
             case fact:
-                ahead = fact == (Fact.HAS_PREVIOUS if connection.backward else Fact.HAS_NEXT)
                 more = sa.func.count() > sa.literal_column(str(connection.limit))
-                there = more if ahead else sa.true() if connection.after is not None else sa.false()
+                there = more if fact == ahead else sa.true() if connection.after is not None else sa.false()
                 return (member.name, dialect.wire(BOOLEAN, there), False)
 
     found: list[tuple[str, Element, bool]] = []
@@ -210,7 +212,18 @@ def measured(
                     found.append((member.name, object(below), True))
         return planner.dialect.json_members(found, aggregates=True)
 
+    if not _measures(members):  # then it would come once for each row, and not at all for none
+        return object(members)
     return query.with_only_columns(object(members), maintain_column_froms=True).scalar_subquery()
+
+
+def _measures(members: Sequence[Member]) -> bool:
+    """Whether there is a measure among some members, or below them."""
+    return any(
+        isinstance(member.shows, Measure)
+        or (isinstance(member.shows, Measures) and _measures(member.shows.members))
+        for member in members
+    )
 
 
 def row_selects(parts: Sequence[Member]) -> list[Select]:
