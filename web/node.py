@@ -91,12 +91,14 @@ class Workshop:
 
         Raises: NodeFailed where it does not end with 0, or not in time.
         """
+        return _run(self.command(program, *arguments), self.folder, seconds, **environment)
+
+    def command(self, program: str | Path, *arguments: str) -> list[str]:
+        """What runs a JavaScript program, which is copied into the folder."""
         file = self.folder / Path(program).name
         if not file.exists():
             shutil.copy(program, file)
-        return _run(
-            [str(_wheel() / "bin" / "node"), str(file), *arguments], self.folder, seconds, **environment
-        )
+        return [str(_wheel() / "bin" / "node"), str(file), *arguments]
 
     def tool(self, name: str, *arguments: str, seconds: float = 60, **environment: str) -> str:
         """Run a command that a package brings, such as `tsc`; what it printed. Raises: NodeFailed."""
