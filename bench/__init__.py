@@ -1,1 +1,1 @@
-"""Measures Headwater against a hand-written floor, FastAPI, Django REST Framework and PocketBase."""
+"""Measures Headwater against a hand-written floor and what others would write or take, over REST and over GraphQL."""

@@ -19,15 +19,22 @@ from pathlib import Path
 
 import uvloop
 
+from bench import graphql
 from bench.load import run
-from bench.peers import pocketbase
-from bench.servers import DOCUMENTS, PEERS, Backends, Server, clocks, database, settings, used
+from bench.peers import pocketbase, postgraphile
+from bench.servers import DOCUMENTS, PEERS, REST, Backends, Server, clocks, database, settings, used
 from bench.workloads import TITLES, Workload, Workloads, account, check_alike
 
-NAMES = {"fastapi": "FastAPI", "drf": "DRF", "pocketbase": "PocketBase"}
-SOME = {"drf": "abcde"}
+NAMES = {
+    "fastapi": "FastAPI",
+    "drf": "DRF",
+    "pocketbase": "PocketBase",
+    "strawberry": "Strawberry",
+    "postgraphile": "PostGraphile",
+}
+SOME = {"floor": "abcdefgh", "fastapi": "abcdefgh", "drf": "abcde"}
 """Peers that have some workloads only."""
-SHARE = {"c": 8}
+SHARE = {"c": 8, "i": 8, "j": 4}
 """By how much fewer requests a round has where one asks for much."""
 
 
@@ -54,7 +61,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--workloads", type=_some(tuple(TITLES)), default=[*TITLES], help="a,b,… (all)")
     parser.add_argument("--peers", type=_some(PEERS), default=[*PEERS], help="(all)")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=800, help="in a round (800; of c an eighth)")
+    parser.add_argument("--requests", type=int, default=800, help="in a round (800; fewer of large ones)")
     parser.add_argument("--connections", type=int, default=16, help="(16)")
     parser.add_argument("--scale", type=int, default=30, help="projects, with 1,000 tasks each (30)")
     parser.add_argument("--account", default="admin", help="who asks, but for f (admin; or supervisor)")
@@ -92,18 +99,26 @@ class Bench:
         try:
             token, _ = await account(first.port, self.given.account)
             member, person = await account(first.port, "client")
-            environment |= {"BENCH_DATABASE_URL": self.url, "BENCH_MEMBER": person}
+            environment |= {
+                "BENCH_DATABASE_URL": self.url,
+                "BENCH_MEMBER": person,
+                **postgraphile.ENVIRONMENT,
+            }
             for turn, name in enumerate(PEERS):
-                if name not in self.given.peers or (
-                    name == "pocketbase" and not (self.url.startswith("sqlite") and pocketbase.is_there())
-                ):
+                if name not in self.given.peers or not _has(name, self.url):
                     continue
-                mine = name in ("headwater", DOCUMENTS)
+                mine = name in ("headwater", DOCUMENTS, REST)
                 server = first if mine else self._start(Server(name, self.folder, environment))
                 self.servers[name] = server
                 workloads = Workloads(server.port, turn, (token, member))
                 if name == DOCUMENTS:
                     self.workloads[name] = await workloads.documents()
+                elif name == REST:
+                    self.workloads[name] = {"i": (await workloads.make("c"))["c"]}
+                elif name == "strawberry":
+                    self.workloads[name] = workloads.graphql(graphql.asked())
+                elif name == "postgraphile":
+                    self.workloads[name] = workloads.graphql(graphql.asked_of_postgraphile())
                 elif name == "pocketbase":
                     workloads.token = await pocketbase.fill(server.port, self.folder, self.url)
                     self.workloads[name] = await workloads.pocketbase()
@@ -154,13 +169,16 @@ class Bench:
     def wrk(self, name: str) -> Iterator[tuple[str, float]]:
         """Requests a second as wrk finds them, which asks for one thing over and over; each server in turn."""
         for peer, server in self.servers.items():
-            if name in self.workloads[peer] and not self.workloads[peer][name].written:
+            if self._gets(peer, name):
                 head = self.workloads[peer][name].sample[0].decode().split("\r\n")
                 headers = [part for line in head[2:] if line for part in ("-H", line)]
                 url = f"http://127.0.0.1:{server.port}{head[0].split()[1]}"
                 command = ["wrk", "-t1", f"-c{self.given.connections}", "-d3s", *headers, url]
                 told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                 yield peer, float(told.partition("Requests/sec:")[2].split()[0])
+
+    def _gets(self, peer: str, name: str) -> bool:
+        return name in self.workloads[peer] and self.workloads[peer][name].sample[0].startswith(b"GET ")
 
     async def profile(self, name: str) -> str:
         """Where Headwater's event loop spends its time on one workload, by function."""
@@ -176,6 +194,12 @@ class Bench:
         return f"{count} requests of {name}, {TITLES[name]}\n{self.profiled.read_text()}"
 
 
+def _has(name: str, url: str) -> bool:
+    """Whether there is such a peer for this store."""
+    sqlite = url.startswith("sqlite")
+    return {"pocketbase": sqlite and pocketbase.is_there(), "postgraphile": not sqlite}.get(name, True)
+
+
 def _least(given: argparse.Namespace) -> int:
     """A round has enough requests for all connections to be busy."""
     return int(given.connections) * 2
@@ -186,7 +210,7 @@ def table(name: str, results: dict[str, list[Round]], with_database: bool) -> No
     for peer, rounds in results.items():
         cells = [
             f"{name} {TITLES[name]}".ljust(26),
-            peer.ljust(10),
+            peer.ljust(12),
             _spread([r.server for r in rounds]).rjust(26),
             *([_spread([r.database for r in rounds]).rjust(26)] if with_database else []),
             f"{statistics.median(r.client for r in rounds):,.0f}".rjust(8),
@@ -210,6 +234,8 @@ def _ratio(peer: str, ratios: list[float]) -> str:
     ratio = statistics.median(ratios)
     if peer == DOCUMENTS:
         return f"documents cost {ratio:.2f}x"
+    if peer == REST:
+        return f"GraphQL costs {1 / ratio:.2f}x"
     return f"{ratio:.0%} of floor" if peer == "floor" else f"{ratio:.1f}x {NAMES[peer]}"
 
 
@@ -224,12 +250,13 @@ async def measure(given: argparse.Namespace, store: str, url: str, folder: Path)
             return
         print(
             f"\n{store}, {given.scale} projects of 1,000 tasks: {given.rounds} rounds of {given.requests} requests "
-            f"(c: {given.requests // SHARE['c']}), {given.connections} connections.\n"
+            f"({', '.join(f'{name}: {given.requests // share}' for name, share in SHARE.items())}), "
+            f"{given.connections} connections.\n"
             "Processor time of one request in µs: median (least–most)."
         )
         columns = {
             "workload": -26,
-            "peer": -10,
+            "peer": -12,
             "server": 26,
             "database": 26,
             "client": 8,

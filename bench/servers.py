@@ -15,13 +15,17 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from bench.peers import pocketbase
+from bench.peers import pocketbase, postgraphile
 from tests import servers as postgresql
 
 HEADWATER = str(Path(sys.executable).with_name("headwater"))
 DOCUMENTS = "json:api"
 """Headwater itself, asked for documents of JSON:API."""
-PEERS = ("headwater", "floor", "fastapi", "drf", "pocketbase", DOCUMENTS)
+REST = "rest"
+"""Headwater itself, asked over REST for what the others are asked for over GraphQL."""
+PEERS = (
+    "headwater", "floor", "fastapi", "drf", "pocketbase", DOCUMENTS, REST, "strawberry", "postgraphile"
+)  # fmt: skip
 START_SECONDS = 30.0
 
 
@@ -91,7 +95,9 @@ class Server:
             "floor": [*uvicorn, "--no-access-log", "bench.peers.floor:app"],
             "fastapi": [*uvicorn, "bench.peers.fastapi_peer:app"],
             "drf": [*gunicorn, "bench.peers.drf_peer:app"],
+            "strawberry": [*uvicorn, "bench.peers.strawberry_peer:app"],
             "pocketbase": pocketbase.command(folder, self.port) if name == "pocketbase" else [],
+            "postgraphile": postgraphile.command(folder, self.port) if name == "postgraphile" else [],
         }[name]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

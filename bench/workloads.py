@@ -1,13 +1,14 @@
-"""The eight workloads as requests to one server, and the check that all servers answer them alike."""
+"""The workloads as requests to one server, and the check that all servers answer them alike."""
 
 import datetime as dt
 import itertools
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from bench import graphql
 from bench.load import once, request
 
 TITLES = {
@@ -17,6 +18,8 @@ TITLES = {
     "f": "50 tasks, small member",
     "g": "1,000 tasks in groups",
     "h": "search among 30,000 tasks",
+    "i": "c over GraphQL",
+    "j": "open tasks over GraphQL",
     "d": "create a task",
     "e": "update a task",
 }
@@ -30,6 +33,7 @@ GROUPS = (
     "&aggregate=count,sum(bid),avg(bid),min(deadline),max(deadline)"
 )
 SEARCH = "/api/v1/tasks?q=030_0040&limit=20"
+GRAPHQL = "application/graphql-response+json, application/json"
 JSON_API = 'application/vnd.api+json;profile="https://jsonapi.org/profiles/ethanresnick/cursor-pagination/"'
 NEW = {"projectId": "SWA", "title": "Measured", "department": "fx"}
 DIFFERENT = frozenset({"id", "createdAt", "updatedAt", "version"})
@@ -40,11 +44,12 @@ SHARED = ("id", "projectId", "shotId", "title", "description", "department", "ar
 @dataclass(frozen=True, slots=True)
 class Workload:
     """`requests` go round, and each is sent as often as the others. `sample` are some whose answers all servers must
-    share; `written` says that they write."""
+    share; `written` says that they write, `plain` what an answer holds where it is not REST's."""
 
     requests: Iterator[bytes]
     sample: list[bytes]
     written: bool = False
+    plain: Callable[[Any], Any] | None = None
 
 
 class Workloads:
@@ -84,7 +89,19 @@ class Workloads:
             "d": Workload(itertools.cycle(create), create, written=True),
             "e": Workload(itertools.cycle(updates), shared, written=True),
         }
+        found |= self.graphql(graphql.asked())
         return {name: workload for name, workload in found.items() if name in only}
+
+    def graphql(self, asked: graphql.Asked) -> dict[str, Workload]:
+        """Those that are asked over GraphQL."""
+        nest, opened = (
+            [request("POST", "/graphql", self.token, body, accept=GRAPHQL) for body in bodies]
+            for bodies in ([asked.nest], asked.open)
+        )
+        return {
+            "i": Workload(itertools.cycle(nest), nest, plain=asked.plain),
+            "j": Workload(itertools.cycle(opened), opened, plain=asked.plain),
+        }
 
     async def documents(self) -> dict[str, Workload]:
         """Those that have a form in JSON:API."""
@@ -145,9 +162,12 @@ async def check_alike(name: str, servers: dict[str, tuple[int, Workload]]) -> No
         data = []
         for sent in workload.sample:
             answer = json.loads(await once(port, sent))
-            found = (
-                _undone(answer) if "jsonapi" in answer else answer.get("data", answer.get("items", answer))
-            )
+            if workload.plain is not None:
+                found = workload.plain(answer)
+            elif "jsonapi" in answer:
+                found = _undone(answer)
+            else:
+                found = answer.get("data", answer.get("items", answer))
             if workload.written:
                 found = {key: value for key, value in found.items() if key not in DIFFERENT}
             data.append(_plain(found))
@@ -156,9 +176,15 @@ async def check_alike(name: str, servers: dict[str, tuple[int, Workload]]) -> No
         expected = [_shared(of) for of in first] if server == "pocketbase" else first
         data = [_shared(of) for of in data] if server == "pocketbase" else data
         assert data == expected, f"{server} answers {name} otherwise: {_difference(expected, data)}"
-    if name == "c" and first is not None:
+    if name in "ci" and first is not None:
         shape = [len(project["tasks"]) for project in first[0]]
-        assert shape == [10] * 20, f"workload c is not 20 projects of 10 tasks each: {shape}"
+        assert shape == [10] * 20, f"workload {name} is not 20 projects of 10 tasks each: {shape}"
+    if name == "j" and first is not None:
+        for projects in first:
+            tasks = [task for project in projects for task in project["tasks"]["nodes"]]
+            assert len(projects) >= 10, f"workload j is over {len(projects)} projects"
+            assert len(tasks) >= 100, f"workload j is over {len(tasks)} tasks"
+            assert any(task["timeLogs"] for task in tasks), "no task of workload j was worked on"
     if name == "h" and first is not None:
         assert [len(rows) for rows in first] == [20], "workload h finds too little"
     if name == "g" and first is not None:
@@ -202,7 +228,7 @@ def _plain(value: Any) -> Any:
             return {key: _plain(item) for key, item in value.items()}
         case list():
             return [_plain(item) for item in value]
-        case str() if value.endswith("Z") and "T" in value:
+        case str() if "T" in value and value.endswith(("Z", "+00:00")):
             return dt.datetime.fromisoformat(value)
         case _:
             return value
