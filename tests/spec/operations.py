@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from graphql.language import REMOVE, Visitor, visit
-
 from graphql import (
     ArgumentNode,
     DirectiveNode,
@@ -35,6 +33,8 @@ from graphql import (
     print_ast,
     validate,
 )
+from graphql.language import REMOVE, Visitor, visit
+
 from headwater.ir.filters import UNSORTED
 from headwater.ir.model import Field, Kind, Relation, Resource
 from headwater.ir.query import MAX_INCLUDE_DEPTH

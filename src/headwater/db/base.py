@@ -130,6 +130,9 @@ class Dialect(Protocol):
     def json_items(self, item: Element, order: Sequence[Element], where: Element | None = None) -> Element:
         """A JSON array of objects and lists, an aggregate over those rows where a condition holds; `[]` for none."""
 
+    def json_part(self, document: Element, name: str) -> Element:
+        """A member of a JSON object that a column holds, as JSON; null where either is."""
+
     def json_array(self, items: Sequence[Element]) -> Element:
         """A JSON array of plain values, which are not null or of one of the kinds that sort values have."""
 

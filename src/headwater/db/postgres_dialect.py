@@ -123,6 +123,9 @@ class PostgresDialect:
         items = items if where is None else items.filter(where)
         return sa.func.coalesce(items, sa.literal_column("'[]'::json"))
 
+    def json_part(self, document: Element, name: str) -> Element:
+        return Template("({0} -> {1})", document, literal(name))
+
     def json_array(self, items: Sequence[Element]) -> Element:
         return sa.func.json_build_array(*items)
 

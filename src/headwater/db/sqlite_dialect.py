@@ -150,6 +150,9 @@ class SQLiteDialect:
         items = items if where is None else items.filter(where)
         return Template("('[' || coalesce({0}, '') || ']')", items, type=types.Text())
 
+    def json_part(self, document: Element, name: str) -> Element:
+        return Template("({0} -> {1})", document, literal(f'$."{name}"'), type=types.Text())
+
     def json_array(self, items: Sequence[Element]) -> Element:
         return sa.func.json_array(*items)
 

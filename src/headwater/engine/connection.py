@@ -21,12 +21,14 @@ from headwater.db.types import Text as TextType
 from headwater.engine.compile import BOOLEAN, Compiler, Scope
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.order import After, Key, key_columns, marks, order_by, ranges, total_order
+from headwater.ir import expr as e
 from headwater.ir.model import Model, Resource
 from headwater.ir.query import (
     Connection,
     Edges,
     Fact,
     Include,
+    Inside,
     Marks,
     Measure,
     Measures,
@@ -63,6 +65,8 @@ def shaped(planner: "Planner", compiler: Compiler, scope: Scope, select: Select,
                 found.append((member.name, *planner.shown_field(compiler, scope, field)))
             case Text(text):
                 found.append((member.name, literal(text), False))
+            case Inside(name, below):
+                found.append((member.name, _inside(planner, compiler, scope, name, below), True))
             case Include() as include:
                 found.append((member.name, planner.include(compiler, scope, include, depth), True))
             case Connection() as connection:
@@ -70,6 +74,24 @@ def shaped(planner: "Planner", compiler: Compiler, scope: Scope, select: Select,
             case other:
                 raise AssertionError(f"no row shows {other!r}")
     return dialect.json_members(found)
+
+
+def _inside(
+    planner: "Planner", compiler: Compiler, scope: Scope, name: str, members: Sequence[Member]
+) -> Element:
+    """Members of the object that a field holds."""
+    field = scope.resource.fields[name]
+    if compiler.rules is not None and compiler.rules.unmasked(scope.resource, name) == e.FALSE:
+        return sa.null()
+    whole = compiler.value(field, scope)[0]
+    found: list[tuple[str, Element, bool]] = []
+    for member in members:
+        match member.shows:
+            case Text(text):
+                found.append((member.name, literal(text), False))
+            case wire:
+                found.append((member.name, planner.dialect.json_part(whole, str(wire)), True))
+    return sa.case((whole.is_not(None), planner.dialect.json_members(found)))
 
 
 def _connection(

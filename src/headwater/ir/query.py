@@ -73,6 +73,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """Some members of the object that a field holds, by their names in it; null where the field is."""
+
+    field: str
+    members: tuple["Member", ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of a connection, as a list."""
 
@@ -132,7 +140,7 @@ class Member:
     """A member of an object that is made as the caller wants it: what it `shows`, under a name of the caller's."""
 
     name: str
-    shows: "str | Text | Fact | Select | Include | Connection | Rows | Edges | PageInfo | Measures | Measure"
+    shows: "str | Text | Fact | Inside | Select | Include | Connection | Rows | Edges | PageInfo | Measures | Measure"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from headwater.base.errors import DeclarationError, DeclarationErrors
 from headwater.declare.names import camel
 from headwater.ir.body import BodyParser
 from headwater.ir.filters import OPERATORS, UNSORTED
-from headwater.ir.model import Action, Field, Kind, Model, Relation, Resource, Type
+from headwater.ir.model import Action, Field, Kind, Model, Parts, Relation, Resource, Type
 from headwater.ir.names import Namer
 from headwater.ir.query import DEFAULT_LIMIT, MAX_GROUPS, MAX_LIMIT, Function
 from headwater.ir.search import searchable
@@ -116,6 +116,7 @@ class _Builder:
             r.name: {one.wire: one for one in self.namer.names(r).relations.values()} for r in self.exposed
         }
         self.enums: dict[Any, GraphQLEnumType] = {}
+        self.parts: dict[Any, tuple[GraphQLObjectType, GraphQLInputObjectType]] = {}
         self.filters: dict[Any, GraphQLInputObjectType] = {}
         self.arguments = Arguments()
         self.direction = GraphQLEnumType(
@@ -210,36 +211,65 @@ class _Builder:
         return GraphQLObjectType(resource.name, fields, interfaces, description=resource.doc or None)
 
     def _shown(self, resource: Resource, one: Field, nullable: bool) -> GraphQLOutputType:
-        found: Any = self._type(resource, one)
+        found: Any = self._type(resource.name, one)
         if one.name == "id":
             found = GraphQLID
+        elif one.type.parts is not None and one.type.kind is Kind.JSON:
+            found = self._parts(one.type.parts)[0]
         return found if nullable else GraphQLNonNull(found)
 
-    def _type(self, resource: Resource, one: Field) -> Any:
+    def _type(self, owner: str, one: Field) -> Any:
         """The type of a field's values, for what is shown and what is sent."""
         kind = one.type.kind
         if kind is Kind.LIST:
             item = Type(one.type.item or Kind.TEXT, values=one.type.values, enum=one.type.enum)
-            return GraphQLList(GraphQLNonNull(self._enum(resource, one, item) or scalar_of(item.kind)))
-        return self._enum(resource, one, one.type) or scalar_of(kind, one)
+            return GraphQLList(GraphQLNonNull(self._enum(owner, one, item) or scalar_of(item.kind)))
+        return self._enum(owner, one, one.type) or scalar_of(kind, one)
 
-    def _enum(self, resource: Resource, one: Field, type: Type) -> GraphQLEnumType | None:
+    def _parts(self, parts: Parts) -> tuple[GraphQLObjectType, GraphQLInputObjectType]:
+        """The types of an object that is the value of a field: as it is shown, and as it is sent."""
+        if parts.cls not in self.parts:
+            name, doc = parts.cls.__name__, (parts.cls.__doc__ or "").strip() or None
+
+            def shown(one: Field) -> GraphQLField:
+                found = self._type(name, one)
+                return GraphQLField(
+                    found if one.nullable else GraphQLNonNull(found), description=one.doc or None
+                )
+
+            def sent(one: Field) -> GraphQLInputField:
+                return GraphQLInputField(self._type(name, one), description=one.doc or None)
+
+            self.parts[parts.cls] = (
+                GraphQLObjectType(name, lambda: {p.wire: shown(p) for p in parts.fields}, description=doc),
+                GraphQLInputObjectType(
+                    f"{name}Input", lambda: {p.wire: sent(p) for p in parts.fields}, description=doc
+                ),
+            )
+        return self.parts[parts.cls]
+
+    def _enum(self, owner: str, one: Field, type: Type) -> GraphQLEnumType | None:
         """The enum of a field. Its values have the names that they have elsewhere; where these are no names of
         GraphQL's, they are texts."""
         if type.kind is not Kind.ENUM or not all(map(_is_name, type.values)):
             return None
-        key: Any = type.enum or (resource.name, one.name)
+        key: Any = type.enum or (owner, one.name)
         if key not in self.enums:
-            name = type.enum.__name__ if type.enum else resource.name + _capital(one.wire)
+            name = type.enum.__name__ if type.enum else owner + _capital(one.wire)
             if name in self._taken():
-                name = resource.name + (name if type.enum else _capital(one.wire))
+                name = owner + (name if type.enum else _capital(one.wire))
             doc = (type.enum.__doc__ or "").strip() if type.enum else ""
             values = {value: value for value in type.values}
             self.enums[key] = GraphQLEnumType(name, values, description=doc or None)
         return self.enums[key]
 
     def _taken(self) -> set[str]:
-        return {*_OWN, *(r.name for r in self.exposed), *(enum.name for enum in self.enums.values())}
+        return {
+            *_OWN,
+            *(r.name for r in self.exposed),
+            *(enum.name for enum in self.enums.values()),
+            *(cls.__name__ for cls in self.parts),
+        }
 
     def _connection(self, resource: Resource) -> GraphQLObjectType:
         row = GraphQLNonNull(self.objects[resource.name])
@@ -295,7 +325,7 @@ class _Builder:
             return BIG_INT
         if function == "avg" and kind is Kind.INTEGER:
             return scalar_of(Kind.FLOAT)
-        return self._type(resource, one)
+        return self._type(resource.name, one)
 
     # -- what is asked ------------------------------------------------------------------------------------------
 
@@ -360,7 +390,7 @@ class _Builder:
 
     def _filter(self, resource: Resource, one: Field) -> GraphQLInputObjectType:
         kind = one.type.kind
-        value: Any = self._type(resource, one)
+        value: Any = self._type(resource.name, one)
         if kind is Kind.LIST:
             value = value.of_type.of_type
         elif kind is not Kind.ENUM:
@@ -550,7 +580,9 @@ class _Builder:
         return {one.wire: one for one in resource.fields.values() if one.wire in names}
 
     def _input(self, resource: Resource, one: Field, *, demanded: bool) -> GraphQLInputField:
-        found = self._type(resource, one)
+        found = self._type(resource.name, one)
+        if one.type.parts is not None and one.type.kind is Kind.JSON:
+            found = self._parts(one.type.parts)[1]
         return GraphQLInputField(GraphQLNonNull(found) if demanded else found, description=one.doc or None)
 
     def _act(self, resource: Resource, action: Action) -> tuple[str, GraphQLField, Root]:

@@ -22,7 +22,7 @@ from graphql.execution.values import VariableValues
 from headwater.base.errors import Detail, Fault, Problems
 from headwater.ir.body import settle
 from headwater.ir.expr import Column, Predicate
-from headwater.ir.model import Resource
+from headwater.ir.model import Field, Kind, Resource
 from headwater.ir.parse import MAX_SORT_KEYS
 from headwater.ir.query import (
     DEFAULT_LIMIT,
@@ -31,6 +31,7 @@ from headwater.ir.query import (
     Edges,
     Fact,
     Include,
+    Inside,
     Measure,
     Measures,
     Member,
@@ -161,8 +162,7 @@ class Reading:
             if asked == "__typename":
                 members.append(Member(name, Text(resource.name)))
             elif asked in own:
-                self.cost += self._weight * own[asked].cost
-                members.append(Member(name, own[asked].name))
+                members.append(Member(name, self._field(own[asked], nodes)))
             else:
                 relation = relations[asked]
                 target = self.api.model.resources[relation.target]
@@ -171,6 +171,18 @@ class Reading:
                 else:
                     members.append(Member(name, self._connection(resource, relation.name, target, nodes)))
         return Select(members=tuple(members))
+
+    def _field(self, field: Field, nodes: list[FieldNode]) -> str | Inside:
+        """A field, or of the object that it holds what is selected."""
+        self.cost += self._weight * field.cost
+        if field.type.parts is None or field.type.kind is Kind.LIST:
+            return field.name
+        type = field.type.parts.cls.__name__
+        members = []
+        for name, below in self.below(nodes, type).items():
+            asked = below[0].name.value
+            members.append(Member(name, Text(type) if asked == "__typename" else asked))
+        return Inside(field.name, tuple(members))
 
     def _connection(
         self, resource: Resource, relation: str, target: Resource, nodes: list[FieldNode]
