@@ -22,7 +22,7 @@ from headwater.base.settings import Mode
 from headwater.db.base import Store
 from headwater.db.postgres import PostgresStore
 from headwater.db.sqlite import SQLiteStore
-from headwater.declare import Resource, Role, build
+from headwater.declare import Interface, Resource, Role, build
 from headwater.declare.fields import caller
 from headwater.engine import migrate
 from headwater.engine.caller import Caller
@@ -68,7 +68,8 @@ class App:
     has the row with its id. `seed` is called with a scale from 1, and with `tasks_per_project` where that is asked
     for; it yields batches of new rows with fixed ids, and raises ValueError for what it cannot make.
     `scenario` is what a virtual user of `headwater bench` does, again and again. `migrations` is the folder of revision
-    files. `graphql_manifest` is a file of GraphQL documents that are trusted, as `headwater graphql persist` makes it.
+    files. `interfaces` are types of GraphQL's that several resources share. `graphql_manifest` is a file of GraphQL
+    documents that are trusted, as `headwater graphql persist` makes it.
     `mode` holds where the configuration does not say. `mounts` are ASGI applications by their path, FastAPI's
     and Starlette's routers among them. `middleware` are functions from an ASGI application to one around it, outermost
     first.
@@ -81,6 +82,7 @@ class App:
         resources: Collection[type[Resource]],
         reports: Iterable[Callable[..., Any]] = (),
         roles: Collection[Role] = (),
+        interfaces: Collection[Interface] = (),
         description: str = "",
         license: str | None = None,
         contact: Mapping[str, str] | None = None,
@@ -109,6 +111,11 @@ class App:
             _all(roles, lambda one: isinstance(one, Role)),
             "`roles` is not a list of roles.",
             'write `roles=[Role("staff")]`.',
+        )
+        expect(
+            _all(interfaces, lambda one: isinstance(one, Interface)),
+            "`interfaces` is not a list of interfaces.",
+            'write `interfaces=[Interface("Media", [Image, Video])]`.',
         )
         expect(
             migrations is None or isinstance(migrations, Path),
@@ -141,7 +148,7 @@ class App:
         self.title, self.description = title, description
         self.license, self.contact = license, contact
         self.resources, self.reports = tuple(resources), tuple(reports)
-        self.roles = tuple(roles)
+        self.roles, self.interfaces = tuple(roles), tuple(interfaces)
         self.profile, self.seed, self.accounts = profile, seed, tuple(accounts)
         self.scenario = scenario
         self.migrations, self.mode = migrations, mode
@@ -165,7 +172,7 @@ class App:
     @cached_property
     def model(self) -> Model:
         """The frozen Model. Raises DeclarationErrors, with every mistake in the declarations."""
-        return build([*RESOURCES, *self.resources], self.roles, self.reports)
+        return build([*RESOURCES, *self.resources], self.roles, self.reports, self.interfaces)
 
     def schema(self, config: Config) -> Schema:
         """The tables, for the database that the configuration names; made once for each kind of database."""

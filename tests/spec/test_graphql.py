@@ -3,11 +3,15 @@
 import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 import pytest
 
+from headwater import Field, Interface, Resource, allow, field
 from headwater.base.call import Actor
+from headwater.base.errors import DeclarationErrors
+from headwater.declare import build
 from tests.spec.production import ACTORS, MODEL, Studio, new_studio
 from tests.spec.rest_world import World, open_world
 
@@ -90,3 +94,98 @@ async def test_what_no_row_tells_is_told_once(asked: Asked) -> None:
     found = await asked.ask(query)
     shown = {"pageInfo": {"hasNextPage": False}, "aggregates": {"__typename": "TaskAggregates"}}
     assert found["projects"]["nodes"] == [{"tasks": shown}] * 2
+
+
+# -- lists and shapes that are declared -----------------------------------------------------------------------
+
+
+class Format(StrEnum):
+    STILL = "still"
+    LOOP = "loop"
+
+
+class Image(Resource, plain_list=True):
+    """Something to look at."""
+
+    title: Field[str] = field(max_length=80)
+    size: Field[int] = field(ge=0, le=1_000_000)
+    format: Field[Format] = field(default=Format.STILL)
+    palette: Field[str | None] = field(default=None, max_length=20)
+
+
+class Sound(Resource):
+    """Something to listen to."""
+
+    title: Field[str] = field(max_length=80)
+    size: Field[int] = field(ge=0, le=1_000_000)
+    format: Field[str] = field(default="wav", max_length=9)
+
+
+for shown in (Image, Sound):
+    allow(shown, "read", "create", to="editor")
+MEDIA = build([Image, Sound], interfaces=[Interface("Media", [Image, Sound], doc="What a page shows.")])
+
+
+@pytest.fixture
+async def media(store_url: str) -> AsyncIterator[World]:
+    async with open_world(store_url, MEDIA) as world:
+        for number in range(7):
+            sent = {
+                "title": f"Image {number}",
+                "size": number % 3,
+                "format": "loop" if number > 4 else "still",
+            }
+            assert (await world.post("/api/v1/images", sent)).status == 201
+        assert (await world.post("/api/v1/sounds", {"title": "Rain", "size": 9})).status == 201
+        yield world
+
+
+async def data(world: World, query: str, **variables: Any) -> Any:
+    told = (await world.post("/graphql", {"query": query, "variables": variables})).json
+    assert "errors" not in told, told
+    return told["data"]
+
+
+async def test_a_plain_list_has_limit_and_offset_and_its_enums_as_arguments(media: World) -> None:
+    query = """query ($offset: Int, $format: Format, $by: ImageSortBy, $way: OrderDirection) {
+        imageList(limit: 3, offset: $offset, format: $format, sortBy: $by, sortDirection: $way) { title }
+    }"""
+
+    async def titles(**variables: Any) -> list[str]:
+        return [one["title"][-1] for one in (await data(media, query, **variables))["imageList"]]
+
+    assert await titles(by="title") == ["0", "1", "2"]
+    assert await titles(by="title", offset=5) == ["5", "6"]
+    assert await titles(by="title", way="DESC", offset=1) == ["5", "4", "3"]
+    assert await titles(by="title", format="loop") == ["5", "6"]
+    assert await titles(offset=100) == []
+    told = (await media.post("/graphql", {"query": "{ imageList(limit: 0, offset: -1) { title } }"})).json
+    assert [one["field"] for one in told["errors"][0]["extensions"]["details"]] == ["limit", "offset"]
+
+
+async def test_a_shape_has_the_fields_that_its_resources_share(media: World) -> None:
+    shape = (
+        await data(media, '{ __type(name: "Media") { fields { name } possibleTypes { name } description } }')
+    )["__type"]
+    names = [one["name"] for one in shape["fields"]]
+    assert names == ["id", "title", "size", "createdAt", "updatedAt", "version"]
+    assert [one["name"] for one in shape["possibleTypes"]] == ["Image", "Sound"]
+    found = await data(media, "{ images(first: 1) { nodes { id } } sounds { nodes { id } } }")
+    ids = [found["images"]["nodes"][0]["id"], found["sounds"]["nodes"][0]["id"]]
+    query = """query ($ids: [ID!]!) {
+        nodes(ids: $ids) { __typename ... on Media { title size } ... on Image { format } }
+    }"""
+    assert (await data(media, query, ids=ids))["nodes"] == [
+        {"__typename": "Image", "title": "Image 0", "size": 0, "format": "still"},
+        {"__typename": "Sound", "title": "Rain", "size": 9},
+    ]
+
+
+def test_a_shape_that_is_none_is_refused_when_it_is_declared() -> None:
+    wrong = [("media", [Image]), ("Image", [Image]), ("Media", [Sound]), ("Empty", [])]
+    with pytest.raises(DeclarationErrors) as caught:
+        build([Image], interfaces=[Interface(name, resources) for name, resources in wrong])
+    told = str(caught.value)
+    assert told.count("Write a new name") + told.count("write a new name") == 2
+    assert "Sound is not one of the application's" in told
+    assert "It has no resources" in told

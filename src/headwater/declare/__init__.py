@@ -25,6 +25,7 @@ from headwater.declare.fields import (
     through,
     url,
 )
+from headwater.declare.interfaces import Interface
 from headwater.declare.model import build
 from headwater.declare.reader import Reader
 from headwater.declare.reports import report
@@ -49,6 +50,7 @@ __all__ = [
     "Embedded",
     "Expression",
     "Field",
+    "Interface",
     "Many",
     "OptRef",
     "Reader",

@@ -15,6 +15,7 @@ from headwater.declare.annotations import BadAnnotation
 from headwater.declare.constants import Nonsense, Spoilt, near
 from headwater.declare.expressions import Expression, node_of, predicate
 from headwater.declare.fields import Batched, Computed, Field, Many, Place, Reference
+from headwater.declare.interfaces import Interface, known_interfaces
 from headwater.declare.kinds import Held, Typed, Typer, alike
 from headwater.declare.members import MAX_PLACES, built_in, expect_form, field_of, relation_of
 from headwater.declare.names import MAX_NAME, camel, kebab, plural_of, snake
@@ -39,9 +40,10 @@ def build(
     resources: Sequence[type[Resource]],
     roles: Sequence[Role] = (),
     reports: Sequence[Callable[..., Any]] = (),
+    interfaces: Sequence[Interface] = (),
 ) -> m.Model:
     """The Model of an application; `reports` belong to no resource. Raises: DeclarationErrors, with every mistake."""
-    return Builder(resources, roles, [mark_of(report) for report in reports]).model()
+    return Builder(resources, roles, [mark_of(report) for report in reports], interfaces).model()
 
 
 @dataclass(slots=True)
@@ -70,9 +72,14 @@ class Builder:
     """Builds one Model. It is also the `World` that expressions are checked against."""
 
     def __init__(
-        self, resources: Sequence[type[Resource]], roles: Sequence[Role], reports: Sequence[Asked]
+        self,
+        resources: Sequence[type[Resource]],
+        roles: Sequence[Role],
+        reports: Sequence[Asked],
+        interfaces: Sequence[Interface] = (),
     ) -> None:
         self.problems = Problems()
+        self.interfaces = interfaces
         self.free_reports = reports
         self.declared_roles = known_roles(roles, self.problems)
         self.drafts: dict[str, Draft] = {}
@@ -101,8 +108,9 @@ class Builder:
         if reports:
             verbs[m.REPORTS] = tuple(reports)
         roles = expand(self.declared_roles, verbs, self.problems)
+        interfaces = known_interfaces(self.interfaces, built, self.problems)
         self.problems.settle()
-        return m.Model(built, roles, reports)
+        return m.Model(built, roles, reports, interfaces)
 
     # -- the world that expressions see ---------------------------------------------------------------------
 
@@ -483,6 +491,7 @@ class Builder:
             exposed=declaration.exposed,
             demands_version=declaration.demands_version,
             trash=declaration.trash,
+            plain_list=declaration.plain_list,
             by_wire={found.wire: found for found in draft.fields.values()},
         )
 

@@ -50,6 +50,7 @@ class Declaration:
     exposed: bool = True
     demands_version: bool = False
     trash: bool = False
+    plain_list: bool = False
     bases: tuple[type, ...] = ()
     statements: list[Statement] = attribute(default_factory=list)
     accepted: list[Accept] = attribute(default_factory=list)
@@ -217,11 +218,12 @@ class ResourceMeta(type):
         exposed: bool = True,
         demands_version: bool = False,
         trash: bool = False,
+        plain_list: bool = False,
     ) -> ResourceMeta:
         """Class keywords: `prefix` of the ids (default: the singular name), `plural` name in snake_case,
         `timestamps` (created_at, updated_at), `exposed` (whether surfaces show it), `demands_version`
         (whether changes must name the version that they are based on), `trash` (whether what is deleted is kept, and
-        can be restored)."""
+        can be restored), `plain_list` (whether GraphQL offers a list without cursors too, by limit and offset)."""
         cls = super().__new__(mcs, name, bases, namespace)
         frame = sys._getframe(1)
         annotations = annotations_of(cls)
@@ -237,6 +239,7 @@ class ResourceMeta(type):
             exposed=exposed,
             demands_version=demands_version,
             trash=trash,
+            plain_list=plain_list,
             bases=bases,
             scope={} if frame.f_locals is frame.f_globals else dict(frame.f_locals),
         )

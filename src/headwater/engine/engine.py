@@ -195,7 +195,7 @@ class Engine:
         self, call: Call, query: Query, page: Numbered, rules: Rules, key: Any, values: list[Any]
     ) -> Answer:
         plan = self._list_plan(key, query, rules, len(values), None, False)
-        rows = await self.fetch(call, plan, [*values, page.size, (page.number - 1) * page.size])
+        rows = await self.fetch(call, plan, [*values, page.size, page.offset])
         rows, facts = self._heads(call, query, plan, rows, None)
         answer = Answer([row[0] for row in rows], total=facts.get("total"))
         return answer if not plan.batches.places else await self._filled(call, plan, answer)

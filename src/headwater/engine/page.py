@@ -206,7 +206,8 @@ class Page:
         actor has."""
         heads: list[tuple[str, Element]] = []
         totalled = any(part.shows is Fact.TOTAL for part in self.query.parts or ())
-        if isinstance(self.query.page, Numbered) or totalled:
+        numbered = isinstance(self.query.page, Numbered) and self.query.page.counted
+        if numbered or totalled:
             if self.query.search is not None:
                 total = sa.select(sa.func.count()).select_from(self._found())
             else:

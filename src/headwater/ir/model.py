@@ -259,7 +259,8 @@ class Resource:
     """One declared resource.
 
     `key` is the field whose value is the row's id: `id` (a TypeID with `prefix`), or a natural key. With `trash`,
-    deleted rows are kept: they have a `deleted_at`, and a `trash_id` that is shared by those that went together.
+    deleted rows are kept: they have a `deleted_at`, and a `trash_id` that is shared by those that went together. With
+    `plain_list` GraphQL offers its rows as a list without cursors too.
     """
 
     name: str
@@ -285,6 +286,7 @@ class Resource:
     exposed: bool = True
     demands_version: bool = False
     trash: bool = False
+    plain_list: bool = False
     by_wire: Mapping[str, Field] = field(default_factory=dict)
 
     @property
@@ -300,6 +302,16 @@ class Resource:
     def permission(self, verb: str) -> str:
         """The permission's name, such as `approve:tasks`."""
         return f"{verb}:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A shape that resources share: the names of those, and of the fields that all of them have."""
+
+    name: str
+    resources: tuple[str, ...]
+    fields: tuple[str, ...]
+    doc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +333,7 @@ class Model:
     resources: Mapping[str, Resource]
     roles: Mapping[str, Role]
     reports: Mapping[str, Report] = field(default_factory=dict)
+    interfaces: tuple[Interface, ...] = ()
 
     def target(self, resource: Resource, path: tuple[str, ...]) -> Resource:
         """The resource at the end of a path of relations."""

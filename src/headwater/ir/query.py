@@ -156,10 +156,17 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """The `number`-th page, from 1, of `size` rows, with the total count."""
+    """The `number`-th page, from 1, of `size` rows, `skip` rows further, with the total count if they are `counted`."""
 
     number: int = 1
     size: int = 25
+    skip: int = 0
+    counted: bool = True
+
+    @property
+    def offset(self) -> int:
+        """How many rows come before the page."""
+        return (self.number - 1) * self.size + self.skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import Any
 from headwater.ir import expr as e
 from headwater.ir.query import (
     Connection,
-    Cursor,
     Edges,
     GroupSort,
     Include,
     Measure,
     Member,
+    Numbered,
     Query,
     Rows,
     Search,
@@ -59,7 +59,7 @@ def shape(query: Query, values: list[Any]) -> tuple[Any, ...]:
         None if query.where is None else _expr(query.where, values),
         tuple([(s.column.path, s.descending) for s in query.sort]),
         _select(query.select, values) if query.parts is None else _members(query.parts, values),
-        (page.limit, page.token is not None) if type(page) is Cursor else None,
+        page.counted if isinstance(page, Numbered) else (page.limit, page.token is not None),
         None if query.search is None else _search(query.search, values),
         query.trashed,
     )

@@ -1,7 +1,7 @@
 """Queries: each root field becomes one question to the engine, whose answer is the JSON of that field."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from graphql import FieldNode
@@ -15,13 +15,16 @@ from headwater.ir.expr import Column
 from headwater.ir.model import Resource
 from headwater.ir.query import (
     DEFAULT_GROUPS,
+    DEFAULT_LIMIT,
     MAX_GROUPS,
     MAX_LIMIT,
     Cursor,
     Measure,
     Measures,
     Member,
+    Numbered,
     Query,
+    Sort,
     Summary,
     Text,
 )
@@ -30,6 +33,8 @@ from headwater.ir.search import search_in
 from headwater.ir.summaries import MAX_GROUP_KEYS
 from headwater.surfaces.graphql.schema import Root
 from headwater.surfaces.graphql.selecting import Reading
+
+MAX_OFFSET: Final = 1_000_000_000
 
 Answering = Callable[[Engine, Call], Awaitable[str]]
 """From the caller to the JSON text of a field."""
@@ -47,6 +52,8 @@ def read(reading: Reading, root: Root, nodes: list[FieldNode]) -> Answering:
             raise AssertionError(root)
         case "one":
             return _one(Query(root.resource.name, key=given["id"], select=reading.row(root.resource, nodes)))
+        case "list":
+            return _list(reading, root.resource, given, nodes)
         case "by_ids":
             return _by_ids(reading, root.resource, given["ids"], nodes)
         case "groups":
@@ -94,12 +101,39 @@ def _many(
     return answer
 
 
+def _list(
+    reading: Reading, resource: Resource, given: Mapping[str, Any], nodes: list[FieldNode]
+) -> Answering:
+    """A list by limit and offset, whose enums are arguments."""
+    problems: list[Detail] = Problems()
+    limit, offset = given.get("limit"), given.get("offset")
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
+        problems.append(Detail("INVALID_PARAMETER", f"`limit` must be from 1 to {MAX_LIMIT}.", "limit"))
+    if offset is not None and not 0 <= offset <= MAX_OFFSET:
+        problems.append(Detail("INVALID_PARAMETER", f"`offset` must be from 0 to {MAX_OFFSET}.", "offset"))
+    own = reading.api.fields[resource.name]
+    options = ("limit", "offset", "sortBy", "sortDirection")
+    equal = {
+        name: {"eq": value} for name, value in given.items() if name not in options and value is not None
+    }
+    where = reading.where(resource, equal, problems)
+    settle(problems)
+    by = given.get("sortBy")
+    sort = () if by is None else (Sort(Column((own[by].name,)), given.get("sortDirection") == "DESC"),)
+    size = DEFAULT_LIMIT if limit is None else limit
+    page = Numbered(1, size, offset or 0, counted=False)
+    select = reading.rows(resource, nodes, size)
+    query = Query(resource.name, select=select, where=where, sort=sort, page=page)
+
+    async def answer(engine: Engine, call: Call) -> str:
+        return f"[{','.join((await engine.read(call, query)).rows)}]"
+
+    return answer
+
+
 def _by_ids(reading: Reading, resource: Resource, ids: Sequence[str], nodes: list[FieldNode]) -> Answering:
     _check_ids(ids)
-    before = reading.cost
-    select = reading.row(resource, nodes)
-    reading.cost = before + (reading.cost - before) * max(1, len(ids))
-    query = Query(resource.name, keys=tuple(ids), select=select)
+    query = Query(resource.name, keys=tuple(ids), select=reading.rows(resource, nodes, len(ids)))
 
     async def answer(engine: Engine, call: Call) -> str:
         return f"[{','.join((await engine.read(call, query)).rows)}]" if ids else "[]"
@@ -142,9 +176,7 @@ def _nodes(reading: Reading, ids: Sequence[str], nodes: list[FieldNode]) -> Answ
             by_kind.setdefault(resource.name, []).append(id)
     queries = []
     for name, keys in by_kind.items():
-        before = reading.cost
-        select = reading.row(reading.api.model.resources[name], nodes)
-        reading.cost = before + (reading.cost - before) * len(keys)
+        select = reading.rows(reading.api.model.resources[name], nodes, len(keys))
         queries.append(Query(name, keys=tuple(keys), select=select))
 
     async def answer(engine: Engine, call: Call) -> str:

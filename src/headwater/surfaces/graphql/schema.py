@@ -33,7 +33,7 @@ from headwater.base.errors import DeclarationError, DeclarationErrors
 from headwater.declare.names import camel
 from headwater.ir.body import BodyParser
 from headwater.ir.filters import OPERATORS, UNSORTED
-from headwater.ir.model import Action, Field, Kind, Model, Parts, Relation, Resource, Type
+from headwater.ir.model import Action, Field, Interface, Kind, Model, Parts, Relation, Resource, Type
 from headwater.ir.names import Namer
 from headwater.ir.query import DEFAULT_LIMIT, MAX_GROUPS, MAX_LIMIT, Function
 from headwater.ir.search import searchable
@@ -41,7 +41,7 @@ from headwater.ir.summaries import FITTING
 from headwater.surfaces.graphql.arguments import Arguments, argument_fields
 from headwater.surfaces.graphql.scalars import BIG_INT, JSON, SCALARS, amount_of, scalar_of
 
-Verb = Literal["one", "many", "by_ids", "groups", "node", "nodes",
+Verb = Literal["one", "many", "list", "by_ids", "groups", "node", "nodes",
                "create", "update", "upsert", "delete", "restore", "purge", "act"]  # fmt: skip
 
 TRANSACTION: Final = GraphQLDirective(
@@ -148,6 +148,7 @@ class _Builder:
             },
             description="Why a mutation was not done.",
         )
+        self.shapes = {one.name: self._shape(one) for one in self.model.interfaces}
         self.objects = {r.name: self._object(r) for r in self.exposed}
         self.wheres = {r.name: self._where(r) for r in self.exposed}
         self.manies = {r.name: self._many(r) for r in self.exposed}
@@ -186,6 +187,13 @@ class _Builder:
             )
             for r in self.exposed
             if r.name in _OWN
+        ] + [
+            DeclarationError(
+                f"An interface cannot be called {one.name}: GraphQL has a type of this name.",
+                mend="choose another name.",
+            )
+            for one in self.model.interfaces
+            if one.name in _OWN
         ]
         if wrong:
             raise DeclarationErrors(wrong)
@@ -207,8 +215,29 @@ class _Builder:
                     found[name] = self._page(target, doc)
             return found
 
-        interfaces = () if resource.natural else (self.node,)
+        def interfaces() -> list[GraphQLInterfaceType]:
+            shared = [
+                self.shapes[one.name] for one in self.model.interfaces if resource.name in one.resources
+            ]
+            return shared if resource.natural else [self.node, *shared]
+
         return GraphQLObjectType(resource.name, fields, interfaces, description=resource.doc or None)
+
+    def _shape(self, interface: Interface) -> GraphQLInterfaceType:
+        """A type that resources share; a field of it may be null where it may be in one of them."""
+
+        def fields() -> dict[str, GraphQLField]:
+            found = {}
+            resources = [self.model.resources[name] for name in interface.resources]
+            for name in interface.fields:
+                nullable = any(r.fields[name].nullable or name in r.masks for r in resources)
+                one = resources[0].fields[name]
+                found[one.wire] = GraphQLField(
+                    self._shown(resources[0], one, nullable), description=one.doc or None
+                )
+            return found
+
+        return GraphQLInterfaceType(interface.name, fields, description=interface.doc or None)
 
     def _shown(self, resource: Resource, one: Field, nullable: bool) -> GraphQLOutputType:
         found: Any = self._type(resource.name, one)
@@ -461,7 +490,34 @@ class _Builder:
                 ),
                 Root("by_ids", resource),
             )
+            if resource.plain_list:
+                name = f"{member_name(resource)}List"
+                yield (
+                    name if name != many else f"{member_name(resource)}PlainList",
+                    self._list(resource),
+                    Root("list", resource),
+                )
             yield f"{member_name(resource)}Groups", self._groups(resource), Root("groups", resource)
+
+    def _list(self, resource: Resource) -> GraphQLField:
+        """A list without cursors; fields that are enums are arguments."""
+        own = self.fields[resource.name]
+        sorted_by = [name for name, one in own.items() if one.batch is None and one.type.kind not in UNSORTED]
+        arguments = {
+            "limit": GraphQLArgument(GraphQLInt, description=f"At most so many rows, 1 to {MAX_LIMIT}."),
+            "offset": GraphQLArgument(GraphQLInt, description="So many rows are left out before them."),
+            "sortBy": GraphQLArgument(
+                GraphQLEnumType(f"{resource.name}SortBy", {name: name for name in sorted_by})
+            ),
+            "sortDirection": GraphQLArgument(self.direction),
+        }
+        for name, one in own.items():
+            if one.type.kind is Kind.ENUM and name not in arguments:
+                arguments[name] = GraphQLArgument(self._type(resource.name, one), description=one.doc or None)
+        doc = f"{_capital(members_name(resource))} as a plain list."
+        return GraphQLField(
+            GraphQLList(GraphQLNonNull(self.objects[resource.name])), arguments, description=doc
+        )
 
     def _groups(self, resource: Resource) -> GraphQLField:
         keys = {

@@ -153,6 +153,14 @@ class Reading:
         """What the selections of some fields show of a row. Raises: Fault, GraphQLError."""
         return self.select(resource, self.below(nodes, resource.name))
 
+    def rows(self, resource: Resource, nodes: Iterable[FieldNode], count: int) -> Select:
+        """What the selections of some fields show of each of so many rows. Raises: Fault, GraphQLError."""
+        before = self._weight
+        self._weight = before * max(1, count)
+        select = self.row(resource, nodes)
+        self._weight = before
+        return select
+
     def select(self, resource: Resource, fields: Fields) -> Select:
         self.cost += self._weight
         own, relations = self.api.fields[resource.name], self.api.relations[resource.name]
