@@ -1,7 +1,7 @@
 """Rules hold everywhere: what an actor may not read cannot be felt in any answer.
 
 Two worlds that differ only in rows hidden from the actor give the same bytes to every request. The requests are drawn
-(`questions.py`), and so are the worlds, their rules and masks (`worlds.py`).
+(`questions.py`, and `operations.py` for GraphQL), and so are the worlds, their rules and masks (`worlds.py`).
 """
 
 import json
@@ -16,6 +16,9 @@ from headwater.engine import migrate
 from headwater.engine.engine import Engine
 from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Kind, Resource
+from headwater.surfaces import graphql
+from headwater.surfaces.graphql.schema import build
+from tests.spec.operations import PAGE, Operations
 from tests.spec.questions import Asker, Request
 from tests.spec.rest_world import World
 from tests.spec.worlds import MODEL, NOW, PROJECTS, Maker, Rows, Ruled, batches, become
@@ -23,10 +26,11 @@ from tests.stores import open_store
 
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))
 WORLDS = 400 if LONG else 40
-QUESTIONS, COMMANDS, MOVES = 25, 5, 5
+QUESTIONS, OPERATIONS, COMMANDS, MOVES = 25, 10, 5, 5
 PAGES = 3
 TIMES = re.compile(rb'"timestamp":"[^"]*"')
 IDS = re.compile(r"(task|note)_[0-9a-z]{26}")
+CURSOR = re.compile(rb'"(start|end)([0-9]+)":"([^"]+)"')
 TAG = re.compile(r"\('etag', '[^']*'\)")
 
 
@@ -60,6 +64,12 @@ async def answer(world: World, request: Request) -> list[Any]:
     for _ in range(PAGES):
         reply = await world.ask(request.method, target, body, {"x-request-id": "same", **request.headers})
         found.append((reply.status, sorted(reply.headers.items()), TIMES.sub(b"", reply.body)))
+        if target == graphql.PATH:
+            turned = next_operation(body, reply.body)
+            if turned is None:
+                break
+            body = turned
+            continue
         told = json.loads(reply.body) if reply.status == 200 and request.method in ("GET", "QUERY") else {}
         following = (told.get("links") or {}).get("next")
         cursor = told.get("meta", {}).get("pagination", {}).get("nextCursor")
@@ -70,6 +80,17 @@ async def answer(world: World, request: Request) -> list[Any]:
         else:
             break
     return found
+
+
+def next_operation(body: Any, told: bytes) -> Any:
+    """The same operation about other pages: those behind the first cursor that is told of each connection, or those
+    before it."""
+    turned: dict[str, Any] = {}
+    for side, number, token in CURSOR.findall(told):
+        given = {"last": 2, "before": token.decode()} if side == b"start" else {"first": 2, "after": token.decode()}
+        for name in PAGE:
+            turned.setdefault(f"{name}{number.decode()}", given.get(name))
+    return {**body, "variables": {**body["variables"], **turned}} if turned else None
 
 
 def commands(draw: random.Random, rows: Rows, ruled: Ruled, actor: str) -> list[Request]:
@@ -168,8 +189,9 @@ def without_new_ids(found: list[Any], known: set[str]) -> str:
 
 
 async def test_hidden_rows_change_no_answer(store_url: str) -> None:
-    """1,000 requests that read and 400 that write (ten times as many in the long run)."""
+    """1,400 requests that read and 400 that write (ten times as many in the long run)."""
     proper, thrown, statuses = 0, 0, Counter[int]()
+    refused, turned = 0, 0
     seed = random.randrange(1 << 30) if LONG else 0
     async with open_store(store_url, fresh=True) as store:
         schema = Schema(MODEL, store.dialect)
@@ -188,6 +210,10 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
             asker = Asker(ruled.model, draw, values(draw, {**rows, **other}, actor), keys, ruled.ways())
             known = {id for ids in keys.values() for id in ids}
             requests = [asker.request() for _ in range(QUESTIONS)]
+            operations = Operations(build(ruled.model), draw, asker.values, keys)
+            requests += [
+                Request("POST", graphql.PATH, operations.operation().sent) for _ in range(OPERATIONS)
+            ]
             written, moved = commands(draw, rows, ruled, actor), moves(draw, rows, other, ruled, actor)
             engine = Engine(ruled.model, store, secret=b"k" * 32)
             caller = Actor(actor, frozenset({"guest", "user"}))
@@ -217,6 +243,11 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
                 assert first == second, f"seed {seed + number}: {request}"
             assert given[0] == given[1], f"seed {seed + number}: a function was given hidden rows"
             statuses.update(reply[0] for read in reads for reply in read)
+            for read in reads[QUESTIONS:]:
+                turned += len(read) - 1
+                refused += any(b'"errors"' in reply[2] for reply in read)
     assert proper * 3 >= WORLDS, "too few worlds in which some rows are visible and some are not"
     assert thrown > WORLDS, "too little in the trash"
     assert statuses[200] * 2 > statuses.total(), statuses
+    assert refused * 20 < WORLDS * OPERATIONS, f"{refused} operations were refused"
+    assert turned * 3 > WORLDS * OPERATIONS, f"only {turned} pages were turned"
