@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from graphql import ExecutionResult, execute_sync, parse
 
 from headwater.base.call import Actor
-from headwater.ir.model import Field, Kind, Relation, Resource
+from headwater.ir.model import Field, Kind, Relation
 from headwater.ir.query import DEFAULT_GROUPS, DEFAULT_LIMIT
 from headwater.ir.scalars import fold_text
+from headwater.ir.search import search_in, searchable
 from headwater.ir.values import filter_decoder, to_wire
 from headwater.surfaces.graphql.schema import Api
 from tests.spec.operations import Operation
@@ -167,9 +168,6 @@ class Executor:
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
-    def resource(self, name: str) -> Resource:
-        return MODEL.resources[name]
-
     def one(self, name: str, key: str) -> "_Row | None":
         row = self.sight.rows[name].get(key)
         return self.row(name, row) if row is not None and self.sight.visible(self.actor, name, row) else None
@@ -219,6 +217,15 @@ class Executor:
         field, found = self.value(name, row, key)
         return all(compares(op, found, self._wanted(field, op, operand)) for op, operand in value.items())
 
+    def _found(self, name: str, row: Row, sought: str | None) -> bool:
+        """Whether each word that is searched for is in some text of a row."""
+        if sought is None:
+            return True
+        resource = MODEL.resources[name]
+        texts = [self.sight.value(self.actor, name, row, field.name) for field in searchable(resource)]
+        folded = [fold_text(text) for text in texts if text is not None]
+        return all(any(term in text for text in folded) for term in search_in(resource, sought).terms)
+
     def _wanted(self, field: Field, op: str, operand: Any) -> list[Any]:
         if op == "isNull":
             return [operand]
@@ -240,7 +247,11 @@ class Executor:
 
     def page(self, name: str, rows: Iterable[Row], info: Any, given: dict[str, Any]) -> "_Page":
         order = given.get("orderBy") or []
-        chosen = [row for row in rows if self.holds(name, row, given.get("where"))]
+        chosen = [
+            row
+            for row in rows
+            if self.holds(name, row, given.get("where")) and self._found(name, row, given.get("search"))
+        ]
         return _Page(self, name, chosen, order, _number(info), given)
 
 

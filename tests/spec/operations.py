@@ -38,6 +38,7 @@ from graphql.language import REMOVE, Visitor, visit
 from headwater.ir.filters import UNSORTED
 from headwater.ir.model import Field, Kind, Relation, Resource
 from headwater.ir.query import MAX_INCLUDE_DEPTH
+from headwater.ir.search import searchable
 from headwater.ir.summaries import FITTING
 from headwater.surfaces.graphql.schema import Api, member_name, members_name
 
@@ -321,13 +322,29 @@ class Operations:
         if self.draw.random() < (0.4 if depth else 0.3):
             where = self.where(resource, 2)
             arguments.append(f"where: {self._literal(where, self.types[f'{resource.name}Where'])}")
-        if self.draw.random() < 0.5:
+        sought = not depth and self._sought(resource)
+        if sought:
+            arguments.append(f"search: {self._literal(sought, self.types['String'])}")
+        if sought or self.draw.random() < 0.5:
             order = self.order(resource)
+            if sought and not order:  # a search would have one of its own
+                order = [{self._sortable(resource)[0]: "ASC"}]
             kind = GraphQLList(GraphQLNonNull(self.types[f"{resource.name}Order"]))
             arguments.append(f"orderBy: {self._literal(order, kind)}")
         self.draw.shuffle(arguments)
         spelt = f"({', '.join(arguments)})" if arguments else ""
         return Asked(f"{named}{spelt}", self._parts(resource, depth, number), f"{resource.name}Connection")
+
+    def _sought(self, resource: Resource) -> str | None:
+        """Something to search for: parts of texts that some rows have."""
+        fields = searchable(resource)
+        if not fields or self.draw.random() > 0.2:
+            return None
+        words = [
+            str(self.values(resource, self.draw.choice(fields))) for _ in range(self.draw.choice([1, 1, 2]))
+        ]
+        text = " ".join(word[: self.draw.choice([2, 4, 40])].replace('"', "") for word in words)
+        return text if text.strip() else "comp"
 
     def _turning(self, depth: int) -> tuple[int | None, list[str]]:
         """What page is asked for; by variables, whose number is told, or not."""

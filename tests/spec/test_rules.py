@@ -87,7 +87,11 @@ def next_operation(body: Any, told: bytes) -> Any:
     before it."""
     turned: dict[str, Any] = {}
     for side, number, token in CURSOR.findall(told):
-        given = {"last": 2, "before": token.decode()} if side == b"start" else {"first": 2, "after": token.decode()}
+        given = (
+            {"last": 2, "before": token.decode()}
+            if side == b"start"
+            else {"first": 2, "after": token.decode()}
+        )
         for name in PAGE:
             turned.setdefault(f"{name}{number.decode()}", given.get(name))
     return {**body, "variables": {**body["variables"], **turned}} if turned else None
