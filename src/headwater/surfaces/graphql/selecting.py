@@ -48,6 +48,8 @@ from headwater.surfaces.graphql.schema import Api
 
 LONGEST_NAME: Final = 60
 """Characters of a name in a response: PostgreSQL cuts those beyond 63."""
+MAX_PARTS: Final = 50
+"""Fields of one object that is no row: PostgreSQL makes objects with aggregates of no more."""
 COUNTED: Final = 50
 """What counting or measuring all rows of a connection costs, however many they are."""
 _PAGE_INFO: Final = {
@@ -99,8 +101,11 @@ class Reading:
         return found
 
     def below(self, nodes: Iterable[FieldNode], type: str) -> Fields:
-        """What the selections of some fields ask of an object of a type."""
-        return self.fields([node.selection_set for node in nodes], type)
+        """What the selections of some fields ask of an object of a type. Raises: Fault QUERY_TOO_COMPLEX."""
+        found = self.fields([node.selection_set for node in nodes], type)
+        if len(found) > MAX_PARTS and type not in self.api.fields:
+            raise Fault("QUERY_TOO_COMPLEX", f"At most {MAX_PARTS} fields of a {type} can be asked for.")
+        return found
 
     def _collect(
         self, selection: SelectionSetNode, type: str, found: dict[str, list[FieldNode]], seen: set[str]
