@@ -318,12 +318,24 @@ class _Row:
         executor, asked = self.executor, info.field_name
         if asked in executor.api.fields[self.name]:
             field, value = executor.value(self.name, self.row, asked)
+            if field.type.parts is not None and isinstance(value, dict):
+                return _Object(value)
             return Json(value) if isinstance(value, dict) else to_wire(field.type, value)
         relation = executor.api.relations[self.name][asked]
         rows = executor.related(self.name, self.row, relation)
         if relation.kind == "one":
             return executor.row(relation.target, rows[0]) if rows else None
         return executor.page(relation.target, rows, info, given)
+
+
+class _Object:
+    """An object that a field holds."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        self.value = value
+
+    def get(self, info: Any, given: dict[str, Any]) -> Any:
+        return self.value.get(info.field_name)
 
 
 class _Page:

@@ -298,7 +298,7 @@ class Operations:
         fields, relations = self.api.fields[resource.name], self.api.relations[resource.name]
         names = Names(apart)
         wanted = draw.sample(sorted(fields), min(len(fields), draw.choice([1, 2, 2, 4])))
-        found = [Asked(self._named(name, names, sorted(fields))) for name in wanted]
+        found = [self._field(fields[name], self._named(name, names, sorted(fields))) for name in wanted]
         if draw.random() < 0.3:
             found.append(Asked(self._named("__typename", names)))
         hops = 1 if self.deep else draw.choice([0, 1, 1, 2])
@@ -312,6 +312,17 @@ class Operations:
                 found.append(self._page(hop, target, names, depth + 1, resource.name))
         draw.shuffle(found)
         return tuple(found)
+
+    def _field(self, field: Field, named: str) -> Asked:
+        """A field, and of an object that it holds some members."""
+        parts = field.type.parts
+        if parts is None or field.type.kind is Kind.LIST:
+            return Asked(named)
+        names = Names()
+        members = [*(part.wire for part in parts.fields), "__typename"]
+        wanted = self.draw.sample(members, self.draw.choice([1, 2, len(members)]))
+        below = tuple(Asked(self._named(name, names, members[:-1])) for name in wanted)
+        return Asked(named, below, parts.cls.__name__)
 
     # -- connections --------------------------------------------------------------------------------------------
 
