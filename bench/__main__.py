@@ -19,7 +19,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import graphql
+from bench import operations
 from bench.load import run
 from bench.peers import pocketbase, postgraphile
 from bench.servers import DOCUMENTS, PEERS, REST, Backends, Server, clocks, database, settings, used
@@ -116,9 +116,9 @@ class Bench:
                 elif name == REST:
                     self.workloads[name] = {"i": (await workloads.make("c"))["c"]}
                 elif name == "strawberry":
-                    self.workloads[name] = workloads.graphql(graphql.asked())
+                    self.workloads[name] = workloads.graphql(operations.asked())
                 elif name == "postgraphile":
-                    self.workloads[name] = workloads.graphql(graphql.asked_of_postgraphile())
+                    self.workloads[name] = workloads.graphql(operations.asked_of_postgraphile())
                 elif name == "pocketbase":
                     workloads.token = await pocketbase.fill(server.port, self.folder, self.url)
                     self.workloads[name] = await workloads.pocketbase()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bench import graphql
+from bench import operations
 from bench.load import once, request
 
 TITLES = {
@@ -89,18 +89,21 @@ class Workloads:
             "d": Workload(itertools.cycle(create), create, written=True),
             "e": Workload(itertools.cycle(updates), shared, written=True),
         }
-        found |= self.graphql(graphql.asked())
+        found |= self.graphql(operations.asked())
         return {name: workload for name, workload in found.items() if name in only}
 
-    def graphql(self, asked: graphql.Asked) -> dict[str, Workload]:
+    def graphql(self, asked: operations.Asked) -> dict[str, Workload]:
         """Those that are asked over GraphQL."""
-        nest, opened = (
-            [request("POST", "/graphql", self.token, body, accept=GRAPHQL) for body in bodies]
-            for bodies in ([asked.nest], asked.open)
-        )
+
+        def sent(body: bytes) -> bytes:
+            return request("POST", "/graphql", self.token, body, accept=GRAPHQL)
+
+        nest = [sent(asked.nest)]
+        opened = [sent(asked.open(n)) for n in range(2)]
+        more = (sent(asked.open(n)) for n in itertools.count(2))
         return {
             "i": Workload(itertools.cycle(nest), nest, plain=asked.plain),
-            "j": Workload(itertools.cycle(opened), opened, plain=asked.plain),
+            "j": Workload(more, opened, plain=asked.plain),
         }
 
     async def documents(self) -> dict[str, Workload]:

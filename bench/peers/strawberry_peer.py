@@ -127,6 +127,12 @@ class DecimalIs:
 
 
 @strawberry.input
+class MomentIs:
+    gte: dt.datetime | None = None
+    lte: dt.datetime | None = None
+
+
+@strawberry.input
 class ProjectWhere:
     status: TextIs | None = None
 
@@ -136,6 +142,7 @@ class TaskWhere:
     status: TextIs | None = None
     department: TextIs | None = None
     priority: NumberIs | None = None
+    deadline: MomentIs | None = None
 
 
 @strawberry.input
