@@ -10,11 +10,9 @@ import pytest
 
 from headwater import Field, Interface, Resource, allow, field
 from headwater.base.call import Actor
-from headwater.surfaces.graphql.selecting import MAX_PARTS
-
-
 from headwater.base.errors import DeclarationErrors
 from headwater.declare import build
+from headwater.surfaces.graphql.selecting import MAX_PARTS
 from tests.spec.production import ACTORS, MODEL, Studio, new_studio
 from tests.spec.rest_world import World, open_world
 
@@ -99,7 +97,46 @@ async def test_what_no_row_tells_is_told_once(asked: Asked) -> None:
     assert found["projects"]["nodes"] == [{"tasks": shown}] * 2
 
 
-<<<<<<< HEAD
+async def test_a_cursor_fits_its_own_list_alone(asked: Asked) -> None:
+    query = """query ($after: String, $least: Int, $way: OrderDirection!) { project(id: "AA") {
+        tasks(first: 1, after: $after, where: {priority: {gte: $least}}, orderBy: [{title: $way}]) {
+            edges { cursor }
+        }
+        shots(first: 1) { edges { cursor } }
+    } }"""
+    data = await asked.ask(query, least=0, way="ASC")
+    cursor, other = [data["project"][name]["edges"][0]["cursor"] for name in ("tasks", "shots")]
+    found = await asked.ask(query, after=cursor, least=0, way="ASC")
+    assert found["project"]["tasks"]["edges"][0]["cursor"] != cursor
+    for after, least, way in (
+        (other, 0, "ASC"),
+        (cursor, 1, "ASC"),
+        (cursor, 0, "DESC"),
+        (cursor + "A", 0, "ASC"),
+        ("", 0, "ASC"),
+    ):
+        told = await asked.told(query, after=after, least=least, way=way)
+        assert told["errors"][0]["extensions"]["code"] == "INVALID_CURSOR", (after, least, way)
+
+
+async def test_a_part_can_be_asked_for_by_so_many_names(asked: Asked) -> None:
+    for kind, field in (
+        ("pageInfo", "hasNextPage"),
+        ("aggregates", "sum { __typename }"),
+        ("", "totalCount"),
+    ):
+        for count, code in ((20, None), (MAX_PARTS, None), (MAX_PARTS + 1, "QUERY_TOO_COMPLEX")):
+            if kind == "aggregates" and count == MAX_PARTS:
+                continue  # fewer measures can be asked for
+            names = " ".join(f"a{number}: {field}" for number in range(count))
+            page = f"tasks(first: 1) {{ {kind} {{ {names} }} }}" if kind else f"tasks(first: 1) {{ {names} }}"
+            for query in (f"{{ {page} }}", f"{{ projects(first: 2) {{ nodes {{ {page} }} }} }}"):
+                told = await asked.told(query)
+                assert [error["extensions"]["code"] for error in told.get("errors", ())] == [code][
+                    : code is not None
+                ]
+
+
 # -- lists and shapes that are declared -----------------------------------------------------------------------
 
 
@@ -193,43 +230,3 @@ def test_a_shape_that_is_none_is_refused_when_it_is_declared() -> None:
     assert told.count("Write a new name") + told.count("write a new name") == 2
     assert "Sound is not one of the application's" in told
     assert "It has no resources" in told
-=======
-async def test_a_cursor_fits_its_own_list_alone(asked: Asked) -> None:
-    query = """query ($after: String, $least: Int, $way: OrderDirection!) { project(id: "AA") {
-        tasks(first: 1, after: $after, where: {priority: {gte: $least}}, orderBy: [{title: $way}]) {
-            edges { cursor }
-        }
-        shots(first: 1) { edges { cursor } }
-    } }"""
-    data = await asked.ask(query, least=0, way="ASC")
-    cursor, other = [data["project"][name]["edges"][0]["cursor"] for name in ("tasks", "shots")]
-    found = await asked.ask(query, after=cursor, least=0, way="ASC")
-    assert found["project"]["tasks"]["edges"][0]["cursor"] != cursor
-    for after, least, way in (
-        (other, 0, "ASC"),
-        (cursor, 1, "ASC"),
-        (cursor, 0, "DESC"),
-        (cursor + "A", 0, "ASC"),
-        ("", 0, "ASC"),
-    ):
-        told = await asked.told(query, after=after, least=least, way=way)
-        assert told["errors"][0]["extensions"]["code"] == "INVALID_CURSOR", (after, least, way)
-
-
-async def test_a_part_can_be_asked_for_by_so_many_names(asked: Asked) -> None:
-    for kind, field in (
-        ("pageInfo", "hasNextPage"),
-        ("aggregates", "sum { __typename }"),
-        ("", "totalCount"),
-    ):
-        for count, code in ((20, None), (MAX_PARTS, None), (MAX_PARTS + 1, "QUERY_TOO_COMPLEX")):
-            if kind == "aggregates" and count == MAX_PARTS:
-                continue  # fewer measures can be asked for
-            names = " ".join(f"a{number}: {field}" for number in range(count))
-            page = f"tasks(first: 1) {{ {kind} {{ {names} }} }}" if kind else f"tasks(first: 1) {{ {names} }}"
-            for query in (f"{{ {page} }}", f"{{ projects(first: 2) {{ nodes {{ {page} }} }} }}"):
-                told = await asked.told(query)
-                assert [error["extensions"]["code"] for error in told.get("errors", ())] == [code][
-                    : code is not None
-                ]
->>>>>>> 001e38f (GraphQL: an object that is no row has at most fifty fields, as PostgreSQL makes no more)
