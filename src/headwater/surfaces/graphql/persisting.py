@@ -1,7 +1,8 @@
 """Manifests made of the documents of a client: each operation with the fragments that it needs, checked against the
 schema."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,20 @@ from headwater.surfaces.graphql.documents import Documents, Invalid
 from headwater.surfaces.graphql.persisted import Operation, hashed
 
 SUFFIXES: Final = (".graphql", ".gql")
+LOOK: Final = "correct it; `headwater graphql schema` prints what there is"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Definitions as a file of a client has them, from one of its lines on."""
+
+    file: Path
+    text: str
+    line: int = 1
+
+    @property
+    def place(self) -> str:
+        return str(self.file) if self.line == 1 else f"{self.file}:{self.line}"
 
 
 def operations(folder: Path, documents: Documents, *, typenames: bool = False) -> list[Operation]:
@@ -33,54 +48,76 @@ def operations(folder: Path, documents: Documents, *, typenames: bool = False) -
 
     Raises DeclarationError for what is wrong with them, each file and name told.
     """
-    parsed = [(path, _parsed(path)) for path in sorted(_files(folder))]
-    if not parsed:
+    found = [Written(path, read(path)) for path in files(folder, SUFFIXES)]
+    if not found:
         raise DeclarationError(f"There are no files {' or '.join('*' + s for s in SUFFIXES)} in {folder}.",
                                mend="name the folder of the client's documents.")  # fmt: skip
+    return checked(found, documents, typenames=typenames)
+
+
+def files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """A client's files that end so, but not those of its packages. A file is itself what it has."""
+    return sorted(_files(folder, suffixes))
+
+
+def read(path: Path) -> str:
+    """A file's text. Raises DeclarationError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _wrong(str(path), str(error), "correct it") from error
+
+
+def checked(
+    written: Iterable[Written], documents: Documents, *, typenames: bool = False
+) -> list[Operation]:
+    """The operations of a client. Raises DeclarationError for what is wrong with them, each place and name told."""
+    parsed = [(one.place, _parsed(one)) for one in written]
     fragments: dict[str, FragmentDefinitionNode] = {}
-    named: dict[str, Path] = {}
+    named: dict[str, str] = {}
     found = []
-    for path, document in parsed:
+    for place, document in parsed:
         for one in document.definitions:
             if isinstance(one, FragmentDefinitionNode):
                 if one.name.value in fragments:
                     raise _wrong(
-                        path, f"the fragment {one.name.value} is defined twice", "rename one of the two"
+                        place, f"the fragment {one.name.value} is defined twice", "rename one of the two"
                     )
                 fragments[one.name.value] = one
-    for path, document in parsed:
+    for place, document in parsed:
         for one in document.definitions:
             if not isinstance(one, OperationDefinitionNode):
                 continue
             if one.name is None:
-                raise _wrong(path, "an operation has no name", "name it, as in `query Shots { … }`")
+                raise _wrong(place, "an operation has no name", "name it, as in `query Shots { … }`")
             name = one.name.value
             if name in named:
                 raise _wrong(
-                    path, f"{name} is the name of an operation of {named[name]} too", "rename one of the two"
+                    place, f"{name} is the name of an operation of {named[name]} too", "rename one of the two"
                 )
-            named[name] = path
-            found.append(_operation(path, one, fragments, documents, typenames))
+            named[name] = place
+            found.append(_operation(place, one, fragments, documents, typenames))
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     if folder.is_file():
         yield folder
     for path in folder.rglob("*"):
-        if path.suffix in SUFFIXES and "node_modules" not in path.parts:
+        if path.suffix in suffixes and "node_modules" not in path.relative_to(folder).parts:
             yield path
 
 
-def _parsed(path: Path) -> DocumentNode:
+def _parsed(written: Written) -> DocumentNode:
     try:
-        return parse(path.read_text())
-    except (GraphQLError, OSError, UnicodeDecodeError) as error:
-        raise _wrong(path, str(error), "correct it") from error
+        return parse(written.text)
+    except GraphQLError as error:
+        line = written.line + (error.locations[0].line if error.locations else 1) - 1
+        raise _wrong(f"{written.file}:{line}", error.message, "correct it") from error
 
 
 def _operation(
-    path: Path,
+    place: str,
     operation: OperationDefinitionNode,
     fragments: Mapping[str, FragmentDefinitionNode],
     documents: Documents,
@@ -92,9 +129,9 @@ def _operation(
     try:
         documents.get(body)
     except Invalid as invalid:
-        raise _wrong(path, f"{operation.name.value}: {invalid}", "correct it") from invalid
+        raise _wrong(place, f"{operation.name.value}: {invalid}", LOOK) from invalid
     except Fault as fault:
-        raise _wrong(path, f"{operation.name.value}: {fault.message}", "ask for less") from fault
+        raise _wrong(place, f"{operation.name.value}: {fault.message}", "ask for less") from fault
     return Operation(hashed(body), operation.name.value, operation.operation.value, body)
 
 
@@ -130,5 +167,5 @@ class _Typenames(Visitor):
         return SelectionSetNode(selections=(*node.selections, typename))
 
 
-def _wrong(path: Path, what: str, mend: str) -> DeclarationError:
-    return DeclarationError(f"{what}.".replace("..", "."), where=str(path), mend=f"{mend}.")
+def _wrong(place: str, what: str, mend: str) -> DeclarationError:
+    return DeclarationError(f"{what}.".replace("..", "."), where=place, mend=f"{mend}.")
