@@ -80,8 +80,7 @@ def _install(named: list[Path], cache: Path, folder: Path, seconds: float) -> No
             try:
                 _run([*_programs().npm, "ci", *options], whole, seconds)
             except _Ended as ended:
-                said = [line for line in ended.message.splitlines() if not line.startswith("npm warn")]
-                raise NodeFailed("\n".join(said), mend=_REACH) from ended
+                raise NodeFailed(_why(ended), mend=_REACH) from ended
             whole.rename(folder)
 
 
@@ -125,6 +124,13 @@ def workshop(packages: Path, folder: Path, cache: Path, seconds: float = INSTALL
 
 class _Ended(NodeFailed):
     """A program ran, and failed."""
+
+
+def _why(ended: _Ended) -> str:
+    """What npm says of its failure, without its traces."""
+    said = [line.removeprefix("npm error ") for line in ended.message.splitlines()
+            if re.match(r"npm error [^\s}]", line) and "complete log" not in line]  # fmt: skip
+    return "\n".join(["npm cannot install the packages that are needed:", *(said or [ended.message])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def operations(folder: Path, documents: Documents, *, typenames: bool = False) -
 
 
 def files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
-    """A client's files that end so, but not those of its packages. A file is itself what it has."""
+    """A client's files that end so, but for those of its packages and what is hidden."""
     return sorted(_files(folder, suffixes))
 
 
@@ -68,9 +68,7 @@ def read(path: Path) -> str:
         raise _wrong(str(path), str(error), "correct it") from error
 
 
-def checked(
-    written: Iterable[Written], documents: Documents, *, typenames: bool = False
-) -> list[Operation]:
+def checked(written: Iterable[Written], documents: Documents, *, typenames: bool = False) -> list[Operation]:
     """The operations of a client. Raises DeclarationError for what is wrong with them, each place and name told."""
     parsed = [(one.place, _parsed(one)) for one in written]
     fragments: dict[str, FragmentDefinitionNode] = {}
@@ -101,10 +99,11 @@ def checked(
 
 
 def _files(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    if folder.is_file():
+    if folder.is_file() and folder.suffix in suffixes:
         yield folder
     for path in folder.rglob("*"):
-        if path.suffix in suffixes and "node_modules" not in path.relative_to(folder).parts:
+        inner = path.relative_to(folder).parts
+        if path.suffix in suffixes and not any(p == "node_modules" or p.startswith(".") for p in inner):
             yield path
 
 
