@@ -120,7 +120,7 @@ async def test_a_cursor_fits_its_own_list_alone(asked: Asked) -> None:
 
 
 async def test_a_part_can_be_asked_for_by_so_many_names(asked: Asked) -> None:
-    for kind, field in (
+    for kind, part in (
         ("pageInfo", "hasNextPage"),
         ("aggregates", "sum { __typename }"),
         ("", "totalCount"),
@@ -128,7 +128,7 @@ async def test_a_part_can_be_asked_for_by_so_many_names(asked: Asked) -> None:
         for count, code in ((20, None), (MAX_PARTS, None), (MAX_PARTS + 1, "QUERY_TOO_COMPLEX")):
             if kind == "aggregates" and count == MAX_PARTS:
                 continue  # fewer measures can be asked for
-            names = " ".join(f"a{number}: {field}" for number in range(count))
+            names = " ".join(f"a{number}: {part}" for number in range(count))
             page = f"tasks(first: 1) {{ {kind} {{ {names} }} }}" if kind else f"tasks(first: 1) {{ {names} }}"
             for query in (f"{{ {page} }}", f"{{ projects(first: 2) {{ nodes {{ {page} }} }} }}"):
                 told = await asked.told(query)
