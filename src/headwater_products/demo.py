@@ -20,5 +20,6 @@ app = App(
     accounts=DEMO_ACCOUNTS,
     scenario=scenario,
     migrations=Path(__file__).parent / "migrations",
+    graphql_manifest=Path(__file__).parent / "operations" / "manifest.json",
     mode="demo",
 )

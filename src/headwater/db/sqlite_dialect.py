@@ -98,45 +98,41 @@ class SQLiteDialect:
     def json_object(
         self, pairs: Sequence[tuple[str, Element]], nested: Sequence[tuple[str, Element]] = ()
     ) -> Element:
-        # What is nested is text already. SQLite would parse it again at each level to make it part of an object, so
-        # the object's own text is continued instead, after the name of the first of them.
-        own = [part for name, value in pairs for part in (literal(name), value)]
         if not nested:
-            return sa.func.json_object(*own)
-        (first, value), *others = nested
-        opened = sa.func.json_object(*own, literal(first), sa.null())
-        text = "rtrim({0}, 'nul}}') || coalesce({1}, 'null')"
-        for place, (name, _) in enumerate(others, 2):
-            member = f',"{name}":'.replace("'", "''").replace("{", "{{").replace("}", "}}")
-            text += f" || '{member}' || coalesce({{{place}}}, 'null')"
-        return Template(f"({text} || '}}}}')", opened, value, *(v for _, v in others), type=types.Text())
+            return sa.func.json_object(*_named(pairs))
+        return self.json_members([*((*pair, False) for pair in pairs), *((*pair, True) for pair in nested)])
 
     def json_members(
         self, members: Sequence[tuple[str, Element, bool]], *, aggregates: bool = False
     ) -> Element:
-        # As in `json_object`: texts of objects are continued, here one for each run of plain members.
-        text, elements = "'{{'", list[Element]()
+        # What is nested is text already. SQLite would parse it again at each level to make it part of an object, so
+        # the text of an object of plain members is continued instead, after the name of what follows them. Each is
+        # named once in the template: SQLite works an expression out as often as it is named.
+        pieces, elements, run = list[str](), list[Element](), list[tuple[str, Element]]()
 
-        def add(run: list[tuple[str, Element]], before: str) -> None:
-            nonlocal text
-            if run:
-                plain = sa.func.json_object(*(part for name, value in run for part in (literal(name), value)))
-                text += f" || {before}substr({{{len(elements)}}}, 2, length({{{len(elements)}}}) - 2)"
-                elements.append(plain)
+        def place(element: Element) -> str:
+            elements.append(element)
+            return f"{{{len(elements) - 1}}}"
 
-        comma, run = "", list[tuple[str, Element]]()
-        for name, value, nested in members:
-            if not nested:
+        def joined(text: str) -> str:
+            return f"',' || substr({text}, 2)" if pieces else text
+
+        for name, value, is_text in members:
+            if not is_text:
                 run.append((name, value))
                 continue
             if run:
-                add(run, comma)
-                comma, run = "',' || ", []
-            text += f" || {comma}'\"{name}\":' || coalesce({{{len(elements)}}}, 'null')"
-            elements.append(value)
-            comma = "',' || "
-        add(run, comma)
-        return Template(f"({text} || '}}}}')", *elements, type=types.Text())
+                opened = place(sa.func.json_object(*_named(run), literal(name), sa.null()))
+                pieces.append(joined(f"rtrim({opened}, 'nul}}}}')"))
+                run = []
+            else:
+                quoted = name.replace("'", "''").replace("{", "{{").replace("}", "}}")
+                pieces.append(f"""'{"," if pieces else "{{"}"{quoted}":'""")
+            pieces.append(f"coalesce({place(value)}, 'null')")
+        pieces.append(
+            joined(place(sa.func.json_object(*_named(run)))) if run else "'}}'" if pieces else "'{{}}'"
+        )
+        return Template(f"({' || '.join(pieces)})", *elements, type=types.Text())
 
     def document(self, pairs: Sequence[tuple[str, Element]]) -> Element:
         return self.json_object(pairs)
@@ -278,6 +274,11 @@ _DURATION = (
     " CASE {0} % 1000000 WHEN 0 THEN ''"
     " ELSE '.' || rtrim(substr(abs({0} % 1000000) + 1000000, 2), '0') END || 'S')"
 )
+
+
+def _named(pairs: Sequence[tuple[str, Element]]) -> list[Element]:
+    """The arguments of `json_object`."""
+    return [part for name, value in pairs for part in (literal(name), value)]
 
 
 def _template(text: str) -> Callable[[Element], Element]:

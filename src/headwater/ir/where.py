@@ -36,8 +36,9 @@ class _Row:
 class Filters:
     """The filters of one request while they are read: all together have at most `MAX_CONDITIONS`.
 
-    `quantified`: what is said of a to-many relation stands in `some`, `every` or `none`, and a member that is null is
-    as if left out.
+    `quantified`: what is said of a to-many relation stands in `some`, `every` or `none`; a member that is null, and an
+    empty object, are as if left out, since that is what becomes of variables that are not given. An operator is never
+    null.
     """
 
     __slots__ = ("count", "namer", "problems", "quantified")
@@ -56,7 +57,7 @@ class Filters:
         if not isinstance(sent, dict):
             self._problem(at, f"`{at}` must be an object of conditions, not {json_name(sent)}.")
             return []
-        if not sent:
+        if not sent and not self.quantified:
             self._problem(at, f"`{at}` is empty; say what must hold, or leave it out.")
         if depth > MAX_NESTING:
             self._problem(at, f"A filter nests at most {MAX_NESTING} levels.", "QUERY_TOO_COMPLEX")
@@ -98,6 +99,8 @@ class Filters:
             return []
         if field.batch is not None:
             self._problem(at, only_shown(field))
+            return []
+        if value == {} and self.quantified:
             return []
         if not isinstance(value, dict) or not value:
             mend = f'write `{{"{field.wire}": {{"eq": …}}}}`'
