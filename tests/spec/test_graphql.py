@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from headwater import Field, Interface, Resource, allow, field
 from headwater.base.call import Actor
 from headwater.base.errors import DeclarationErrors
+from headwater.base.observe import Observation, StatementRun
 from headwater.declare import build
 from headwater.surfaces.graphql.selecting import MAX_PARTS
 from tests.spec.production import ACTORS, MODEL, Studio, new_studio
@@ -135,6 +136,28 @@ async def test_a_part_can_be_asked_for_by_so_many_names(asked: Asked) -> None:
                 assert [error["extensions"]["code"] for error in told.get("errors", ())] == [code][
                     : code is not None
                 ]
+
+
+async def test_a_mean_asks_for_each_value_a_few_times(asked: Asked) -> None:
+    """Else a few means of what is worked out or masked make a statement that takes long to read, or is too long."""
+    told: list[str] = []
+
+    def tell(observation: Observation) -> None:
+        if isinstance(observation, StatementRun):
+            told.append(observation.sql)
+
+    asked.world.engine.store.observers.add(tell)
+    means = " ".join(f"a{number}: avg {{ bid estimate spent }}" for number in range(6))
+    found = await asked.ask(f"{{ tasks(first: 1) {{ aggregates {{ {means} }} }} }}")
+    logs = asked.studio.rows["TimeLog"].values()
+    spent = [
+        sum((log["hours"] for log in logs if log["task"] == task["id"]), Decimal(0))
+        for task in asked.studio.rows["Task"].values()
+        if task["project"] in ("AA", "CC")
+    ]
+    mean = (sum(spent, Decimal(0)) / len(spent)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    assert found["tasks"]["aggregates"]["a5"]["spent"] == str(mean)
+    assert len(told[0]) < 200_000
 
 
 # -- lists and shapes that are declared -----------------------------------------------------------------------

@@ -257,14 +257,15 @@ class _Whole(sa.Case[Any]):
 _HIGHS, _LOWS = "coalesce(sum({0} >> 32), 0)", "coalesce(sum({0} & 4294967295), 0)"
 _HIGH, _LOW = f"({_HIGHS} + ({_LOWS} >> 32))", f"({_LOWS} & 4294967295)"
 
-# The mean's whole part, and the rest, of which as many make one as there are values.
-_COUNT = "nullif(count({0}), 0)"
-_PARTS = f"(({_HIGHS} % {_COUNT}) * 4294967296 + {_LOWS})"
-_WHOLE, _REST = f"({_HIGHS} / {_COUNT} * 4294967296 + {_PARTS} / {_COUNT})", f"({_PARTS} % {_COUNT})"
+# The mean's whole part, and the rest, of which as many make one as there are values. The innermost query has no rows of
+# its own, so what it adds up are those of the query around it, each number of which is worked out once.
 _MEAN = (
-    f"({_WHOLE} + CASE WHEN 2 * abs({_REST}) < {_COUNT} THEN 0"
-    f" WHEN {_REST} > 0 THEN 2 * {_REST} > {_COUNT} OR {_WHOLE} >= 0"
-    f" ELSE -(-2 * {_REST} > {_COUNT} OR {_WHOLE} <= 0) END)"
+    "(SELECT whole + CASE WHEN 2 * abs(rest) < number THEN 0"  # noqa: S608
+    " WHEN rest > 0 THEN 2 * rest > number OR whole >= 0"
+    " ELSE -(-2 * rest > number OR whole <= 0) END"
+    " FROM (SELECT high / number * 4294967296 + (high % number * 4294967296 + low) / number AS whole,"
+    " (high % number * 4294967296 + low) % number AS rest, number"
+    f" FROM (SELECT {_HIGHS} AS high, {_LOWS} AS low, nullif(count({{0}}), 0) AS number)))"
 )
 
 _GLOB = re.compile(r"[*?\[]")
