@@ -304,6 +304,7 @@ class _Query:
             if executor.holds(name, row, given.get("where")):
                 groups.setdefault(tuple(executor.value(name, row, one)[1] for one in by), []).append(row)
         found = sorted(groups.items(), key=lambda group: [rank(value) for value in group[0]])
+        executor.shown += len(found)
         first = given.get("first") or DEFAULT_GROUPS
         return [
             _Measures(executor, name, rows, dict(zip(by, keys, strict=True))) for keys, rows in found[:first]
