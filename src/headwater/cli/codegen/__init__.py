@@ -1,4 +1,4 @@
-"""TypeScript for a client's operations: types, and documents that know them. GraphQL Code Generator from npm makes it."""
+"""TypeScript for a client's operations, by GraphQL Code Generator from npm: types, and documents that know them."""
 
 import json
 import os
@@ -102,13 +102,16 @@ def make(folder: Path, out: Path, schema: GraphQLSchema, *, typenames: bool = Fa
     }
     told = _run(job)
     found = [Written(Path(one["file"]), one["text"], one["line"]) for one in told["found"]]
-    if not found and not told["wrong"]:
+    if not (told["files"] or told["wrong"] or told["failed"]):
         raise DeclarationError(
-            f"there is no GraphQL in the files of {folder}.", mend="name the folder of the client's sources."
+            f"there is no operation in the files of {folder}.",
+            mend="name the folder of the client's sources.",
         )
     if wrong := [_wrong(one) for one in told["wrong"]]:
         raise wrong[0] if len(wrong) == 1 else DeclarationErrors(wrong)
     checked(found, Documents(schema))
+    if told["failed"]:
+        raise DeclarationError(f"GraphQL Code Generator failed: {told['failed']}")
     return Made({(out if is_file else out / name): HEAD + text for name, text in told["files"].items()})
 
 
