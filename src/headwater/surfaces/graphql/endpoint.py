@@ -38,7 +38,7 @@ from headwater.surfaces.graphql.selecting import Reading
 from headwater.surfaces.graphql.writing import Mutation, is_told, write
 
 MAX_COST: Final = 50_000
-_KEPT: Final = 4_000
+_KEPT: Final = 1_000
 _LONGEST_KEPT: Final = 2_000
 
 
@@ -222,8 +222,8 @@ class Endpoint:
             match field.answering:
                 case str(text):
                     return text
-                case Fault() as fault:
-                    raise fault
+                case Fault() as fault:  # it is kept, and would remember each place where it is raised
+                    return self.error(call, fault, field.name)
                 case Mutation() as mutation:
                     return await mutation.run(self.engine, call)
                 case answering:
