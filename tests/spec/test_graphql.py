@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from headwater import Field, Interface, Resource, allow, field
+from headwater import Field, Interface, Resource, Tx, action, allow, field, key
 from headwater.base.call import Actor
 from headwater.base.errors import DeclarationErrors
 from headwater.base.observe import Observation, StatementRun
 from headwater.declare import build
+from headwater.surfaces.graphql.roots import roots_of
 from headwater.surfaces.graphql.selecting import MAX_PARTS
 from tests.spec.production import ACTORS, MODEL, Studio, new_studio
 from tests.spec.rest_world import World, open_world
@@ -253,3 +254,27 @@ def test_a_shape_that_is_none_is_refused_when_it_is_declared() -> None:
     assert told.count("Write a new name") + told.count("write a new name") == 2
     assert "Sound is not one of the application's" in told
     assert "It has no resources" in told
+
+
+def test_a_name_that_is_taken_stops_the_start() -> None:
+    class Node(Resource):
+        """A point."""
+
+        name: Field[str] = field(max_length=9)
+
+    class Point(Resource):
+        """Another point."""
+
+        code: Field[str] = key(pattern="[A-Z]")
+
+        @action(to="editor")
+        async def upsert(self, tx: Tx) -> None:
+            """Do what is done already."""
+
+    with pytest.raises(DeclarationErrors) as caught:
+        roots_of(build([Node, Point], interfaces=[Interface("Query", [Point])]))
+    assert [error.message for error in caught.value.errors] == [
+        "The resource Node has the name of a type that GraphQL has anyway.",
+        "The interface Query has the name of a type that GraphQL has anyway.",
+        "Two fields of GraphQL would be called upsertPoint, those of Point and Point.",
+    ]

@@ -33,6 +33,7 @@ from headwater.ir.scalars import json_name
 from headwater.surfaces.graphql import playground
 from headwater.surfaces.graphql.endpoint import MAX_COST, Endpoint, Reply, Request
 from headwater.surfaces.graphql.persisted import Persisted
+from headwater.surfaces.graphql.roots import roots_of
 
 PATH: Final = "/graphql"
 MAX_BATCH: Final = 10
@@ -78,8 +79,10 @@ class Options:
 
 
 def routes(model: Model, engine: Engine, options: Options | None = None) -> list[Route]:
-    """The endpoint, and the schema for tools. Raises DeclarationError for a manifest that is none."""
+    """The endpoint, and the schema for tools. Raises DeclarationError for a manifest that is none,
+    DeclarationErrors for names that GraphQL cannot have."""
     options = options or Options()
+    roots_of(model)
     persisted = Persisted(options.documents, options.manifests)
     surface = _Surface(Endpoint(model, engine, max_cost=options.max_cost), persisted, options.introspection)
     ask, schema = "What an operation asks or does.", "The GraphQL schema."

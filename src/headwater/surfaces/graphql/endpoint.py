@@ -189,10 +189,10 @@ class Endpoint:
         if asked in ("__schema", "__type"):
             return _introspected(reading.api, document, operation, variables, name, nodes)
         try:
-            root = reading.api.roots[asked]
+            roots = reading.api.roots
             if type == "Query":
-                return read(reading, root, nodes)
-            return write(reading, root, nodes, self._body)
+                return read(reading, roots.queries[asked], nodes)
+            return write(reading, roots.mutations[asked], nodes, self._body)
         except Fault as fault:
             return fault
 

@@ -31,7 +31,7 @@ from headwater.ir.query import (
 from headwater.ir.scalars import BadValue, detail_of
 from headwater.ir.search import search_in
 from headwater.ir.summaries import MAX_GROUP_KEYS
-from headwater.surfaces.graphql.schema import Root
+from headwater.surfaces.graphql.roots import Root
 from headwater.surfaces.graphql.selecting import Reading
 
 MAX_OFFSET: Final = 1_000_000_000

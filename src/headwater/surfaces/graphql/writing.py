@@ -16,7 +16,7 @@ from headwater.ir.body import BodyParser, arguments
 from headwater.ir.command import Act, Command, Create, Delete, Expected, Outcome, Purge, Restore, Update
 from headwater.ir.model import Resource
 from headwater.ir.query import Member, Query, Select
-from headwater.surfaces.graphql.schema import Root, member_name, members_name
+from headwater.surfaces.graphql.roots import Root, member_name, members_name
 from headwater.surfaces.graphql.selecting import Reading
 
 _ID: Final = Select(members=(Member("id", "id"),))
