@@ -69,6 +69,14 @@ async def test_a_page_is_turned_while_those_within_it_are(asked: Asked) -> None:
     assert [one["code"] for one in found["projects"]["nodes"]] == ["CC"]
     found = await asked.ask(query, after=after, least=1)
     assert [one["code"] for one in found["projects"]["nodes"]] == ["CC"]
+    searched = query.replace("orderBy: [{code: ASC}]", 'search: "s"').replace(
+        "$least: Int", "$least: Int = 0"
+    )
+    data = await asked.ask(searched)
+    (project,) = data["projects"]["nodes"]
+    after, inner = data["projects"]["pageInfo"]["endCursor"], project["tasks"]["pageInfo"]["endCursor"]
+    found = await asked.ask(searched, after=after, inner=inner)
+    assert [one["code"] for one in found["projects"]["nodes"]] == [{"AA": "CC", "CC": "AA"}[project["code"]]]
     other = "query ($after: String) { projects(first: 1, after: $after) { totalCount } }"
     told = await asked.told(other, after=after)
     assert told["errors"][0]["extensions"]["code"] == "INVALID_CURSOR"

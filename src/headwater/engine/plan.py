@@ -318,7 +318,9 @@ class Planner:
         }
         for label, members in measures.items():
             heads.append((label, measured(self, compiler, members, *page.all_rows())))
-        question = (page.resource.name, query.within, query.where, query.sort, query.search, query.trashed)
+        # The terms of a search are numbered behind what is nested, of which a cursor knows nothing.
+        sought = None if query.search is None else query.search.indexed
+        question = (page.resource.name, query.within, query.where, query.sort, sought, query.trashed)
         facts: dict[str, Any] = {
             "digest": blake2b(repr(question).encode(), digest_size=8).digest(),
             "keys": keys,
