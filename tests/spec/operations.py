@@ -64,6 +64,12 @@ class Operation:
         turned = {f"{name}{number}": given.get(name) for name in PAGE}
         return replace(self, variables={**self.variables, **turned})
 
+    def from_the_other_end(self, number: int) -> "Operation":
+        """The same operation about as many rows of a connection: the last ones, not the first, or the other way."""
+        sizes = {name: self.variables.get(f"{name}{number}") for name in ("first", "last")}
+        turned = {"first": sizes["last"], "last": sizes["first"], "after": None, "before": None}
+        return replace(self, variables={**self.variables, **{f"{n}{number}": v for n, v in turned.items()}})
+
     @property
     def sent(self) -> dict[str, Any]:
         """The body of its request."""
@@ -383,8 +389,9 @@ class Operations:
         found: list[Asked] = []
         if number is not None and draw.random() < 0.7:  # where it begins and ends, by names that no other has
             names.used |= {f"page{number}"}
-            ends = (Asked(f"start{number}: startCursor"), Asked(f"end{number}: endCursor"))
-            found.append(Asked(f"page{number}: pageInfo", ends, "PageInfo"))
+            ends = [Asked(f"start{number}: startCursor"), Asked(f"end{number}: endCursor")]
+            ends += [Asked(name) for name in FACTS[:2] if draw.random() < 0.5]
+            found.append(Asked(f"page{number}: pageInfo", tuple(ends), "PageInfo"))
         if self.deep:  # a chain that has few other links
             kinds = [draw.choice(["nodes", "edges"])]
             if draw.random() < 0.3:
