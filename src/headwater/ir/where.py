@@ -54,6 +54,8 @@ class Filters:
 
     def _conditions(self, row: _Row, sent: Any, at: str, depth: int) -> list[Predicate]:
         """The predicates of one object's members."""
+        if self.count > MAX_CONDITIONS:
+            return []  # that there are too many is told already
         if not isinstance(sent, dict):
             self._problem(at, f"`{at}` must be an object of conditions, not {json_name(sent)}.")
             return []

@@ -4,6 +4,7 @@ A request is an operation in JSON, or several in a list; a query may be in the a
 again only if its answer has changed (https://graphql.github.io/graphql-over-http/draft/).
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from headwater.http.tags import etag, tagged
 from headwater.ir.model import Model
 from headwater.ir.scalars import json_name
 from headwater.surfaces.graphql import playground
+from headwater.surfaces.graphql.documents import MAX_LENGTH
 from headwater.surfaces.graphql.endpoint import MAX_COST, Endpoint, Reply, Request
 from headwater.surfaces.graphql.persisted import Persisted
 from headwater.surfaces.graphql.roots import roots_of
@@ -160,7 +162,11 @@ class _Surface:
             return _response(await self._answer(exchange, sent), format)
         if not 1 <= len(sent) <= MAX_BATCH:
             raise Fault("INVALID_FORMAT", f"A batch has from 1 to {MAX_BATCH} operations, not {len(sent)}.")
-        replies = [await self._answer(exchange, one, alone=False) for one in sent]
+        _check_lengths(sent)
+        replies = []
+        for one in sent:
+            replies.append(await self._answer(exchange, one, alone=False))
+            await asyncio.sleep(0)  # other requests have their turn
         body = f"[{','.join([reply.text for reply in replies])}]"
         return Response(200, [(b"content-type", _content_type(format)), *_PRIVATE], body.encode())
 
@@ -204,6 +210,14 @@ def _format(exchange: Exchange) -> Format:
 def _wants_page(exchange: Exchange) -> bool:
     accept = exchange.headers.get(b"accept", b"")
     return b"text/html" in accept and negotiate(accept, (_HTML, *_FORMATS)) is _HTML
+
+
+def _check_lengths(sent: Sequence[Any]) -> None:
+    """Raises Fault QUERY_TOO_COMPLEX where the documents of a batch are longer together than one may be."""
+    texts = [one.get("query") for one in sent if isinstance(one, dict)]
+    if sum(len(text) for text in texts if isinstance(text, str)) > MAX_LENGTH:
+        message = f"The documents of a batch have at most {MAX_LENGTH} characters together."
+        raise Fault("QUERY_TOO_COMPLEX", message)
 
 
 def _check(sent: Any, *, address: bool = False) -> None:

@@ -5,7 +5,6 @@ plan of each question by its shape, whoever asks. Nothing here decides who may s
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +22,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from headwater.base.caches import Kept
 from headwater.base.call import Call
 from headwater.base.errors import Fault
 from headwater.base.observe import UnexpectedFailure
@@ -34,12 +34,18 @@ from headwater.ir.model import Model, Resource
 from headwater.surfaces.graphql.documents import Document, Documents, Invalid
 from headwater.surfaces.graphql.reading import Answering, read
 from headwater.surfaces.graphql.schema import TRANSACTION, Api, build
-from headwater.surfaces.graphql.selecting import Reading
+from headwater.surfaces.graphql.selecting import MAX_PIECES, Reading
 from headwater.surfaces.graphql.writing import Mutation, is_told, write
 
 MAX_COST: Final = 50_000
-_KEPT: Final = 1_000
-_LONGEST_KEPT: Final = 2_000
+MAX_VALUES: Final = 10_000
+"""Values in the variables of an operation: numbers, texts, lists, objects."""
+_KEPT: Final = 8_000_000
+"""Characters of the prepared operations that are kept, and of what they tell of the schema."""
+_TOLD: Final = 300
+"""Characters of a message about a document, which may repeat a part of it."""
+_PLACES: Final = 5
+"""Of an error in a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Endpoint:
         self.model, self.engine, self.max_cost = model, engine, max_cost
         self._made: asyncio.Future[tuple[Api, Documents]] | None = None
         self._bodies: dict[str, BodyParser] = {}
-        self._prepared: OrderedDict[tuple[Any, ...], _Prepared] = OrderedDict()
+        self.kept: Kept[tuple[Any, ...], _Prepared] = Kept(_KEPT)
 
     async def api(self) -> tuple[Api, Documents]:
         """The schema, made when it is first asked for, beside what else is going on: hundreds of resources take a
@@ -146,14 +152,14 @@ class Endpoint:
         operation = document.operation(request.operation)
         sent = encode_json(request.variables)
         key = (document.text, request.operation, sent)
-        found = self._prepared.get(key)
-        if found is not None:
-            return found
-        found = self._read(api, document, operation, request.variables)
-        if len(document.text) + len(sent) <= _LONGEST_KEPT and found.kind is OperationType.QUERY:
-            self._prepared[key] = found
-            if len(self._prepared) > _KEPT:
-                self._prepared.popitem(last=False)
+        found = self.kept.get(key)
+        if found is None:
+            if _values(request.variables, MAX_VALUES) > MAX_VALUES:
+                raise Fault("QUERY_TOO_COMPLEX", f"Variables have at most {MAX_VALUES} values.")
+            found = self._read(api, document, operation, request.variables)
+            if found.kind is OperationType.QUERY:
+                told = sum(len(field.answering) for field in found.fields if isinstance(field.answering, str))
+                self.kept.keep(key, found, 5 * (len(document.text) + len(sent)) + told)
         return found
 
     def _read(
@@ -194,7 +200,9 @@ class Endpoint:
                 return read(reading, roots.queries[asked], nodes)
             return write(reading, roots.mutations[asked], nodes, self._body)
         except Fault as fault:
-            return fault
+            if reading.pieces > MAX_PIECES:
+                raise
+            return fault.with_traceback(None)  # it may be kept, and must not keep whatever has led to it
 
     def _body(self, resource: Resource) -> BodyParser:
         found = self._bodies.get(resource.name)
@@ -222,7 +230,7 @@ class Endpoint:
             match field.answering:
                 case str(text):
                     return text
-                case Fault() as fault:  # it is kept, and would remember each place where it is raised
+                case Fault() as fault:
                     return self.error(call, fault, field.name)
                 case Mutation() as mutation:
                     return await mutation.run(self.engine, call)
@@ -291,11 +299,24 @@ def _cost(cost: int, most: int) -> dict[str, Any]:
 
 def _located(error: GraphQLError) -> dict[str, Any]:
     """What is wrong with a document."""
-    found: dict[str, Any] = {"message": error.message}
+    message = error.message if len(error.message) <= _TOLD else f"{error.message[:_TOLD]}…"
+    found: dict[str, Any] = {"message": message}
     if error.locations:
-        found["locations"] = [{"line": one.line, "column": one.column} for one in error.locations]
+        found["locations"] = [{"line": one.line, "column": one.column} for one in error.locations[:_PLACES]]
     found["extensions"] = {"code": "INVALID_FORMAT"}
     return found
+
+
+def _values(value: Any, most: int) -> int:
+    """How many values a JSON value has within it; the count ends soon beyond `most`."""
+    count = 0
+    waiting = [value]
+    while waiting and count <= most:
+        found = waiting.pop()
+        if type(found) is dict or type(found) is list:
+            count += len(found)
+            waiting.extend(found.values() if type(found) is dict else found)
+    return count
 
 
 def _refused(errors: Sequence[dict[str, Any]]) -> str:

@@ -50,6 +50,8 @@ LONGEST_NAME: Final = 60
 """Characters of a name in a response: PostgreSQL cuts those beyond 63."""
 MAX_PARTS: Final = 50
 """Fields of one object that is no row: PostgreSQL makes objects with aggregates of no more."""
+MAX_PIECES: Final = 300
+"""Relations, conditions, keys of orders and measures of an operation: what its statements are made of."""
 COUNTED: Final = 50
 """What counting or measuring all rows of a connection costs, however many they are."""
 _PAGE_INFO: Final = {
@@ -82,6 +84,7 @@ class Reading:
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: VariableValues
     cost: int = 1
+    pieces: int = 0
     _weight: int = 1
 
     # -- fields -------------------------------------------------------------------------------------------------
@@ -152,6 +155,14 @@ class Reading:
         assert isinstance(parent, GraphQLObjectType)
         return get_argument_values(parent.fields[node.name.value], node, self.variables)
 
+    def more(self, pieces: int) -> None:
+        """Count what statements are made of. Raises: Fault QUERY_TOO_COMPLEX."""
+        self.pieces += pieces
+        if self.pieces > MAX_PIECES:
+            kinds = "relations, conditions, keys of orders and measures"
+            message = f"An operation has at most {MAX_PIECES} {kinds} together."
+            raise Fault("QUERY_TOO_COMPLEX", message)
+
     # -- objects ------------------------------------------------------------------------------------------------
 
     def row(self, resource: Resource, nodes: Iterable[FieldNode]) -> Select:
@@ -177,6 +188,7 @@ class Reading:
             elif asked in own:
                 members.append(Member(name, self._field(own[asked], nodes)))
             else:
+                self.more(1)
                 relation = relations[asked]
                 target = self.api.model.resources[relation.target]
                 if relation.kind == "one":
@@ -271,6 +283,7 @@ class Reading:
                 found.append(Member(name, Measures(tuple(below))))
         if count > MAX_MEASURES or len(found) > MAX_MEASURES:
             raise Fault("QUERY_TOO_COMPLEX", f"At most {MAX_MEASURES} measures can be asked for.")
+        self.more(count)
         return Measures(tuple(found))
 
     # -- arguments ----------------------------------------------------------------------------------------------
@@ -300,12 +313,14 @@ class Reading:
         if given is None:
             return None
         filters = Filters(self.api.namer, problems, quantified=True)
-        return conjunction(filters.where(resource, given, "where"))
+        found = conjunction(filters.where(resource, given, "where"))
+        self.more(filters.count)
+        return found
 
     def sort(self, resource: Resource, given: Any, problems: list[Detail]) -> tuple[Sort, ...]:
         """An order. What is wrong with it is added to the problems."""
         found: dict[Column, Sort] = {}
-        for place, key in enumerate(given or ()):
+        for place, key in enumerate((given or ())[: MAX_SORT_KEYS + 1]):
             path: tuple[str, ...] = ()
             at, value = resource, key
             while isinstance(value, dict):
@@ -323,6 +338,7 @@ class Reading:
             problems.append(
                 _wrong("orderBy", f"At most {MAX_SORT_KEYS} keys can be named.", "QUERY_TOO_COMPLEX")
             )
+        self.more(len(found))
         return tuple(found.values())
 
 
