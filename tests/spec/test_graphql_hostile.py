@@ -262,6 +262,34 @@ async def test_what_is_just_allowed_is_answered_soon(ada: tuple[Client, Driver])
         assert len([one for one in driver.sent if one.sql.startswith("SELECT")]) == statements, name
 
 
+ESCAPED = {
+    "a filter": '{ tasks(where: {title: {contains: "#"}}) { totalCount } }',
+    "an id": '{ task(id: "#") { id } }',
+    "ids": '{ tasksByIds(ids: ["#"]) { id } }',
+    "nodes": '{ node(id: "#") { id } nodes(ids: ["task_#"]) { id } }',
+    "a search": '{ tasks(search: "#") { totalCount } }',
+    "a cursor": '{ tasks(after: "#") { totalCount } }',
+    "a default": 'query($i: ID! = "#") { task(id: $i) { id } }',
+    "an input": 'mutation { createProject(input: {code: "NUL", name: "#"}) { errors { code } } }',
+    "an argument": 'mutation { requestRevisionTask(input: {id: "task_1", note: "#"}) { errors { code } } }',
+}  # fmt: skip
+
+
+async def test_text_that_is_written_by_numbers_is_text_as_in_bodies(ada: tuple[Client, Driver]) -> None:
+    """Without NUL, and in NFC."""
+    caller, driver = ada
+    for name, text in ESCAPED.items():
+        told = (await caller.post("/graphql", {"query": text.replace("#", "a\\u0000b")})).json()
+        assert set(told["data"].values()) == {None}, name
+        assert {error["extensions"]["code"] for error in told["errors"]} == {"INVALID_FORMAT"}, name
+    assert driver.sent == []
+    making = (
+        'mutation { createProject(input: {code: "NFC", name: "caf#"}) { project { name } errors { code } } }'
+    )
+    told = (await caller.post("/graphql", {"query": making.replace("#", "e\\u0301")})).json()
+    assert told["data"]["createProject"]["project"] == {"name": "caf\u00e9"}
+
+
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 async def test_a_batch_is_no_way_around(ada: tuple[Client, Driver]) -> None:
     caller, driver = ada

@@ -170,7 +170,7 @@ class Endpoint:
             raise Invalid(variables)
         if operation.operation is OperationType.SUBSCRIPTION:
             raise Invalid([GraphQLError("Subscriptions are not offered here.")])
-        reading = Reading(api, document.fragments, variables)
+        reading = Reading(api, document.fragments, variables, "\\u" in document.text)
         type = "Query" if operation.operation is OperationType.QUERY else "Mutation"
         fields = [
             _Field(name, self._root(reading, document, operation, variables, type, name, nodes))

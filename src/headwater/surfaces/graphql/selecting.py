@@ -4,6 +4,7 @@ members. Permissions are not looked at here; they are the engine's."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from unicodedata import normalize
 
 from graphql import (
     FieldNode,
@@ -78,11 +79,13 @@ class Page:
 
 @dataclass(slots=True)
 class Reading:
-    """One operation while it is read. What it asks for costs as many points as rows that it may touch."""
+    """One operation while it is read. What it asks for costs as many points as rows that it may touch. `escapes`:
+    whether its document writes characters by their numbers."""
 
     api: Api
     fragments: Mapping[str, FragmentDefinitionNode]
     variables: VariableValues
+    escapes: bool = False
     cost: int = 1
     pieces: int = 0
     _weight: int = 1
@@ -153,7 +156,8 @@ class Reading:
             return {}
         parent = self.api.schema.type_map[type]
         assert isinstance(parent, GraphQLObjectType)
-        return get_argument_values(parent.fields[node.name.value], node, self.variables)
+        found = get_argument_values(parent.fields[node.name.value], node, self.variables)
+        return {name: _plain(value) for name, value in found.items()} if self.escapes else found
 
     def more(self, pieces: int) -> None:
         """Count what statements are made of. Raises: Fault QUERY_TOO_COMPLEX."""
@@ -340,6 +344,20 @@ class Reading:
             )
         self.more(len(found))
         return tuple(found.values())
+
+
+def _plain(value: Any) -> Any:
+    """A value whose texts are as those of bodies are: in NFC, and without NUL. Raises: Fault INVALID_FORMAT."""
+    match value:
+        case str():
+            if "\0" in value:
+                raise Fault("INVALID_FORMAT", "Text may not hold NUL characters.")
+            return normalize("NFC", value)
+        case dict():
+            return {name: _plain(member) for name, member in value.items()}
+        case list():
+            return [_plain(member) for member in value]
+    return value
 
 
 def _fact(nodes: list[FieldNode], type: str) -> Fact | Text:
