@@ -11,6 +11,7 @@ from graphql import get_introspection_query
 
 from headwater.base.call import ANONYMOUS, Call
 from headwater.base.errors import REGISTRY, Fault
+from headwater.db.postgres import PostgresStore
 from headwater.surfaces.graphql.documents import MAX_LENGTH, Documents, Invalid
 from headwater.surfaces.graphql.endpoint import MAX_VALUES, Endpoint, Request
 from headwater.testing import Client, Reply, client
@@ -348,3 +349,22 @@ async def test_a_refusal_that_is_kept_does_not_grow(ada: tuple[Client, Driver]) 
     fault = prepared.fields[0].answering
     assert isinstance(fault, Fault)
     assert fault.__traceback__ is None
+
+
+async def test_plans_and_prepared_statements_are_bounded(
+    ada: tuple[Client, Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that asks for other names each time fills neither the memory nor that of the database."""
+    caller, _ = ada
+    engine = caller.running.engine
+    monkeypatch.setattr("headwater.engine.engine.PLANNED", 50_000)
+    monkeypatch.setattr("headwater.db.postgres_pool.PREPARED", 50_000)
+    for number in range(12):
+        fields = each(20, f"a{number}x#: tasks(first: 1) {{ nodes {{ id }} }}")
+        for _ in range(2):
+            told = (await caller.post("/graphql", asked(f"{{ projects {{ nodes {{ {fields} }} }} }}"))).json()
+            assert len(told["data"]["projects"]["nodes"][0]) == 20
+    assert 10_000 < sum(len(plan.sql) for plan in engine._plans.values()) <= 50_000
+    if isinstance(engine.store, PostgresStore):
+        prepared = [sum(map(len, session._statements)) for session in engine.store._pool.free]
+        assert 10_000 < max(prepared) <= 50_000

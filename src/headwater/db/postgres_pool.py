@@ -14,6 +14,8 @@ from headwater.db.codec import duration, microseconds
 from headwater.db.postgres_errors import DRIVER_ERRORS, STALE, translate
 
 STATEMENTS: Final = 512
+PREPARED: Final = 1_000_000
+"""Characters of SQL in all statements that a connection has prepared: the server needs many times that for them."""
 """Prepared statements that one connection keeps."""
 CONNECT_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 10.0
@@ -53,7 +55,17 @@ _Waiter = asyncio.Future["Session | None"]
 class Session:
     """A connection with its prepared statements."""
 
-    __slots__ = ("_late", "_pool", "_prepared", "_statements", "_task", "connection", "deadline", "dropped")
+    __slots__ = (
+        "_late",
+        "_length",
+        "_pool",
+        "_prepared",
+        "_statements",
+        "_task",
+        "connection",
+        "deadline",
+        "dropped",
+    )
 
     def __init__(self, connection: asyncpg.Connection, pool: "Pool") -> None:
         self.connection = connection
@@ -64,6 +76,7 @@ class Session:
         self._prepared = 0
         self._task: asyncio.Task[Any] | None = None
         self._statements: OrderedDict[str, asyncpg.prepared_stmt.PreparedStatement] = OrderedDict()
+        self._length = 0
 
     async def fetch(self, sql: str, parameters: Sequence[Any], deadline: float | None) -> list[Row]:
         """Run a statement, prepared once. Raises what asyncpg raises; TimeoutError at the deadline."""
@@ -79,6 +92,7 @@ class Session:
                 return cast(list[Row], await statement.fetch(*parameters))
             except STALE:
                 self._statements.clear()
+                self._length = 0
                 if self.connection.is_in_transaction():
                     raise
             statement = await self._prepare(sql)
@@ -127,8 +141,10 @@ class Session:
         self._prepared += 1
         statement = await self.connection.prepare(sql, name=f"hw_{self._prepared}")
         self._statements[sql] = statement
-        if len(self._statements) > STATEMENTS:
-            self._statements.popitem(last=False)
+        self._length += len(sql)
+        while len(self._statements) > STATEMENTS or self._length > PREPARED:
+            gone, _ = self._statements.popitem(last=False)
+            self._length -= len(gone)
         return statement
 
 

@@ -45,6 +45,8 @@ from headwater.log.log import Log
 
 T = TypeVar("T")
 PLANS = 2000
+PLANNED = 10_000_000
+"""Characters of SQL in all plans that are kept, each of which takes a few bytes: clients may ask for anything."""
 WHOLE = Select()
 LAST = After(True, ())
 
@@ -70,6 +72,7 @@ class Engine:
         self.single = SingleStatement(self.writer, store) if writes else None
         self.units = Units(self)
         self._plans: dict[Any, Plan] = {}
+        self._planned = 0
         self._many_keys: dict[tuple[str | None, str, int], None] = {}
 
     # -- read -----------------------------------------------------------------------------------------------
@@ -228,10 +231,10 @@ class Engine:
     def _plan(self, key: Any, make: Callable[[], Plan]) -> Plan:
         plan = self._plans.get(key)
         if plan is None:
-            plan = make()
-            if len(self._plans) >= PLANS:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[key] = plan
+            plan = self._plans[key] = make()
+            self._planned += len(plan.sql)
+            while len(self._plans) > PLANS or self._planned > PLANNED:
+                self._planned -= len(self._plans.pop(next(iter(self._plans))).sql)
         return plan
 
     def _heads(
