@@ -116,24 +116,42 @@ class Operations:
         self.starts += [api.model.resources[name] for name in often]
 
     def operation(self) -> Operation:
+        """A query."""
         draw = self.draw
+        self._begin()
+        names = Names()
+        roots = [self._root(names) for _ in range(draw.choice([1, 1, 1, 2, 3]))]
+        if draw.random() < 0.1:
+            roots.append(Asked(self._named("__typename", names)))
+        return self._written("query", self._selection(roots, "Query"))
+
+    def mutation(self, field: str, sent: Mapping[str, Any], resource: Resource) -> Operation:
+        """A mutation that shows its row."""
+        self._begin()
+        type = f"{field[0].upper()}{field[1:]}"
+        given = self._literal(sent, GraphQLNonNull(self.types[f"{type}Input"]))
+        row = Asked(member_name(resource), self._row(resource, 0), resource.name)
+        errors = Asked("errors", tuple(map(Asked, ("field", "message", "code"))), "UserError")
+        payload = self._selection([row, errors], f"{type}Payload")
+        return self._written("mutation", f"{{ {field}(input: {given}) {payload} }}")
+
+    def _begin(self) -> None:
         self.declared: dict[str, str] = {}
         self.given: dict[str, Any] = {}
         self.fragments: list[str] = []
         self.pages: list[int] = []
         self.count = 0
-        self.left = draw.choice([6, 12, 20, 32])
-        self.deep = draw.random() < 0.3
-        names = Names()
-        roots = [self._root(names) for _ in range(draw.choice([1, 1, 1, 2, 3]))]
-        if draw.random() < 0.1:
-            roots.append(Asked(self._named("__typename", names)))
-        selection = self._selection(roots, "Query")
+        self.left = self.draw.choice([6, 12, 20, 32])
+        self.deep = self.draw.random() < 0.3
+
+    def _written(self, kind: str, selection: str) -> Operation:
+        draw = self.draw
         name = draw.choice([None, None, "Ask"])
         declared = ", ".join(f"${name}: {type}" for name, type in self.declared.items())
         declared = f"({declared})" if declared else ""
-        start = "query" if declared or self.fragments or draw.random() < 0.5 else ""
-        start = f"query {name}{declared}" if name else f"{start}{declared}"
+        plain = kind == "query" and not declared and not self.fragments and draw.random() < 0.5
+        start = "" if plain else f"{kind}{declared}"
+        start = f"{kind} {name}{declared}" if name else start
         text = "\n".join([f"{start} {selection}", *self.fragments])
         if name and draw.random() < 0.3:
             text += "\nquery Other { __typename }"
