@@ -267,7 +267,7 @@ class _Query:
 
     def get(self, info: Any, given: dict[str, Any]) -> Any:
         executor = self.executor
-        root = executor.api.roots[info.field_name]
+        root = executor.api.roots.queries[info.field_name]
         name = root.resource.name if root.resource else ""
         match root.verb:
             case "node":

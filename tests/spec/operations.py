@@ -40,7 +40,8 @@ from headwater.ir.model import Field, Kind, Relation, Resource
 from headwater.ir.query import MAX_INCLUDE_DEPTH
 from headwater.ir.search import searchable
 from headwater.ir.summaries import FITTING
-from headwater.surfaces.graphql.schema import Api, member_name, members_name
+from headwater.surfaces.graphql.roots import member_name, members_name
+from headwater.surfaces.graphql.schema import Api
 
 Values = Callable[[Resource, Field], Any]
 """Draws a JSON value that a field might have, or that an element of it might have."""
