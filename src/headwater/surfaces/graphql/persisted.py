@@ -109,7 +109,11 @@ class Persisted:
         if known is not None:
             return known
         if text is None:
-            raise Fault("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
+            # By these words Apollo's clients know whether to send the document with its hash, or without from now on.
+            kept = self.mode != "any"
+            raise Fault(
+                "PERSISTED_QUERY_NOT_FOUND", f"PersistedQuery{'NotFound' if kept else 'NotSupported'}"
+            )
         if self.mode == "trusted":
             raise Fault("PERSISTED_QUERY_REQUIRED")
         if self.mode == "persisted" and len(text) <= _LONGEST:
