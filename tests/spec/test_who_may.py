@@ -108,6 +108,11 @@ OPEN: dict[tuple[str, str], int | tuple[int, int]] = {
     ("GET", "/api/v1/openapi.json"): 200,
     ("GET", "/api/openapi.yaml"): 200,
     ("GET", "/api/v1/openapi.yaml"): 200,
+    ("POST", "/graphql"): 415,
+    ("GET", "/graphql"): 400,
+    ("GET", "/graphql/schema.graphql"): 200,
+    ("GET", "/graphql/schema.json"): 200,
+    ("GET", "/graphql/assets/{file}"): 404,
 }
 """What is about no row: the status for all, or for who has not signed in and for who has; without a body."""
 

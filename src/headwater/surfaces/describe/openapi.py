@@ -28,6 +28,7 @@ such as `project.name[contains]=`. A path that has GET answers HEAD, and every p
 _TAGS: Final = {
     "about": "What this is, where to go, and whether it is well.",
     "auth": "Signing in and out, and the keys that tokens are signed with.",
+    "graphql": "The same resources in GraphQL, and its schema.",
     "openapi": "This document.",
     "users": "The caller's own account.",
 }
