@@ -20,6 +20,7 @@ from headwater.db.elements import literal
 from headwater.db.types import Text as TextType
 from headwater.engine.compile import BOOLEAN, Compiler, Scope
 from headwater.engine.cursor import Place, binding, issue, native, open_token
+from headwater.engine.nested import first_rows
 from headwater.engine.order import After, Key, key_columns, marks, order_by, ranges, total_order
 from headwater.ir import expr as e
 from headwater.ir.model import Model, Resource
@@ -97,7 +98,7 @@ def _inside(
 def _connection(
     planner: "Planner", compiler: Compiler, scope: Scope, connection: Connection, depth: int
 ) -> Element:
-    planner.admit_include(compiler, scope.resource, connection.relation, depth)
+    relation = planner.admit_include(compiler, scope.resource, connection.relation, depth)
     dialect, parts = planner.dialect, connection.parts
 
     def behind() -> tuple[sa.Select[Any], Scope]:
@@ -119,19 +120,31 @@ def _connection(
         query, inner = behind()
         keys = total_order(compiler, inner.resource, connection.sort)
         columns = key_columns(compiler, inner, keys)
-        shown = [
-            planner.object(compiler, inner, select, depth + 1).label(f"r{i}")
-            for i, select in enumerate(selects)
-        ]
-        if facts & {Fact.CURSOR, Fact.START, Fact.END}:
-            shown.append(dialect.json_array(marks(dialect, columns, keys)).label("marks"))
+        marked = bool(facts & {Fact.CURSOR, Fact.START, Fact.END})
         if connection.after is not None:
             query = query.where(_after(compiler, connection.after, columns, keys))
-        limited = (
-            query.with_only_columns(*shown, *columns)
-            .order_by(*order_by(columns, keys, connection.backward))
-            .limit(sa.literal_column(str(connection.limit + wants_more)))
-            .subquery(compiler.statement.name("s"))
+
+        def render(row: Scope) -> list[sa.Label[Any]]:
+            shown = [
+                planner.object(compiler, row, select, depth + 1).label(f"r{i}")
+                for i, select in enumerate(selects)
+            ]
+            if marked:
+                values = key_columns(compiler, row, keys)
+                shown.append(dialect.json_array(marks(dialect, values, keys)).label("marks"))
+            return shown
+
+        limited = first_rows(
+            compiler,
+            query,
+            inner,
+            relation,
+            connection.where,
+            keys,
+            columns,
+            connection.limit + wants_more,
+            render,
+            backward=connection.backward,
         )
         rows = limited
         if wants_more:

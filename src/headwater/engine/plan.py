@@ -17,6 +17,7 @@ from headwater.engine.compile import Compiler, Scope, Source, unreadable
 from headwater.engine.connection import measured, parted, shaped
 from headwater.engine.groups import Groups
 from headwater.engine.guard import Rules
+from headwater.engine.nested import first_rows
 from headwater.engine.order import (
     After,
     Key,
@@ -181,12 +182,12 @@ class Planner:
             query = query.where(compiler.predicate(include.where, inner))
         keys = total_order(compiler, target, include.sort)
         columns = key_columns(compiler, inner, keys)
-        row = self.object(compiler, inner, include.select, depth + 1).label("row")
-        rows = (
-            query.with_only_columns(row, *columns)
-            .order_by(*order_by(columns, keys))
-            .limit(sa.literal_column(str(include.limit)))
-            .subquery(compiler.statement.name("s"))
+
+        def render(row: Scope) -> list[sa.Label[Any]]:
+            return [self.object(compiler, row, include.select, depth + 1).label("row")]
+
+        rows = first_rows(
+            compiler, query, inner, relation, include.where, keys, columns, include.limit, render
         )
         order = order_by([rows.c[c.name] for c in columns], keys)
         if in_pieces:

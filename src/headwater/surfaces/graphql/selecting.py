@@ -54,7 +54,7 @@ MAX_PARTS: Final = 50
 MAX_PIECES: Final = 300
 """Relations, conditions, keys of orders and measures of an operation: what its statements are made of."""
 COUNTED: Final = 50
-"""What counting or measuring all rows of a connection costs, however many they are."""
+"""What a count or a measure of all rows of a connection costs, however many they are."""
 _PAGE_INFO: Final = {
     "hasNextPage": Fact.HAS_NEXT,
     "hasPreviousPage": Fact.HAS_PREVIOUS,
@@ -240,9 +240,10 @@ class Reading:
                     self.cost += before * COUNTED
                     found.append(Member(name, Fact.TOTAL))
                 case "aggregates":
-                    self.cost += before * COUNTED
                     below = self.below(nodes, f"{resource.name}Aggregates")
-                    found.append(Member(name, self.measures(resource, below, "Aggregate")))
+                    measures = self.measures(resource, below, "Aggregate")
+                    self.cost += before * COUNTED * max(1, _count(measures))
+                    found.append(Member(name, measures))
                 case _:
                     found.append(Member(name, Text(f"{resource.name}Connection")))
             self._weight = before
@@ -358,6 +359,11 @@ def _plain(value: Any) -> Any:
         case list():
             return [_plain(member) for member in value]
     return value
+
+
+def _count(measures: Measures) -> int:
+    """How many measures there are."""
+    return sum(_count(m.shows) if isinstance(m.shows, Measures) else 1 for m in measures.members)
 
 
 def _fact(nodes: list[FieldNode], type: str) -> Fact | Text:
