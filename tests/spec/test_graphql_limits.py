@@ -92,7 +92,8 @@ async def test_a_document_that_was_sent_with_its_hash_is_known_by_it(opening: Op
 async def test_without_that_no_document_is_kept(opening: Open) -> None:
     world = opening(Options())
     assert "data" in await answer(world, query=FILMS, extensions=apollo(FILMS))
-    assert (await answer(world, extensions=apollo(FILMS)))["errors"][0]["message"] == "PersistedQueryNotSupported"
+    told = await answer(world, extensions=apollo(FILMS))
+    assert told["errors"][0]["message"] == "PersistedQueryNotSupported"
 
 
 async def test_only_documents_of_the_manifest_are_executed(opening: Open, tmp_path: Path) -> None:
