@@ -230,7 +230,7 @@ async def test_whatever_is_done_the_log_tells_it(engine: Engine) -> None:
                 assert result.code in jobs.EXPECTED, (seed, command, result)
         done += [not isinstance(result, Exception) for result in results]
     await assert_the_log_tells_the_rows(engine)
-    assert len(done) / 3 < sum(done) < len(done), f"seed {seed}: {sum(done)} of {len(done)} succeeded"
+    assert len(done) / 3 < sum(done), f"seed {seed}: {sum(done)} of {len(done)} succeeded"
     for name in ("Invoice", "Person", "Comment", "Project"):
         for resource, id in list(await tables(engine)):
             if resource == name and (name != "Comment" or draw.random() < 0.3):

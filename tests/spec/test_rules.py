@@ -18,6 +18,7 @@ from headwater.engine.engine import Engine
 from headwater.engine.schema import Schema
 from headwater.ir.model import Field, Kind, Resource
 from headwater.surfaces import graphql
+from headwater.surfaces.graphql import Options
 from headwater.surfaces.graphql.schema import build
 from tests.spec.operations import PAGE, Operations
 from tests.spec.questions import Asker, Request
@@ -261,7 +262,7 @@ async def test_hidden_rows_change_no_answer(store_url: str) -> None:
             moved += mutations(draw, rows, ruled, actor, operations)
             engine = Engine(ruled.model, store, secret=b"k" * 32)
             caller = Actor(actor, frozenset({"guest", "user"}))
-            world = World(engine, caller, documented=False, now=NOW)
+            world = World(engine, caller, documented=False, now=NOW, options=Options(max_cost=10**9))
             answers: list[list[Any]] = []
             given: list[Any] = []
             for kept in (rows, other):
