@@ -1,13 +1,55 @@
 """What GraphQL's mutations do and tell."""
 
-from collections.abc import AsyncIterator
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
+from headwater import Batched, Fault, Field, Reader, Resource, Tx, action, allow, batched, field, key
 from headwater.base.call import ANONYMOUS
+from headwater.declare import build
 from headwater.log.log import Log
 from tests.spec.rest_world import EDITOR, WRITER, World, open_world
+
+
+class Shelf(Resource):
+    """Where tapes stand."""
+
+    name: Field[str] = field()
+
+
+class Tape(Resource):
+    """What is known by its code, and stands at a place of its own."""
+
+    code: Field[str] = key(pattern="[A-Z]+")
+    place: Field[int] = field(unique=True)
+    title: Field[str] = field(default="")
+    mood: Batched[str] = batched(lambda: moods, needs=lambda: (Tape.title,))
+
+    @action(to="editor")
+    async def stray(self, tx: Tx) -> Shelf:  # type: ignore[empty-body]
+        """Promises a shelf."""
+
+    @action(to="editor")
+    async def lose(self, tx: Tx) -> Tape:
+        """Promises a tape."""
+        return await tx.create(Shelf(name="empty"))  # type: ignore[return-value]
+
+
+async def moods(tapes: Sequence[Tape], reader: Reader) -> list[str]:
+    for tape in tapes:
+        if tape.title == "fault":
+            raise Fault("RESOURCE_CONFLICT", "The moon has no mood.")
+        if tape.title == "bug":
+            raise ValueError("hidden words")
+    return [tape.title.upper() for tape in tapes]
+
+
+for resource in (Tape, Shelf):
+    allow(resource, "read", "create", "update", "delete", to="editor")
 
 
 class Asking:
@@ -42,6 +84,12 @@ class Asking:
 @pytest.fixture
 async def asking(store_url: str) -> AsyncIterator[Asking]:
     async with open_world(store_url) as world:
+        yield Asking(world)
+
+
+@pytest.fixture
+async def tapes(store_url: str) -> AsyncIterator[Asking]:
+    async with open_world(store_url, build([Tape, Shelf])) as world:
         yield Asking(world)
 
 
@@ -139,6 +187,78 @@ async def test_a_row_is_put_under_its_key_whether_it_is_there_or_not(asking: Ask
     assert hidden == {"film": None, "errors": [{"code": "INSUFFICIENT_PERMISSIONS"}]}
 
 
+PUT = """mutation Put($input: UpsertTapeInput!) {
+    upsertTape(input: $input) { tape { code title version } errors { field code } position }
+}"""
+
+
+async def test_many_who_put_the_same_row_at_once_all_succeed(tapes: Asking) -> None:
+    """One makes it, whoever is first; the others change it."""
+    for number, code in enumerate("ABCDE"):
+        given = [{"code": code, "place": number, "title": f"by {n}"} for n in range(8)]
+        told = [
+            one["upsertTape"] for one in await asyncio.gather(*(tapes.do(PUT, input=one) for one in given))
+        ]
+        assert [one["errors"] for one in told] == [[]] * 8
+        assert sorted(one["tape"]["version"] for one in told) == list(range(1, 9))
+    assert len(await tapes.entries()) == 5 * 8
+
+
+async def test_what_another_row_has_is_told_of_a_row_that_is_put(tapes: Asking) -> None:
+    await tapes.do(PUT, input={"code": "A", "place": 1})
+    taken = (await tapes.do(PUT, input={"code": "B", "place": 1}))["upsertTape"]
+    assert taken == {
+        "tape": None, "errors": [{"field": "place", "code": "RESOURCE_ALREADY_EXISTS"}], "position": None
+    }  # fmt: skip
+
+
+async def test_rows_are_put_as_part_of_a_transaction(tapes: Asking) -> None:
+    await tapes.do(PUT, input={"code": "A", "place": 1, "title": "old"})
+    both = """mutation Both($place: BigInt!) @transaction {
+        new: upsertTape(input: {code: "B", place: $place, title: "fresh"}) { tape { title version } errors { code } }
+        old: upsertTape(input: {code: "A", place: 1, title: "newer"}) { tape { title version } errors { code } }
+    }"""
+    refused = await tapes.do(both, place=1)
+    assert refused == {
+        "new": {"tape": None, "errors": [{"code": "RESOURCE_ALREADY_EXISTS"}]},
+        "old": {"tape": None, "errors": [{"code": "RESOURCE_CONFLICT"}]},
+    }
+    done = await tapes.do(both, place=2)
+    assert done == {
+        "new": {"tape": {"title": "fresh", "version": 1}, "errors": []},
+        "old": {"tape": {"title": "newer", "version": 2}, "errors": []},
+    }
+    assert len(await tapes.entries()) == 3
+
+
+@pytest.mark.parametrize("title", ["fault", "bug"])
+@pytest.mark.parametrize(
+    "shown", ["tape { mood }", "a: tape { mood } b: tape { code }"], ids=["once", "twice"]
+)
+@pytest.mark.parametrize("together", ["", "@transaction"], ids=["alone", "together"])
+async def test_a_failure_behind_a_write_says_that_the_write_is_done(
+    tapes: Asking, title: str, shown: str, together: str
+) -> None:
+    query = f"""mutation Put($input: UpsertTapeInput!) {together} {{
+        upsertTape(input: $input) {{ {shown} errors {{ code }} }}
+    }}"""
+    told = await tapes.told(query, input={"code": "A", "place": 1, "title": title})
+    assert told["data"] == {"upsertTape": None}
+    (error,) = told["errors"]
+    assert error["path"] == ["upsertTape"]
+    assert error["extensions"]["outcome"] == "done"
+    assert error["extensions"]["code"] == {"fault": "RESOURCE_CONFLICT", "bug": "INTERNAL_ERROR"}[title]
+    assert len(await tapes.entries()) == 1
+
+
+async def test_an_action_shows_no_row_where_it_returns_another_than_it_promises(tapes: Asking) -> None:
+    await tapes.do(PUT, input={"code": "A", "place": 1})
+    told = await tapes.do('mutation { strayTape(input: {id: "A"}) { shelf { id name } errors { code } } }')
+    assert told["strayTape"] == {"shelf": None, "errors": []}
+    told = await tapes.do('mutation { loseTape(input: {id: "A"}) { tape { __typename } errors { code } } }')
+    assert told["loseTape"] == {"tape": None, "errors": []}
+
+
 async def test_actions_are_mutations(asking: Asking) -> None:
     await asking.film()
     id = await asking.job("Roto")
@@ -204,6 +324,21 @@ async def test_a_transaction_is_done_whole_or_not_at_all(asking: Asking) -> None
     assert (told["a"]["job"], told["b"]["job"]) == ({"title": "One"}, {"title": "Two"})
     assert told["a"]["position"] == told["b"]["position"]
     assert len(await asking.entries()) == before + 2
+
+
+async def test_what_stops_one_field_of_a_transaction_is_told_of_that_one(asking: Asking) -> None:
+    await asking.film()
+    told = await asking.do("""mutation @transaction {
+        a: createJob(input: {filmId: "AAA", title: "One"}) { errors { code } }
+        b: createJob(input: {filmId: "AAA", title: "Two"}) {
+            job { film { jobs(after: "nonsense") { nodes { id } } } } errors { code }
+        }
+    }""")
+    assert told == {
+        "a": {"errors": [{"code": "RESOURCE_CONFLICT"}]},
+        "b": {"job": None, "errors": [{"code": "INVALID_CURSOR"}]},
+    }
+    assert (await asking.world.get("/api/v1/jobs")).json["data"] == []
 
 
 async def test_an_action_is_no_part_of_a_transaction(asking: Asking) -> None:

@@ -5,8 +5,9 @@
 `run` performs a Command: in one transaction, lock, judge, check, write, read back, log.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from msgspec import structs
@@ -37,13 +38,26 @@ from headwater.engine.units import UNSEEN, Units
 from headwater.engine.vault import Vault
 from headwater.engine.write import Writer
 from headwater.ir import expr as e
-from headwater.ir.command import Act, Command, Create, Delete, Outcome, Purge, Relate, Restore, Update
+from headwater.ir.command import (
+    Act,
+    Command,
+    Create,
+    Delete,
+    Outcome,
+    Purge,
+    Relate,
+    Restore,
+    Update,
+    Upsert,
+    Write,
+)
 from headwater.ir.model import Model, Report, Resource
 from headwater.ir.query import Answer, Ask, Cursor, Numbered, Query, Select, Summary
 from headwater.ir.shape import shape, slotted
 from headwater.log.log import Log
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Command)
 PLANS = 2000
 PLANNED = 10_000_000
 """Characters of SQL in all plans that are kept, each of which takes a few bytes: clients may ask for anything."""
@@ -102,7 +116,7 @@ class Engine:
             return rows
         return [sign(self.model, query, self.secret, call.as_of, row) for row in rows]
 
-    def _opened(self, command: Command) -> Command:
+    def _opened(self, command: C) -> C:
         """A command that shows its row with the marks that the cursors within stand for."""
         if isinstance(command, Delete | Purge | Relate) or command.select.members is None:
             return command
@@ -341,11 +355,21 @@ class Engine:
         if not wanted.places:
             return outcome
         reader = Reader(self, call, None)
-        try:
+        with self.behind_write(call):
             if outcome.row is not None:
                 (outcome.row,) = await fill(call, reader, wanted, [outcome.row])
             if outcome.rows is not None:
                 outcome.rows = await fill(call, reader, wanted, outcome.rows)
+        return outcome
+
+    @contextmanager
+    def behind_write(self, call: Call) -> Iterator[None]:
+        """What fails within is told as failed behind a write that is done: as a fact of the fault, `outcome`.
+
+        Raises Fault: INTERNAL_ERROR for what is no fault, which is observed.
+        """
+        try:
+            yield
         except Fault as fault:
             fault.facts["outcome"] = "done"
             raise
@@ -354,26 +378,18 @@ class Engine:
                 self.store.observers.emit(UnexpectedFailure(call.request_id, error))
             message = "The write is done, but what was asked of the row could not be worked out."
             raise Fault("INTERNAL_ERROR", message, facts={"outcome": "done"}) from error
-        return outcome
 
     async def _run(self, call: Call, command: Command) -> Outcome:
         if isinstance(command, Act):
             return await self.units.act(call, command)
         rules = self.guard.rules(call)
-        verb = "read" if isinstance(command, Relate) else type(command).__name__.lower()
-        self.admit(call, rules, command.resource, verb)
+        self._admit_writer(call, rules, command)
         if self.single is not None and isinstance(command, Create | Update) and not command.linked:
             single = self.single.run(call, rules, command)
             if (outcome := await self.settled(call, single)) is not None:
                 return outcome
-
-        async def work(connection: Connection) -> Outcome:
-            unit = Unit(connection, call, rules)
-            outcome = await self.perform(unit, command)
-            outcome.position = await self.writer.finish(unit)
-            return outcome
-
-        return await self.settled(call, self.store.write(work, deadline=call.deadline))
+        (outcome,) = await self._transaction(call, rules, [command], Reached())
+        return outcome
 
     async def run_all(self, call: Call, commands: Sequence[Command]) -> list[Outcome]:
         """Perform commands in one transaction: all of them, or none.
@@ -382,22 +398,32 @@ class Engine:
         which have transactions of their own.
         """
         rules = self.guard.rules(call)
-        commands = [self._opened(command) for command in commands]
-        for number, command in enumerate(commands):
-            if isinstance(command, Act):
-                message = "An action has a transaction of its own; it cannot be part of another."
-                raise Fault("NOT_SUPPORTED", message, facts={"command": number})
-            verb = "read" if isinstance(command, Relate) else type(command).__name__.lower()
-            self.admit(call, rules, command.resource, verb)
+        reached = Reached()
+        writes: list[Write] = []
+        try:
+            for number, command in enumerate(commands):
+                reached.command = number
+                if isinstance(command, Act):
+                    message = "An action has a transaction of its own; it cannot be part of another."
+                    raise Fault("NOT_SUPPORTED", message)
+                self._admit_writer(call, rules, command)
+                writes.append(self._opened(command))
+            outcomes = await self._transaction(call, rules, writes, reached)
+        except Fault as fault:
+            fault.facts["command"] = reached.command
+            raise
+        return [await self._shown(call, c, o) for c, o in zip(writes, outcomes, strict=True)]
 
-        reached = 0
+    async def _transaction(
+        self, call: Call, rules: Rules, commands: Sequence[Write], reached: "Reached"
+    ) -> list[Outcome]:
+        """Perform commands in one transaction, and say which one it has reached."""
 
         async def work(connection: Connection) -> list[Outcome]:
-            nonlocal reached
             unit = Unit(connection, call, rules)
             outcomes = []
-            for reached, command in enumerate(commands):  # noqa: B007 - told of a refusal
-                assert not isinstance(command, Act)
+            for number, command in enumerate(commands):
+                reached.command = number
                 outcomes.append(await self.perform(unit, command))
             position = await self.writer.finish(unit)
             for outcome in outcomes:
@@ -405,11 +431,21 @@ class Engine:
             return outcomes
 
         try:
-            outcomes = await self.settled(call, self.store.write(work, deadline=call.deadline))
+            return await self.settled(call, self.store.write(work, deadline=call.deadline))
         except Fault as fault:
-            fault.facts["command"] = reached
+            refused = commands[reached.command]
+            if fault.code != "RESOURCE_ALREADY_EXISTS" or not isinstance(refused, Upsert):
+                raise
+            taken = fault
+        # Another writer may have made the row since it was looked for. Then it is there to be changed.
+        number = reached.command
+        again = [*commands[:number], refused.update, *commands[number + 1 :]]
+        try:
+            return await self._transaction(call, rules, again, reached)
+        except Fault as fault:
+            if fault.code == "RESOURCE_NOT_FOUND" and reached.command == number:
+                raise taken from None
             raise
-        return [await self._shown(call, c, o) for c, o in zip(commands, outcomes, strict=True)]
 
     def admit(self, call: Call, rules: Rules, resource: str, verb: str, trashed: bool = False) -> None:
         """Ask those to sign in who have not, where no rule lets them do this to any row: it tells of no row."""
@@ -419,9 +455,16 @@ class Engine:
         if (rules.trash(declared) if trashed else rules.rows(declared, verb)) == e.FALSE:
             raise denied(call, declared, verb)
 
-    async def perform(
-        self, unit: Unit, command: Create | Update | Delete | Restore | Purge | Relate
-    ) -> Outcome:
+    def _admit_writer(self, call: Call, rules: Rules, command: Write) -> None:
+        verb = type(command).__name__.lower()
+        if isinstance(command, Relate):
+            verb = "read"
+        elif isinstance(command, Upsert):
+            changes = rules.rows(self.model.resources[command.resource], "update")
+            verb = "create" if changes == e.FALSE else "update"
+        self.admit(call, rules, command.resource, verb)
+
+    async def perform(self, unit: Unit, command: Write) -> Outcome:
         """Perform a command within a transaction. Raises Fault as `run` does."""
         match command:
             case Create() | Update() if command.linked:
@@ -430,6 +473,8 @@ class Engine:
                 return await self.writer.create(unit, command)
             case Update():
                 return await self.writer.update(unit, command)
+            case Upsert():
+                return await self._upsert(unit, command)
             case Delete():
                 return await self.writer.delete(unit, command)
             case Restore():
@@ -438,6 +483,14 @@ class Engine:
                 return await self.writer.purge(unit, command)
             case Relate():
                 return await self.relating.relate(unit, command)
+
+    async def _upsert(self, unit: Unit, command: Upsert) -> Outcome:
+        try:
+            return await self.writer.update(unit, command.update)
+        except Fault as fault:
+            if fault.code != "RESOURCE_NOT_FOUND":
+                raise
+        return await self.writer.create(unit, command.create)
 
     async def _perform_linked(self, unit: Unit, command: Create | Update) -> Outcome:
         """The row first, by the rules of any write; then what its relations lead to; it is shown as it is then."""
@@ -539,6 +592,13 @@ class Engine:
     def new_id(self, resource: Resource, values: dict[str, Any]) -> str:
         """The id of a new row: its natural key, or a new TypeID."""
         return str(values[resource.key]) if resource.natural else new_id(resource.prefix)
+
+
+@dataclass(slots=True)
+class Reached:
+    """The number of the command, of several in a transaction, that is being performed."""
+
+    command: int = 0
 
 
 def _bound(plan: Plan, query: Query, values: list[Any]) -> bytes:

@@ -96,6 +96,27 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Upsert:
+    """Changes the row that has a key, or makes one of the `fresh` values where the caller sees none."""
+
+    resource: str
+    key: str
+    values: Mapping[str, Any]
+    fresh: Mapping[str, Any]
+    select: Select = Select()
+
+    @property
+    def update(self) -> Update:
+        """What is done where the row is there."""
+        return Update(self.resource, self.key, self.values, select=self.select)
+
+    @property
+    def create(self) -> Create:
+        """What is done where it is not."""
+        return Create(self.resource, self.fresh, self.select)
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Removes a row, with what its relations say goes with it; into the trash, where its resource has one."""
 
@@ -150,7 +171,9 @@ class Act:
     select: Select = Select()
 
 
-Command = Create | Update | Delete | Restore | Purge | Relate | Act
+Write = Create | Update | Upsert | Delete | Restore | Purge | Relate
+"""What can be one of several commands in a transaction."""
+Command = Write | Act
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ plan of each question by its shape, whoever asks. Nothing here decides who may s
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from headwater.engine.engine import Engine
 from headwater.http.formats import encode_json
 from headwater.http.refusals import facts_of, graphql_error
 from headwater.ir.body import BodyParser
+from headwater.ir.command import Outcome
 from headwater.ir.model import Model, Resource
 from headwater.surfaces.graphql.documents import Document, Documents, Invalid
 from headwater.surfaces.graphql.reading import Answering, read
@@ -226,16 +227,20 @@ class Endpoint:
 
     async def _field(self, call: Call, field: _Field) -> str | dict[str, Any]:
         """The JSON of a root field, or the error that stands in its place."""
+        match field.answering:
+            case str(text):
+                return text
+            case Fault() as fault:
+                return self.error(call, fault, field.name)
+            case Mutation() as mutation:
+                return await self._told(call, field, mutation.run(self.engine, call))
+            case answering:
+                return await self._told(call, field, answering(self.engine, call))
+
+    async def _told(self, call: Call, field: _Field, answer: Awaitable[str]) -> str | dict[str, Any]:
+        """What answers a root field, or the error that stands in its place."""
         try:
-            match field.answering:
-                case str(text):
-                    return text
-                case Fault() as fault:
-                    return self.error(call, fault, field.name)
-                case Mutation() as mutation:
-                    return await mutation.run(self.engine, call)
-                case answering:
-                    return await answering(self.engine, call)
+            return await answer
         except Fault as fault:
             return self.error(call, fault, field.name)
         except Exception as error:
@@ -246,30 +251,31 @@ class Endpoint:
 
     async def _together(self, call: Call, fields: Sequence[_Field]) -> list[str | dict[str, Any]]:
         """All mutations in one transaction. Where one is refused, the others say that they are undone."""
-        mutations = [field.answering for field in fields if isinstance(field.answering, Mutation)]
-        refused: Mutation | None = next((one for one in mutations if one.fault is not None), None)
-        fault = None if refused is None else refused.fault
-        outcomes: Sequence[Any] = ()
-        if refused is None:
+        mutations = {
+            n: field.answering for n, field in enumerate(fields) if isinstance(field.answering, Mutation)
+        }
+        commands = {n: one.command for n, one in mutations.items() if not isinstance(one.command, Fault)}
+        refused = {n: one.command for n, one in mutations.items() if isinstance(one.command, Fault)}
+        done: dict[int, Outcome] = {}
+        if not refused and not any(isinstance(field.answering, Fault) for field in fields):
             try:
-                outcomes = await self.engine.run_all(call, [one.commands[0] for one in mutations])
-            except Fault as error:
-                if not is_told(error):
-                    return [self.error(call, error, field.name) for field in fields]
-                fault, refused = error, mutations[error.facts.pop("command", 0)]
-        undone = Fault(
-            "RESOURCE_CONFLICT", "Another field of this transaction was refused, so this one is undone."
-        )
-        done = iter(outcomes)
+                outcomes = await self.engine.run_all(call, list(commands.values()))
+                done = dict(zip(commands, outcomes, strict=True))
+            except Fault as fault:
+                number = fault.facts.pop("command", 0)
+                if not is_told(fault):
+                    return [self.error(call, fault, field.name) for field in fields]
+                refused = {list(commands)[number]: fault}
+        message = "Another field of this transaction was refused, so this one is undone."
+        undone = Fault("RESOURCE_CONFLICT", message)
         answers: list[str | dict[str, Any]] = []
-        for field in fields:
-            if not isinstance(field.answering, Mutation):
-                answers.append(await self._field(call, field))
-            elif fault is not None:
-                why = fault if field.answering is refused else undone
-                answers.append(await field.answering.payload(self.engine, call, None, why))
+        for n, field in enumerate(fields):
+            if n in done:
+                answers.append(await self._told(call, field, mutations[n].done(self.engine, call, done[n])))
+            elif n in mutations:
+                answers.append(mutations[n].refused(refused.get(n, undone)))
             else:
-                answers.append(await field.answering.payload(self.engine, call, next(done), None))
+                answers.append(await self._field(call, field))
         return answers
 
     # -- answering ----------------------------------------------------------------------------------------------

@@ -13,7 +13,18 @@ from headwater.base.errors import Detail, Fault
 from headwater.engine.engine import Engine
 from headwater.http.formats import encode_json
 from headwater.ir.body import BodyParser, arguments
-from headwater.ir.command import Act, Command, Create, Delete, Expected, Outcome, Purge, Restore, Update
+from headwater.ir.command import (
+    Act,
+    Command,
+    Create,
+    Delete,
+    Expected,
+    Outcome,
+    Purge,
+    Restore,
+    Update,
+    Upsert,
+)
 from headwater.ir.model import Resource
 from headwater.ir.query import Member, Query, Select
 from headwater.surfaces.graphql.roots import Root, member_name, members_name
@@ -24,66 +35,59 @@ _ID: Final = Select(members=(Member("id", "id"),))
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A root field of `Mutation`: its commands, the first of which that is not refused as `unless` says is done, and
-    what its payload shows. `fault`: what is wrong with its input."""
+    """A root field of `Mutation`: its command, or the `fault` in what was given for it, and what its payload shows:
+    `selects` of the rows of the resource that it answers, `fields` of all else."""
 
-    commands: Sequence[Command]
+    command: Command | Fault
     fields: Sequence["Shown"]
     selects: Mapping[str, Select]
     target: Resource | None
     several: bool
-    fault: Fault | None = None
 
     async def run(self, engine: Engine, call: Call) -> str:
         """The JSON text of the payload. Raises: Fault, for what stops the field as a whole."""
-        if self.fault is not None:
-            return await self.payload(engine, call, None, self.fault)
+        if isinstance(self.command, Fault):
+            return self.refused(self.command)
         try:
-            outcome = await self._outcome(engine, call)
+            outcome = await engine.run(call, self.command)
         except Fault as fault:
             if not is_told(fault):
                 raise
-            return await self.payload(engine, call, None, fault)
-        return await self.payload(engine, call, outcome, None)
+            return self.refused(fault)
+        return await self.done(engine, call, outcome)
 
-    async def _outcome(self, engine: Engine, call: Call) -> Outcome:
-        """The first command that is not about what is not there, or is there already."""
-        for command in self.commands[:-1]:
-            try:
-                return await engine.run(call, command)
-            except Fault as fault:
-                if fault.code not in ("RESOURCE_NOT_FOUND", "RESOURCE_ALREADY_EXISTS"):
-                    raise
-        return await engine.run(call, self.commands[-1])
+    def refused(self, fault: Fault) -> str:
+        """The payload that tells why nothing was done."""
+        return self._payload({}, None, fault)
 
-    async def payload(self, engine: Engine, call: Call, outcome: Outcome | None, fault: Fault | None) -> str:
-        """The payload of what was done, or of what was refused."""
-        rows = {} if outcome is None else await self._rows(engine, call, outcome)
-        parts = []
-        for field in self.fields:
-            parts.append(f'"{field.name}":{rows.get(field.name) or field.text(outcome, fault)}')
+    async def done(self, engine: Engine, call: Call, outcome: Outcome) -> str:
+        """The payload of what was done. Raises: Fault with the outcome `done`, where its rows cannot be shown."""
+        with engine.behind_write(call):
+            return self._payload(await self._rows(engine, call, outcome), outcome, None)
+
+    def _payload(self, rows: Mapping[str, str], outcome: Outcome | None, fault: Fault | None) -> str:
+        parts = [
+            f'"{field.name}":{rows.get(field.name) or field.text(outcome, fault)}' for field in self.fields
+        ]
         return "{" + ",".join(parts) + "}"
 
     async def _rows(self, engine: Engine, call: Call, outcome: Outcome) -> dict[str, str]:
         """The rows that the payload shows: as the command has answered them, or read again where they are shown in
         several ways, or are those of another resource."""
-        if not self.selects:
+        command, target = self.command, self.target
+        answered = outcome.rows if outcome.row is None else [outcome.row]
+        if not self.selects or target is None or isinstance(command, Fault) or answered is None:
             return {}
-        if len(self.selects) == 1 and outcome.resource in (None, _resource(self.commands)):
-            (name,) = self.selects
-            if self.several:
-                return {} if outcome.rows is None else {name: f"[{','.join(outcome.rows)}]"}
-            return {} if outcome.row is None else {name: outcome.row}
-        assert self.target is not None
-        keys = _keys(outcome)
+        if (outcome.resource or command.resource) != target.name:
+            return {}  # an action has returned something else than it promises
+        as_asked = len(self.selects) == 1 and command.resource == target.name
+        keys = () if as_asked else tuple(msgspec.json.decode(row)["id"] for row in answered)
         found = {}
         for name, select in self.selects.items():
-            rows = (
-                (await engine.read(call, Query(self.target.name, keys=keys, select=select))).rows
-                if keys
-                else []
-            )
-            found[name] = f"[{','.join(rows)}]" if self.several else rows[0] if rows else "null"
+            rows: Sequence[str] = answered
+            if keys:
+                rows = (await engine.read(call, Query(target.name, keys=keys, select=select))).rows
+            found[name] = f"[{','.join(rows)}]" if self.several else rows[0]
         return found
 
 
@@ -123,7 +127,10 @@ class Shown:
 
 
 def is_told(fault: Fault) -> bool:
-    """Whether a refusal belongs into the payload: the client can do something about it by sending something else."""
+    """Whether a refusal belongs into the payload: nothing was done, and the client can do something about it by sending
+    something else."""
+    if fault.facts.get("outcome") == "done":
+        return False
     return 400 <= fault.status < 500 and fault.status not in (401, 408, 429)
 
 
@@ -165,54 +172,39 @@ def write(
         )
         fields.append(Shown(name, asked, sent, type, own))
     shown = next(iter(selects.values())) if len(selects) == 1 and target is resource else _ID
-    fault: Fault | None = None
-    commands: Sequence[Command] = ()
+    command: Command | Fault
     try:
-        commands = _commands(root, resource, given, shown, bodies(resource))
-    except Fault as error:
-        fault = error
-    return Mutation(commands, fields, selects, target, several, fault)
+        command = _command(root, resource, given, shown, bodies(resource))
+    except Fault as fault:
+        command = fault
+    return Mutation(command, fields, selects, target, several)
 
 
-def _commands(
+def _command(
     root: Root, resource: Resource, given: dict[str, Any], select: Select, bodies: BodyParser
-) -> Sequence[Command]:
+) -> Command:
     """Raises: Fault, for what is wrong with the input."""
     name = resource.name
     if root.verb == "create":
-        return [Create(name, bodies.create(given), select)]
+        return Create(name, bodies.create(given), select)
     if root.verb == "upsert":
         wire = resource.fields[resource.key].wire
         changes = {member: value for member, value in given.items() if member != wire}
         values, _ = bodies.update(changes)
-        update = Update(name, str(given[wire]), values, select=select)
-        return [update, Create(name, bodies.create(given), select), update]
+        return Upsert(name, str(given[wire]), values, bodies.create(given), select)
     key = given.pop("id", None)
     version = given.pop("version", None)
     expected = None if version is None else Expected(version)
     match root.verb:
         case "update":
             values, _ = bodies.update(given)
-            return [Update(name, key, values, expected, select=select)]
+            return Update(name, key, values, expected, select=select)
         case "delete":
-            return [Delete(name, key, expected)]
+            return Delete(name, key, expected)
         case "restore":
-            return [Restore(name, key, expected, select)]
+            return Restore(name, key, expected, select)
         case "purge":
-            return [Purge(name, key, expected)]
+            return Purge(name, key, expected)
         case _:
             assert root.action is not None
-            return [Act(name, root.action.name, key, arguments(root.action, given), expected, select)]
-
-
-def _resource(commands: Sequence[Command]) -> str:
-    return commands[0].resource
-
-
-def _keys(outcome: Outcome) -> tuple[str, ...]:
-    """The ids of the rows that a command has answered."""
-    if outcome.rows is not None:
-        return tuple(msgspec.json.decode(row)["id"] for row in outcome.rows)
-    if outcome.row is not None:
-        return (msgspec.json.decode(outcome.row)["id"],)
-    return ()
+            return Act(name, root.action.name, key, arguments(root.action, given), expected, select)
