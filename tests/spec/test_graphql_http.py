@@ -287,6 +287,22 @@ def test_a_query_is_answered_again_only_if_its_answer_has_changed(ada: Caller) -
     assert changed.headers["etag"] != first.headers["etag"]
 
 
+def test_cursors_of_nested_pages_are_the_same_in_each_answer(ada: Caller) -> None:
+    asked = {
+        "query": """{ projects(first: 2, orderBy: [{code: ASC}]) { nodes {
+            tasks(first: 2, where: {isLate: {isNull: false}}) { edges { cursor } pageInfo { startCursor endCursor } }
+        } } }"""
+    }
+    first, second = ada.get(asked), ada.get(asked)
+    (page, *_) = [project["tasks"] for project in first.json()["data"]["projects"]["nodes"]]
+    cursors = [edge["cursor"] for edge in page["edges"]]
+    assert len(set(cursors)) == 2
+    assert page["pageInfo"]["endCursor"] == cursors[1]
+    assert (second.content, second.headers["etag"]) == (first.content, first.headers["etag"])
+    again = ada.get(asked, if_none_match=first.headers["etag"])
+    assert (again.status_code, again.content) == (304, b"")
+
+
 # -- several operations at once -------------------------------------------------------------------------------
 
 

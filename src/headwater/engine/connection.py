@@ -7,7 +7,6 @@ of its row, marked as such, and `sign` puts the cursor there.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
@@ -384,7 +383,7 @@ class Nested:
 
 
 def nested(model: Model, query: Query) -> list[Nested]:
-    """Every connection within the rows that a query asks for."""
+    """Every connection within the rows that a query asks for, whether the marks of its cursor are there or not."""
     resource = model.resources[query.resource]
     if query.parts is not None:
         return list(_in_parts(model, resource, query.parts, ()))
@@ -436,9 +435,9 @@ def _bound(found: Nested) -> bytes:
     return binding(blake2b(repr(question).encode(), digest_size=8).digest(), values)
 
 
-def opened(model: Model, query: Query, secret: bytes) -> Query:
-    """The query with the marks that the cursors of its nested connections stand for. Raises Fault INVALID_CURSOR."""
-    found = [n for n in nested(model, query) if n.connection.token is not None]
+def opened(within: Sequence[Nested], query: Query, secret: bytes) -> Query:
+    """The query with the marks that the cursors of the connections within it stand for. Raises Fault INVALID_CURSOR."""
+    found = [one for one in within if one.connection.token is not None]
     if not found:
         return query
     marks: dict[int, Marks] = {}
@@ -447,14 +446,14 @@ def opened(model: Model, query: Query, secret: bytes) -> Query:
         nulls = tuple([value is None for value in place.keys])
         marks[id(one.connection)] = Marks(one.connection.backward, nulls, tuple(place.keys))
 
-    def within(shows: Any) -> Any:
+    def marked(shows: Any) -> Any:
         match shows:
             case Connection():
                 return replace(shows, parts=members(shows.parts), after=marks.get(id(shows)))
             case Include():
-                return replace(shows, select=within(shows.select))
+                return replace(shows, select=marked(shows.select))
             case Rows(select):
-                return Rows(within(select))
+                return Rows(marked(select))
             case Edges(below):
                 return Edges(members(below))
             case Select(members=tuple() as below):
@@ -463,26 +462,31 @@ def opened(model: Model, query: Query, secret: bytes) -> Query:
                 return shows
 
     def members(of: tuple[Member, ...]) -> tuple[Member, ...]:
-        return tuple([Member(member.name, within(member.shows)) for member in of])
+        return tuple([Member(member.name, marked(member.shows)) for member in of])
 
     parts = None if query.parts is None else members(query.parts)
-    return structs.replace(query, select=within(query.select), parts=parts)
+    return structs.replace(query, select=marked(query.select), parts=parts)
 
 
-def sign(model: Model, query: Query, secret: bytes, now: datetime | None, text: str) -> str:
-    """The answer with the cursors of its nested connections."""
-    value = json_decode(text)
-    for found in nested(model, query):
-        if not has_cursors(found.connection.parts):
-            continue
-        bound = _bound(found)
+def sign(within: Sequence[Nested], secret: bytes, rows: Sequence[str]) -> list[str]:
+    """The rows of an answer with the cursors of the connections within them."""
+    telling = [(one, _token(secret, _bound(one))) for one in within if has_cursors(one.connection.parts)]
+    if not telling:
+        return list(rows)
+    signed = []
+    for row in rows:
+        value = json_decode(row)
+        for found, token in telling:
+            for holder in _reached(value, found.path):
+                _sign(holder, found.connection.parts, token)
+        signed.append(json_encode(value))
+    return signed
 
-        def token(values: Sequence[Any], backward: bool, bound: bytes = bound) -> str:
-            return issue(secret, bound, Place(list(values), backward, now))
 
-        for holder in _reached(value, found.path):
-            _sign(holder, found.connection.parts, token)
-    return json_encode(value)
+def _token(secret: bytes, bound: bytes) -> Token:
+    """What makes the cursors of a nested connection. They tell no time, or no two answers would be the same: what is
+    now is that of the request, on every page."""
+    return lambda values, backward: issue(secret, bound, Place(list(values), backward, None))
 
 
 def _sign(holder: dict[str, Any], parts: Sequence[Member], token: Token) -> None:

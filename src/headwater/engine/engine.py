@@ -19,7 +19,7 @@ from headwater.db.base import TROUBLES, Connection, Store, TooLong
 from headwater.db.faults import fault_of
 from headwater.declare.reader import Reader
 from headwater.engine.batches import batches, fill
-from headwater.engine.connection import assembled, has_cursors, nested, opened, sign
+from headwater.engine.connection import assembled, nested, opened, sign
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.guard import Guard, Rules, denied, not_found, unasked
 from headwater.engine.judge import UNTRIED
@@ -106,22 +106,16 @@ class Engine:
 
     async def _shaped(self, call: Call, query: Query, rules: Rules) -> Answer:
         """The answer to a query whose rows come in a form of the caller's own, with the cursors that are within it."""
-        query = opened(self.model, query, self.secret)
-        answer = await self._answer(call, query, rules)
-        return structs.replace(answer, rows=self._signed(call, query, answer.rows))
-
-    def _signed(self, call: Call, query: Query, rows: list[str]) -> list[str]:
-        """Rows of a query with the cursors that are within them."""
-        if not any(has_cursors(found.connection.parts) for found in nested(self.model, query)):
-            return rows
-        return [sign(self.model, query, self.secret, call.as_of, row) for row in rows]
+        within = nested(self.model, query)
+        answer = await self._answer(call, opened(within, query, self.secret), rules)
+        return structs.replace(answer, rows=sign(within, self.secret, answer.rows))
 
     def _opened(self, command: C) -> C:
         """A command that shows its row with the marks that the cursors within stand for."""
         if isinstance(command, Delete | Purge | Relate) or command.select.members is None:
             return command
-        query = opened(self.model, Query(command.resource, key="", select=command.select), self.secret)
-        return replace(command, select=query.select)
+        query = Query(command.resource, key="", select=command.select)
+        return replace(command, select=opened(nested(self.model, query), query, self.secret).select)
 
     async def _answer(self, call: Call, query: Query, rules: Rules) -> Answer:
         values: list[Any] = []
@@ -341,11 +335,11 @@ class Engine:
             return outcome  # nothing else is asked of rows of other resources than that they are shown
         outcome = await self._completed(call, command.resource, select, outcome)
         if select.members is not None:
-            query = Query(command.resource, key="", select=select)
+            within = nested(self.model, Query(command.resource, key="", select=select))
             if outcome.row is not None:
-                (outcome.row,) = self._signed(call, query, [outcome.row])
+                (outcome.row,) = sign(within, self.secret, [outcome.row])
             if outcome.rows is not None:
-                outcome.rows = self._signed(call, query, list(outcome.rows))
+                outcome.rows = sign(within, self.secret, outcome.rows)
         return outcome
 
     async def _completed(self, call: Call, resource: str, select: Select, outcome: Outcome) -> Outcome:
