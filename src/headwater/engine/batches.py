@@ -12,9 +12,10 @@ from headwater.base.call import Call
 from headwater.db.codec import json_decode, json_encode
 from headwater.declare.reader import Reader, shown
 from headwater.engine.report import in_time
+from headwater.engine.shown import Shown, reached, shown_rows
 from headwater.ir.model import Batch, Field, Model, Resource
 from headwater.ir.pieces import between_pieces, between_rows, member, references
-from headwater.ir.query import Connection, Edges, Include, Member, Rows, Select
+from headwater.ir.query import Member, Select
 from headwater.ir.scalars import BadValue
 from headwater.ir.values import from_wire, python_reader, wire_encoder
 
@@ -46,56 +47,29 @@ def batches(
     model: Model, resource: Resource, select: Select, parts: Sequence[Member] | None = None
 ) -> Batches:
     """What functions work out of a selection, or of a connection."""
-    if parts is not None:
-        return Batches(tuple(_in_parts(model, resource, parts, ())))
-    found = tuple(_places(model, resource, select, ()))
-    if select.relations is None or not found:
-        return Batches(found)
+    places = tuple(
+        Place(found.path, found.resource, field, field.batch, wire)
+        for found in shown_rows(model, resource, select, parts)
+        for wire, field in _fields(found)
+        if field.batch is not None
+    )
+    if parts is not None or select.relations is None or not places:
+        return Batches(places)
     level = _level(model, resource, select, 1)
-    return Batches(found, level.open, level.close)
+    return Batches(places, level.open, level.close)
 
 
-def _places(model: Model, resource: Resource, select: Select, path: tuple[str, ...]) -> Iterator[Place]:
+def _fields(found: Shown) -> Iterator[tuple[str, Field]]:
+    """The fields that are named where rows are shown, by their names there."""
+    resource, select = found.resource, found.select
     if select.members is not None:
-        yield from _in_members(model, resource, select.members, path)
+        for one in select.members:
+            if isinstance(one.shows, str):
+                yield one.name, resource.fields[one.shows]
         return
     for name in select.fields or ():
         field = resource.fields[name]
-        if field.batch is not None:
-            wire = field.wire if select.relations is None else member(resource, field.wire)
-            yield Place(path, resource, field, field.batch, wire)
-    for include in select.include:
-        relation = resource.relations[include.relation]
-        target = model.resources[relation.target]
-        yield from _places(model, target, include.select, (*path, relation.wire))
-
-
-def _in_members(
-    model: Model, resource: Resource, members: Sequence[Member], path: tuple[str, ...]
-) -> Iterator[Place]:
-    for item in members:
-        match item.shows:
-            case str(name) if (batch := resource.fields[name].batch) is not None:
-                yield Place(path, resource, resource.fields[name], batch, item.name)
-            case Include(relation, select):
-                target = model.resources[resource.relations[relation].target]
-                yield from _places(model, target, select, (*path, item.name))
-            case Connection() as connection:
-                target = model.resources[resource.relations[connection.relation].target]
-                yield from _in_parts(model, target, connection.parts, (*path, item.name))
-
-
-def _in_parts(
-    model: Model, resource: Resource, parts: Sequence[Member], path: tuple[str, ...]
-) -> Iterator[Place]:
-    for part in parts:
-        match part.shows:
-            case Rows(select):
-                yield from _places(model, resource, select, (*path, part.name))
-            case Edges(members):
-                for item in members:
-                    if isinstance(item.shows, Select):
-                        yield from _places(model, resource, item.shows, (*path, part.name, item.name))
+        yield field.wire if select.relations is None else member(resource, field.wire), field
 
 
 async def fill(call: Call, reader: Reader, wanted: Batches, rows: Sequence[str]) -> list[str]:
@@ -161,18 +135,15 @@ def _level(model: Model, resource: Resource, select: Select, depth: int) -> _Lev
     return _Level(depth, 2 + len(references(resource, select)), tuple(relations))
 
 
-def _reached(value: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """The objects at the end of a path, through objects and lists of them."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _reached(item, path)
-    elif isinstance(value, _Opened):
-        yield from _reached(value.behind[path[0]], path[1:]) if path else (value.fields,)
-    elif isinstance(value, dict):
-        if path:
-            yield from _reached(value.get(path[0]), path[1:])
-        else:
-            yield value
+def _reached(row: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The objects at the end of a path in a row, also in one that was opened in pieces."""
+    if not isinstance(row, _Opened):
+        yield from reached(row, path)
+    elif not path:
+        yield row.fields
+    else:
+        for behind in row.behind[path[0]]:
+            yield from _reached(behind, path[1:])
 
 
 def _subject(place: Place, needs: dict[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from headwater.engine.compile import BOOLEAN, Compiler, Scope
 from headwater.engine.cursor import Place, binding, issue, native, open_token
 from headwater.engine.nested import first_rows
 from headwater.engine.order import After, Key, key_columns, marks, order_by, ranges, total_order
+from headwater.engine.shown import reached, shown_rows
 from headwater.ir import expr as e
 from headwater.ir.model import Model, Resource
 from headwater.ir.query import (
@@ -384,37 +385,12 @@ class Nested:
 
 def nested(model: Model, query: Query) -> list[Nested]:
     """Every connection within the rows that a query asks for, whether the marks of its cursor are there or not."""
-    resource = model.resources[query.resource]
-    if query.parts is not None:
-        return list(_in_parts(model, resource, query.parts, ()))
-    return list(_in_members(model, resource, query.select, ()))
-
-
-def _in_members(model: Model, resource: Resource, select: Select, path: tuple[str, ...]) -> Iterator[Nested]:
-    for member in select.members or ():
-        match member.shows:
-            case Include(relation, below):
-                target = model.resources[resource.relations[relation].target]
-                yield from _in_members(model, target, below, (*path, member.name))
-            case Connection() as connection:
-                here = (*path, member.name)
-                yield Nested(here, resource, connection)
-                target = model.resources[resource.relations[connection.relation].target]
-                yield from _in_parts(model, target, connection.parts, here)
-
-
-def _in_parts(
-    model: Model, resource: Resource, parts: Sequence[Member], path: tuple[str, ...]
-) -> Iterator[Nested]:
-    for part in parts:
-        match part.shows:
-            case Rows(select):
-                yield from _in_members(model, resource, select, (*path, part.name))
-            case Edges(members):
-                for member in members:
-                    if isinstance(member.shows, Select):
-                        here = (*path, part.name, member.name)
-                        yield from _in_members(model, resource, member.shows, here)
+    return [
+        Nested((*found.path, member.name), found.resource, member.shows)
+        for found in shown_rows(model, model.resources[query.resource], query.select, query.parts)
+        for member in found.select.members or ()
+        if isinstance(member.shows, Connection)
+    ]
 
 
 def has_cursors(parts: Sequence[Member]) -> bool:
@@ -477,7 +453,7 @@ def sign(within: Sequence[Nested], secret: bytes, rows: Sequence[str]) -> list[s
     for row in rows:
         value = json_decode(row)
         for found, token in telling:
-            for holder in _reached(value, found.path):
+            for holder in reached(value, found.path):
                 _sign(holder, found.connection.parts, token)
         signed.append(json_encode(value))
     return signed
@@ -504,14 +480,3 @@ def _sign(holder: dict[str, Any], parts: Sequence[Member], token: Token) -> None
                         ends = info[member.name][MARKS]
                         last = member.shows is Fact.END
                         info[member.name] = token(ends[-1 if last else 0], not last) if ends else None
-
-
-def _reached(value: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _reached(item, path)
-    elif isinstance(value, dict):
-        if path:
-            yield from _reached(value.get(path[0]), path[1:])
-        else:
-            yield value
