@@ -89,6 +89,7 @@ class Endpoint:
 
     def __init__(self, model: Model, engine: Engine, *, max_cost: int = MAX_COST) -> None:
         self.model, self.engine, self.max_cost = model, engine, max_cost
+        self._costs = {r.name: r.graphql_cost for r in model.roles.values() if r.graphql_cost is not None}
         self._made: asyncio.Future[tuple[Api, Documents]] | None = None
         self._bodies: dict[str, BodyParser] = {}
         self.kept: Kept[tuple[Any, ...], _Prepared] = Kept(_KEPT)
@@ -133,9 +134,8 @@ class Endpoint:
             return Reply(_refused([_located(error) for error in invalid.errors]), False)
         except Fault as fault:
             return self.refused(call, fault)
-        if prepared.kind is OperationType.MUTATION:
-            return await self._mutate(call, prepared)
-        return await self._query(call, prepared)
+        perform = self._mutate if prepared.kind is OperationType.MUTATION else self._query
+        return self._reply(prepared, await perform(call, prepared), most)
 
     def refused(self, call: Call, fault: Fault) -> Reply:
         """The response to a request that is not executed."""
@@ -143,9 +143,9 @@ class Endpoint:
 
     def most(self, call: Call) -> int:
         """What an operation of this caller may cost: as their roles say, or else anybody's."""
-        roles = (self.model.roles.get(name) for name in call.actor.roles)
-        costs = [role.graphql_cost for role in roles if role is not None and role.graphql_cost is not None]
-        return max(costs, default=self.max_cost)
+        return max(
+            (self._costs[name] for name in self._costs if name in call.actor.roles), default=self.max_cost
+        )
 
     # -- preparing ----------------------------------------------------------------------------------------------
 
@@ -213,17 +213,15 @@ class Endpoint:
 
     # -- performing ---------------------------------------------------------------------------------------------
 
-    async def _query(self, call: Call, prepared: _Prepared) -> Reply:
+    async def _query(self, call: Call, prepared: _Prepared) -> Sequence[str | dict[str, Any]]:
         if len(prepared.fields) == 1:
-            answers = [await self._field(call, prepared.fields[0])]
-        else:
-            answers = await asyncio.gather(*(self._field(call, field) for field in prepared.fields))
-        return self._reply(call, prepared, answers)
+            return [await self._field(call, prepared.fields[0])]
+        return await asyncio.gather(*(self._field(call, field) for field in prepared.fields))
 
-    async def _mutate(self, call: Call, prepared: _Prepared) -> Reply:
+    async def _mutate(self, call: Call, prepared: _Prepared) -> Sequence[str | dict[str, Any]]:
         if prepared.together:
-            return self._reply(call, prepared, await self._together(call, prepared.fields))
-        return self._reply(call, prepared, [await self._field(call, field) for field in prepared.fields])
+            return await self._together(call, prepared.fields)
+        return [await self._field(call, field) for field in prepared.fields]
 
     async def _field(self, call: Call, field: _Field) -> str | dict[str, Any]:
         """The JSON of a root field, or the error that stands in its place."""
@@ -280,7 +278,7 @@ class Endpoint:
 
     # -- answering ----------------------------------------------------------------------------------------------
 
-    def _reply(self, call: Call, prepared: _Prepared, answers: Sequence[str | dict[str, Any]]) -> Reply:
+    def _reply(self, prepared: _Prepared, answers: Sequence[str | dict[str, Any]], most: int) -> Reply:
         parts = []
         errors = []
         for field, answer in zip(prepared.fields, answers, strict=True):
@@ -290,7 +288,7 @@ class Endpoint:
                 parts.append(f'"{field.name}":null')
                 errors.append(answer)
         told = f'"errors":{encode_json(errors).decode()},' if errors else ""
-        extensions = encode_json(_cost(prepared.cost, self.most(call))).decode()
+        extensions = encode_json(_cost(prepared.cost, most)).decode()
         return Reply(f'{{{told}"data":{{{",".join(parts)}}},"extensions":{extensions}}}', True)
 
     def error(self, call: Call, fault: Fault, field: str | None = None) -> dict[str, Any]:
