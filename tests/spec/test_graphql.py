@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
+from graphql import validate_schema
 
 from headwater import Field, Interface, Resource, Tx, action, allow, field, key
 from headwater.base.call import Actor
@@ -14,6 +15,7 @@ from headwater.base.errors import DeclarationErrors
 from headwater.base.observe import Observation, StatementRun
 from headwater.declare import build
 from headwater.surfaces.graphql.roots import roots_of
+from headwater.surfaces.graphql.schema import build as build_schema
 from headwater.surfaces.graphql.selecting import MAX_PARTS
 from tests.spec.production import ACTORS, MODEL, Studio, new_studio
 from tests.spec.rest_world import World, open_world
@@ -262,6 +264,29 @@ def test_a_shape_that_is_none_is_refused_when_it_is_declared() -> None:
     assert told.count("Write a new name") + told.count("write a new name") == 2
     assert "Sound is not one of the application's" in told
     assert "It has no resources" in told
+
+
+def test_an_enum_whose_values_can_be_no_names_is_text_or_json() -> None:
+    class Grade(StrEnum):
+        FINE = "fine"
+        FAULTY = "__faulty"
+
+    class Wheel(Resource):
+        """What turns."""
+
+        grade: Field[Grade] = field(default=Grade.FINE)
+
+        @action(to="editor")
+        async def inspect(self, tx: Tx, *, found: Grade) -> None:
+            """Look at it."""
+
+    schema = build_schema(build([Wheel])).schema
+    assert validate_schema(schema) == []
+    types = [
+        schema.type_map["Wheel"].fields["grade"].type,
+        schema.type_map["InspectWheelInput"].fields["found"].type,
+    ]
+    assert [str(type) for type in types] == ["String!", "JSON!"]
 
 
 def test_a_name_that_is_taken_stops_the_start() -> None:

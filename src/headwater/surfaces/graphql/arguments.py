@@ -19,7 +19,7 @@ from graphql import (
     GraphQLString,
 )
 
-from headwater.ir.model import Action
+from headwater.surfaces.graphql.roots import is_value_name
 from headwater.surfaces.graphql.scalars import BIG_INT, DATE, DATE_TIME, DECIMAL, DURATION, JSON
 
 _SCALARS: Final = {
@@ -56,7 +56,7 @@ class Arguments:
         if origin in (list, tuple, set, frozenset, Sequence) and get_args(annotation):
             return GraphQLList(self.of(get_args(annotation)[0]))
         if isinstance(annotation, type):
-            if issubclass(annotation, Enum) and all(_is_name(str(m.value)) for m in annotation):
+            if issubclass(annotation, Enum) and all(is_value_name(str(m.value)) for m in annotation):
                 return self._once(annotation, lambda: GraphQLEnumType(
                     f"{annotation.__name__}Argument", {str(m.value): str(m.value) for m in annotation}))  # fmt: skip
             if issubclass(annotation, msgspec.Struct) and annotation.__struct_config__.tag is None:
@@ -78,12 +78,3 @@ class Arguments:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
-
-
-def argument_fields(arguments: Arguments, action: Action) -> dict[str, GraphQLInputField]:
-    """The input fields of an action's arguments."""
-    return arguments.fields(action.parameters)
-
-
-def _is_name(text: str) -> bool:
-    return text.isascii() and text.isidentifier() and text not in ("true", "false", "null")

@@ -18,7 +18,7 @@ from graphql import (
 
 from headwater.ir.body import BodyParser
 from headwater.ir.model import Action, Field, Model, Resource
-from headwater.surfaces.graphql.arguments import Arguments, argument_fields
+from headwater.surfaces.graphql.arguments import Arguments
 from headwater.surfaces.graphql.roots import Root, capital, member_name, members_name
 from headwater.surfaces.graphql.scalars import BIG_INT, JSON
 from headwater.surfaces.graphql.values import Values
@@ -69,7 +69,7 @@ class Payloads:
         return self._payload(name, _DOES[root.verb].format(member_name(resource)), inputs, shown)
 
     def _act(self, name: str, resource: Resource, action: Action) -> GraphQLField:
-        inputs = argument_fields(self.arguments, action)
+        inputs = self.arguments.fields(action.parameters)
         if action.on == "row":
             inputs = {**_naming(), **inputs}
         answers = self.model.answers(resource, action)

@@ -107,3 +107,13 @@ def members_name(resource: Resource) -> str:
 def capital(name: str) -> str:
     """The name with a capital at its beginning."""
     return name[:1].upper() + name[1:]
+
+
+def is_value_name(text: str) -> bool:
+    """Whether a text can be the name of an enum's value."""
+    return (
+        text.isascii()
+        and text.isidentifier()
+        and not text.startswith("__")
+        and text not in ("true", "false", "null")
+    )

@@ -18,7 +18,7 @@ from graphql import (
 
 from headwater.ir.filters import OPERATORS
 from headwater.ir.model import Field, Kind, Model, Parts, Resource, Type
-from headwater.surfaces.graphql.roots import TYPES, capital
+from headwater.surfaces.graphql.roots import TYPES, capital, is_value_name
 from headwater.surfaces.graphql.scalars import amount_of, scalar_of
 
 
@@ -80,7 +80,7 @@ class Values:
     def _enum(self, owner: str, one: Field, type: Type) -> GraphQLEnumType | None:
         """The enum of a field. Its values have the names that they have elsewhere; where these are no names of
         GraphQL's, they are texts."""
-        if type.kind is not Kind.ENUM or not all(map(_is_name, type.values)):
+        if type.kind is not Kind.ENUM or not all(map(is_value_name, type.values)):
             return None
         key: Any = type.enum or (owner, one.name)
         if key not in self._enums:
@@ -141,12 +141,3 @@ def _operand(operator: str, value: Any) -> Any:
             return GraphQLString
         case _:
             return value
-
-
-def _is_name(text: str) -> bool:
-    return (
-        text.isascii()
-        and text.isidentifier()
-        and not text.startswith("__")
-        and text not in ("true", "false", "null")
-    )
