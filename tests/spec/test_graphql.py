@@ -109,6 +109,34 @@ async def test_what_no_row_tells_is_told_once(asked: Asked) -> None:
     assert found["projects"]["nodes"] == [{"tasks": shown}] * 2
 
 
+async def test_a_filter_that_is_null_says_nothing_and_an_operator_that_is_is_refused(asked: Asked) -> None:
+    query = "query ($where: TaskWhere) { tasks(where: $where) { totalCount } }"
+    every = await asked.ask(query, where=None)
+    for where in ({}, {"bid": None}, {"bid": {}}, {"artist": None}, {"and": None, "not": None}):
+        assert await asked.ask(query, where=where) == every, where
+    given = "query ($bid: Decimal) { tasks(where: {bid: {eq: $bid}}) { totalCount } }"
+    assert await asked.ask(given) == every
+    refused = [await asked.told(given, bid=None)]
+    for operator in ("eq", "ne", "lt", "in", "isNull"):
+        refused.append(await asked.told(query, where={"artistId": {operator: None}}))
+        text = f"{{ tasks(where: {{artistId: {{{operator}: null}}}}) {{ totalCount }} }}"
+        refused.append(await asked.told(text))
+    within = "{ projects { nodes { tasks(where: {artist: {name: {eq: null}}}) { totalCount } } } }"
+    refused.append(await asked.told(within))
+    for told in refused:
+        (error,) = told["errors"]
+        (detail,) = error["extensions"]["details"]
+        assert detail["field"].startswith("where."), detail
+        assert "must not be null" in detail["message"], detail
+    assert 'write `{"isNull": true}`' in refused[0]["errors"][0]["extensions"]["details"][0]["message"]
+    sizes = [
+        (await asked.ask(query, where={"artistId": {"isNull": null}}))["tasks"]["totalCount"]
+        for null in (True, False)
+    ]
+    assert sum(sizes) == every["tasks"]["totalCount"]
+    assert min(sizes) > 0
+
+
 async def test_a_cursor_fits_its_own_list_alone(asked: Asked) -> None:
     query = """query ($after: String, $least: Int, $way: OrderDirection!) { project(id: "AA") {
         tasks(first: 1, after: $after, where: {priority: {gte: $least}}, orderBy: [{title: $way}]) {

@@ -1,13 +1,31 @@
 """Which operations are executed at all: what they may cost, which documents are known, who is told of the schema."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from headwater import Role
+from headwater import (
+    Batched,
+    Computed,
+    Field,
+    Many,
+    Reader,
+    Ref,
+    Resource,
+    Role,
+    allow,
+    batched,
+    computed,
+    field,
+    key,
+    many,
+    ref,
+)
 from headwater.base.call import ANONYMOUS, Actor
 from headwater.base.errors import DeclarationError
 from headwater.declare import build
@@ -41,11 +59,67 @@ async def test_the_cost_is_the_rows_that_may_be_touched(opening: Open) -> None:
         ("{ films(first: 10) { nodes { code jobs(first: 5) { nodes { title worker { name } } } } } }", 111),
         ("{ films(first: 10) { edges { node { code } } totalCount aggregates { count } } }", 111),
         ("{ films(first: 10) { nodes { jobs { totalCount } } } }", 511),
+        ("{ films(first: 10) { aggregates { count } } }", 51),
+        ("{ films { aggregates { count sum { limit } avg { limit } min { name limit } } } }", 251),
+        ("{ films { totalCount aggregates { __typename sum { __typename limit } } } }", 101),
+        ("{ films(first: 10) { nodes { jobs { aggregates { count max { priority } } } } } }", 1_011),
         ('{ filmsByIds(ids: ["AAA", "BBB"]) { code } }', 3),
         ("{ films { nodes { code } } again: films { nodes { code } } }", 101),
     ):
         told = await answer(world, query=query)
         assert told["extensions"]["cost"] == {"requested": cost, "limit": 50_000}, query
+
+
+class Shelf(Resource, plural="shelves"):
+    """Where reels are kept."""
+
+    code: Field[str] = key(pattern="[A-Z]+")
+    reels: Many[Reel] = many(lambda: Reel.shelf, init=False)
+
+
+class Reel(Resource):
+    """What a film is wound on."""
+
+    shelf: Ref[Shelf] = ref()
+    feet: Field[int] = field(default=0)
+    inches: Computed[int] = computed(lambda: Reel.feet * 12, init=False)
+    metres: Computed[float] = computed(lambda: Reel.feet * 0.3048, init=False, cost=5)
+    shade: Batched[str] = batched(lambda: shades, needs=lambda: (Reel.feet,), doc="How it has aged.", cost=20)
+
+
+async def shades(reels: Sequence[Reel], reader: Reader) -> list[str]:
+    return ["yellow" if reel.feet > 100 else "white" for reel in reels]
+
+
+for kept in (Shelf, Reel):
+    allow(kept, "read", "create", to="editor")
+REELS = build([Shelf, Reel])
+
+
+async def test_a_field_adds_what_its_author_says_for_each_row(store_url: str) -> None:
+    async with open_world(store_url, REELS) as opened:
+        world = World(opened.engine, documented=False)
+        make = 'mutation { createShelf(input: {code: "A"}) { shelf { code } } }'
+        assert (await answer(world, query=make))["data"] == {"createShelf": {"shelf": {"code": "A"}}}
+        make = 'mutation { createReel(input: {shelfId: "A", feet: 1000}) { reel { %s } } }'
+        plain, told = [await answer(world, query=make % field) for field in ("inches", "metres shade")]
+        assert told["data"] == {"createReel": {"reel": {"metres": 304.8, "shade": "yellow"}}}
+        costs = [one["extensions"]["cost"]["requested"] for one in (plain, told)]
+        assert costs[1] - costs[0] == 25
+        for query, cost in (
+            ("{ reels(first: 10) { nodes { feet inches } } }", 11),
+            ("{ reels(first: 10) { nodes { metres } } }", 61),
+            ("{ reels(first: 10) { edges { node { metres shade } } } }", 261),
+            ("{ reels(first: 10) { nodes { one: metres two: metres metres } } }", 161),
+            ("{ shelves(first: 3) { nodes { reels(first: 10) { nodes { shade } } } } }", 634),
+        ):
+            told = await answer(world, query=query)
+            assert told["extensions"]["cost"]["requested"] == cost, query
+        shown = await answer(world, query='{ __type(name: "Reel") { fields { name description } } }')
+        docs = {one["name"]: one["description"] for one in shown["data"]["__type"]["fields"]}
+        assert docs["metres"] == "It costs 5 a row."
+        assert docs["shade"] == "How it has aged. It costs 20 a row."
+        assert docs["inches"] is None
 
 
 async def test_what_costs_too_much_is_not_begun(opening: Open) -> None:

@@ -100,7 +100,7 @@ def field_of(
     options = member.options
     given = dict(options.given)
     cost = given.pop("cost", 0)
-    if not isinstance(cost, int) or cost < 0:
+    if isinstance(cost, bool) or not isinstance(cost, int) or cost < 0:
         complain(f"`cost={cost!r}` is no number of rows", "write a whole number, such as `cost=5`")
         cost = 0
     if isinstance(member, Computed):

@@ -242,7 +242,7 @@ class Reading:
                 case "aggregates":
                     below = self.below(nodes, f"{resource.name}Aggregates")
                     measures = self.measures(resource, below, "Aggregate")
-                    self.cost += before * COUNTED * max(1, _count(measures))
+                    self.cost += before * COUNTED * _count(measures)
                     found.append(Member(name, measures))
                 case _:
                     found.append(Member(name, Text(f"{resource.name}Connection")))
@@ -363,7 +363,10 @@ def _plain(value: Any) -> Any:
 
 def _count(measures: Measures) -> int:
     """How many measures there are."""
-    return sum(_count(m.shows) if isinstance(m.shows, Measures) else 1 for m in measures.members)
+    return sum(
+        _count(member.shows) if isinstance(member.shows, Measures) else isinstance(member.shows, Measure)
+        for member in measures.members
+    )
 
 
 def _fact(nodes: list[FieldNode], type: str) -> Fact | Text:
