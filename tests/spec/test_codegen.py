@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import print_schema
 
-from headwater import App, Field, Resource, field, key, money
+from headwater import App, Computed, Field, Resource, computed, field, key, money
 from headwater.base import node
 from headwater.base.errors import DeclarationError
 from headwater.cli import codegen
 from headwater.cli.codegen import HEAD, Made
-from headwater.surfaces.graphql.schema import build
+from headwater.surfaces.graphql.schema import build, sdl_of
 from headwater_products.demo import app as demo
 from tests import warm
 from tests.served import serving
@@ -133,17 +132,19 @@ class Ware(Resource):
     made_on: Field[date] = field()
     seen_at: Field[datetime | None] = field()
     notes: Field[dict[str, Any]] = field()
+    load: Computed[Decimal] = computed(lambda: Ware.weight * Ware.stock, places=3, init=False, cost=5)
 
 
 def test_scalars_have_the_types_of_their_json(tmp_path: Path) -> None:
     schema = build(App(title="Wares", resources=[Ware]).model).schema
+    assert '  load: Decimal! @cost(weight: "5")\n' in sdl_of(schema)
     (tmp_path / "ware.graphql").write_text(
-        "query Ware($id: ID!) { ware(id: $id) { code price weight stock took madeOn seenAt notes version } }"
+        "query Ware($id: ID!) { ware(id: $id) { code price weight stock took madeOn seenAt notes load version } }"
     )
     text = only(codegen.make(tmp_path, tmp_path / "api.ts", schema))
     assert (
         "ware: { code: string, price: { amount: string; currency: string }, weight: string, stock: number, "
-        "took: string, madeOn: string, seenAt: string | null, notes: unknown, version: number } | null"
+        "took: string, madeOn: string, seenAt: string | null, notes: unknown, load: string, version: number } | null"
     ) in text
     assert "id: string;" in text
 
@@ -192,7 +193,7 @@ def test_packages_hidden_files_and_schemas_are_no_documents(tmp_path: Path) -> N
     for name in ("node_modules", ".next"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "other.graphql").write_text("query Wrong { nothing }")
-    (tmp_path / "schema.graphql").write_text(print_schema(STUDIO))
+    (tmp_path / "schema.graphql").write_text(sdl_of(STUDIO))
     (tmp_path / "film.ts").write_bytes(b"\x47\x40\xff\xfe" * 100)
     assert made(tmp_path, q_graphql="query Q { shots { totalCount } }").startswith(HEAD)
 

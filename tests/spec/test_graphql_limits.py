@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import build_schema, get_directive_values, print_schema
 
 from headwater import (
+    App,
     Batched,
     Computed,
     Field,
@@ -28,9 +31,11 @@ from headwater import (
 )
 from headwater.base.call import ANONYMOUS, Actor
 from headwater.base.errors import DeclarationError
+from headwater.cli.graphql import schema
 from headwater.declare import build
 from headwater.surfaces.graphql import Options
 from headwater.surfaces.graphql.persisted import Operation, hashed, read_manifest, written_manifest
+from headwater.surfaces.graphql.schema import COST
 from tests.spec.rest_world import EDITOR, Film, Job, Note, Worker, World, open_world
 
 FILMS = "query Films { films(first: 5) { nodes { code } } }"
@@ -94,6 +99,7 @@ async def shades(reels: Sequence[Reel], reader: Reader) -> list[str]:
 for kept in (Shelf, Reel):
     allow(kept, "read", "create", to="editor")
 REELS = build([Shelf, Reel])
+APP = App(title="Reels", resources=[Shelf, Reel])
 
 
 async def test_a_field_adds_what_its_author_says_for_each_row(store_url: str) -> None:
@@ -120,6 +126,32 @@ async def test_a_field_adds_what_its_author_says_for_each_row(store_url: str) ->
         assert docs["metres"] == "It costs 5 a row."
         assert docs["shade"] == "How it has aged. It costs 20 a row."
         assert docs["inches"] is None
+
+
+async def test_the_schema_tells_what_authors_say_of_costs(store_url: str) -> None:
+    async with open_world(store_url, REELS) as opened:
+        world = World(opened.engine, documented=False)
+        text = (await world.get("/graphql/schema.graphql")).body.decode()
+        assert [line.strip() for line in text.splitlines() if "@cost" in line] == [
+            "directive @cost(weight: String!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION"
+            " | INPUT_FIELD_DEFINITION | OBJECT | SCALAR",
+            'metres: Float! @cost(weight: "5")',
+            'shade: String! @cost(weight: "20")',
+        ]
+        plain = re.sub(r' @cost\(weight: "\d+"\)', "", text)
+        assert print_schema(build_schema(text)) == plain
+        fields = build_schema(text).type_map["Reel"].fields
+        given = {name: get_directive_values(COST, one.ast_node) for name, one in fields.items()}
+        assert {name: values for name, values in given.items() if values} == {
+            "metres": {"weight": "5"}, "shade": {"weight": "20"}
+        }  # fmt: skip
+        refused = await answer(world, query='{ shelves { totalCount @cost(weight: "0") } }')
+        assert "Directive '@cost' may not be used" in refused["errors"][0]["message"]
+
+
+def test_the_command_prints_what_authors_say_of_costs(tmp_path: Path) -> None:
+    schema(f"{__name__}:APP", out := tmp_path / "schema.graphql")
+    assert '  shade: String! @cost(weight: "20")\n' in out.read_text()
 
 
 async def test_what_costs_too_much_is_not_begun(opening: Open) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from graphql import introspection_from_schema, print_schema
+from graphql import introspection_from_schema
 
 from headwater.cli.common import EXITS, Json, Out, Target, ending, named, put
 from headwater.surfaces.graphql.documents import Documents
 from headwater.surfaces.graphql.persisted import written_manifest
 from headwater.surfaces.graphql.persisting import operations
-from headwater.surfaces.graphql.schema import build
+from headwater.surfaces.graphql.schema import build, sdl_of
 
 commands = typer.Typer(
     no_args_is_help=True, help="The GraphQL schema, and what clients need of it.", epilog=EXITS
@@ -29,7 +29,7 @@ def schema(app: Target = None, out: Out = None, as_json: Json = False) -> None:
     if as_json:
         put(json.dumps({"data": introspection_from_schema(found)}, indent=2, ensure_ascii=False), out)
     else:
-        put(print_schema(found), out)
+        put(sdl_of(found), out)
 
 
 @commands.command(

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from graphql import GraphQLSchema, print_schema
+from graphql import GraphQLSchema
 
 from headwater.base.errors import DeclarationError, DeclarationErrors
 from headwater.base.node import user_cache, workshop
 from headwater.surfaces.graphql.documents import Documents
 from headwater.surfaces.graphql.persisting import LOOK, SUFFIXES, Written, checked, files, read
+from headwater.surfaces.graphql.schema import sdl_of
 
 CODE: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 TYPESCRIPT: Final = (".ts", ".tsx", ".mts", ".cts")
@@ -96,7 +97,7 @@ def make(folder: Path, out: Path, schema: GraphQLSchema, *, typenames: bool = Fa
         raise DeclarationError(f"there is no {folder}.", mend="name the folder of the client's sources.")
     job = {
         "texts": list(_texts(folder)),
-        "schema": print_schema(schema),
+        "schema": sdl_of(schema),
         "preset": not is_file,
         "config": {**_CONFIG, "nonOptionalTypename": typenames},
     }

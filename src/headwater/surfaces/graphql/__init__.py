@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from graphql import OperationType, introspection_from_schema, print_schema
+from graphql import OperationType, introspection_from_schema
 
 from headwater.base.errors import Detail, Fault
 from headwater.base.settings import Documents, Introspection
@@ -36,6 +36,7 @@ from headwater.surfaces.graphql.documents import MAX_LENGTH
 from headwater.surfaces.graphql.endpoint import MAX_COST, Endpoint, Reply, Request
 from headwater.surfaces.graphql.persisted import Persisted
 from headwater.surfaces.graphql.roots import roots_of
+from headwater.surfaces.graphql.schema import sdl_of
 
 PATH: Final = "/graphql"
 MAX_BATCH: Final = 10
@@ -184,7 +185,7 @@ class _Surface:
         """The schema in GraphQL's own language."""
         self._open(exchange)
         api, _ = await self.endpoint.api()
-        text = print_schema(api.schema).encode()
+        text = sdl_of(api.schema).encode()
         headers = [(b"content-type", b"application/graphql; charset=utf-8"), *_PRIVATE]
         return tagged(exchange, etag(text), Response(200, headers, text))
 

@@ -24,6 +24,10 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLString,
+    ObjectTypeDefinitionNode,
+    parse,
+    print_schema,
+    print_type,
     specified_directives,
 )
 from graphql.language import DirectiveLocation
@@ -44,6 +48,20 @@ TRANSACTION: Final = GraphQLDirective(
     [DirectiveLocation.MUTATION],
     description="All fields of this mutation are one transaction: either all of them are done, or none is.",
 )
+COST: Final = GraphQLDirective(
+    "cost",
+    [
+        DirectiveLocation.ARGUMENT_DEFINITION,
+        DirectiveLocation.ENUM,
+        DirectiveLocation.FIELD_DEFINITION,
+        DirectiveLocation.INPUT_FIELD_DEFINITION,
+        DirectiveLocation.OBJECT,
+        DirectiveLocation.SCALAR,
+    ],
+    {"weight": GraphQLArgument(GraphQLNonNull(GraphQLString))},
+    description="What a field adds to the cost of an operation, in rows, for each row that shows it.",
+)
+"""As it is in the GraphQL Cost Directives (https://ibm.github.io/graphql-specs/cost-spec.html)."""
 _FUNCTIONS: Final[Sequence[tuple[Function, str]]] = (
     ("countDistinct", "How many different values there are."),
     ("sum", "The sum of the values; null where 64 bits cannot hold it."),
@@ -71,6 +89,30 @@ class Api:
     fields: Mapping[str, Mapping[str, Field]]
     relations: Mapping[str, Mapping[str, Relation]]
     prefixes: Mapping[str, Resource]
+
+
+def sdl_of(schema: GraphQLSchema) -> str:
+    """A schema in GraphQL's own language, with what its fields cost: its library prints no directives of fields."""
+    text = print_schema(schema)
+    for type in schema.type_map.values():
+        if isinstance(type, GraphQLObjectType) and any(
+            COST.name in f.extensions for f in type.fields.values()
+        ):
+            plain = print_type(type)
+            text = text.replace(plain, _with_costs(type, plain))
+    return text
+
+
+def _with_costs(type: GraphQLObjectType, text: str) -> str:
+    (node,) = parse(text).definitions
+    assert isinstance(node, ObjectTypeDefinitionNode)
+    for field in reversed(node.fields or ()):  # so that the places of those before it stay what they are
+        cost = type.fields[field.name.value].extensions.get(COST.name)
+        if cost is not None:
+            assert field.type.loc is not None
+            end = field.type.loc.end
+            text = f'{text[:end]} @{COST.name}(weight: "{cost}"){text[end:]}'
+    return text
 
 
 def build(model: Model) -> Api:
@@ -125,7 +167,7 @@ class _Builder:
             GraphQLObjectType("Query", query, description="What can be asked."),
             GraphQLObjectType("Mutation", mutation, description="What can be done.") if mutation else None,
             types=list(self.objects.values()),
-            directives=[*specified_directives, TRANSACTION],
+            directives=[*specified_directives, TRANSACTION, COST],
         )
         prefixes = {r.prefix: r for r in self.exposed if not r.natural}
         return Api(self.model, self.namer, schema, roots, self.fields, self.relations, prefixes)
@@ -138,7 +180,9 @@ class _Builder:
             for name, one in self.fields[resource.name].items():
                 nullable = one.nullable or one.name in resource.masks
                 found[name] = GraphQLField(
-                    self.values.shown(resource, one, nullable=nullable), description=_told(one)
+                    self.values.shown(resource, one, nullable=nullable),
+                    description=_told(one),
+                    extensions={COST.name: one.cost} if one.cost else None,
                 )
             for name, relation in self.relations[resource.name].items():
                 target = self.model.resources[relation.target]
@@ -385,7 +429,7 @@ class _Builder:
 
 
 def _told(one: Field) -> str | None:
-    """What is said of a field, and of its cost."""
+    """What is said of a field, and of its cost, of which introspection tells nothing else."""
     cost = f"It costs {one.cost} a row." if one.cost else ""
     return " ".join(filter(None, (one.doc, cost))) or None
 
