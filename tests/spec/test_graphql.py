@@ -7,14 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from graphql import validate_schema
+from graphql import GraphQLEnumType, validate_schema
 
-from headwater import Field, Interface, Resource, Tx, action, allow, field, key
+from headwater import Embedded, Field, Interface, Resource, Tx, action, allow, field, key
 from headwater.base.call import Actor
 from headwater.base.errors import DeclarationErrors
 from headwater.base.observe import Observation, StatementRun
 from headwater.declare import build
-from headwater.surfaces.graphql.roots import roots_of
+from headwater.surfaces.graphql.roots import roots_of, type_names
 from headwater.surfaces.graphql.schema import build as build_schema
 from headwater.surfaces.graphql.selecting import MAX_PARTS
 from tests.spec.production import ACTORS, MODEL, Studio, new_studio
@@ -332,10 +332,60 @@ def test_a_name_that_is_taken_stops_the_start() -> None:
         async def upsert(self, tx: Tx) -> None:
             """Do what is done already."""
 
+    class PointOrder(Resource):
+        """How points are sorted."""
+
+        name: Field[str] = field()
+
+    class PointMany(Resource):
+        """A heap of points."""
+
+        name: Field[str] = field()
+
+    class UpdatePointInput(Resource):
+        """What is known of a change."""
+
+        name: Field[str] = field()
+
+    declared = [Node, Point, PointOrder, PointMany, UpdatePointInput]
     with pytest.raises(DeclarationErrors) as caught:
-        roots_of(build([Node, Point], interfaces=[Interface("Query", [Point])]))
+        roots_of(build(declared, interfaces=[Interface("Query", [Point])]))
     assert [error.message for error in caught.value.errors if "node" not in error.message] == [
-        "The resource Node has the name of a type that GraphQL has anyway.",
-        "The interface Query has the name of a type that GraphQL has anyway.",
         "Two fields of GraphQL would be called upsertPoint, those of Point and Point.",
+        "A type of GraphQL that PointMany has would be called PointManyWhere, one that Point has.",
+        "The resource Node has the name of a type of GraphQL, one that it has anyway.",
+        "The resource PointOrder has the name of a type of GraphQL, one that Point has.",
+        "The resource UpdatePointInput has the name of a type of GraphQL, one that updatePoint has.",
+        "The interface Query has the name of a type of GraphQL, one that it has anyway.",
+    ]
+
+
+def test_the_names_of_types_are_known_before_any_is_made() -> None:
+    """But for those that give way, or are shared: of enums, of objects that fields hold, of filters and arguments."""
+    types = build_schema(MODEL).schema.type_map
+    others = {name for name in types.keys() - type_names(MODEL) if not name.startswith("__")}
+    assert {
+        name
+        for name in others
+        if not isinstance(types[name], GraphQLEnumType) and not name.endswith("Filter")
+    } == {name + kind for name in ("DriveMapping", "Resolution", "Preferences") for kind in ("", "Input")}
+
+
+def test_an_object_that_a_field_holds_gives_way_to_types_that_are_made() -> None:
+    class BoxOrder(Embedded):
+        """In which order its things lie."""
+
+        first: Field[str] = field()
+
+    class Box(Resource):
+        """What holds things."""
+
+        order: Field[BoxOrder] = field()
+
+    schema = build_schema(build([Box])).schema
+    assert validate_schema(schema) == []
+    box, given = schema.type_map["Box"], schema.type_map["CreateBoxInput"]
+    assert [str(type.fields["order"].type) for type in (box, given)] == [
+        "BoxOrderValue!",
+        "BoxOrderValueInput!",
     ]

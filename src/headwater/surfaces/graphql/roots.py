@@ -17,6 +17,11 @@ TYPES: Final = frozenset({"Query", "Mutation", "Subscription", "Node", "PageInfo
                          "Int", "Float", "String", "Boolean", "ID", *(scalar.name for scalar in SCALARS)})  # fmt: skip
 """The types that each schema has."""
 
+_FUNCTIONS: Final = ("CountDistinct", "Sum", "Avg", "Min", "Max")
+_MADE: Final = ("Connection", "Edge", "Order", "SortBy", "Where", "ManyWhere", "Group", "GroupBy", "GroupKey",
+                "Aggregates", *(f"{of}{f}" for of in ("Group", "Aggregate") for f in _FUNCTIONS))  # fmt: skip
+"""What the names of the types end with that a resource has beside its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Root:
@@ -39,17 +44,44 @@ def roots_of(model: Model) -> Roots:
     """Raises DeclarationErrors where two fields, or two types, would have one name."""
     exposed = [resource for resource in model.resources.values() if resource.exposed]
     wrong: list[DeclarationError] = []
+    queries, mutations = _by_name(_queries(exposed), wrong), _by_name(_mutations(exposed), wrong)
+    types = dict.fromkeys(TYPES, "one that it has anyway")
+    for name, owner in _made(exposed, mutations):
+        if name in types:
+            message = f"A type of GraphQL that {owner} has would be called {name}, {types[name]}."
+            wrong.append(DeclarationError(message, mend="give one of the two another name."))
+        types[name] = f"one that {owner} has"
     for what, name in [
         *(("resource", resource.name) for resource in exposed),
         *(("interface", interface.name) for interface in model.interfaces),
     ]:
-        if name in TYPES:
-            message = f"The {what} {name} has the name of a type that GraphQL has anyway."
+        if name in types:
+            message = f"The {what} {name} has the name of a type of GraphQL, {types[name]}."
             wrong.append(DeclarationError(message, mend="give it another name."))
-    queries, mutations = _by_name(_queries(exposed), wrong), _by_name(_mutations(exposed), wrong)
     if wrong:
         raise DeclarationErrors(wrong)
     return Roots(queries, mutations)
+
+
+def type_names(model: Model) -> set[str]:
+    """The names of all types that are known before any is made."""
+    exposed = [resource for resource in model.resources.values() if resource.exposed]
+    declared = {*(r.name for r in exposed), *(interface.name for interface in model.interfaces)}
+    return {
+        *TYPES,
+        *declared,
+        *(name for name, _ in _made(exposed, (name for name, _ in _mutations(exposed)))),
+    }
+
+
+def _made(exposed: Iterable[Resource], mutations: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The types that are made for what is declared, and for what each is."""
+    for resource in exposed:
+        for suffix in _MADE:
+            yield f"{resource.name}{suffix}", resource.name
+    for name in mutations:
+        for suffix in ("Input", "Payload"):
+            yield f"{capital(name)}{suffix}", name
 
 
 def _by_name(found: Iterable[tuple[str, Root]], wrong: list[DeclarationError]) -> dict[str, Root]:

@@ -18,7 +18,7 @@ from graphql import (
 
 from headwater.ir.filters import OPERATORS
 from headwater.ir.model import Field, Kind, Model, Parts, Resource, Type
-from headwater.surfaces.graphql.roots import TYPES, capital, is_value_name
+from headwater.surfaces.graphql.roots import capital, is_value_name, type_names
 from headwater.surfaces.graphql.scalars import amount_of, scalar_of
 
 
@@ -26,7 +26,7 @@ class Values:
     """The types of one schema's values, each made when a field first has it."""
 
     def __init__(self, model: Model) -> None:
-        self._taken = {*TYPES, *(resource.name for resource in model.resources.values() if resource.exposed)}
+        self._taken = type_names(model)
         self._enums: dict[Any, GraphQLEnumType] = {}
         self._objects: dict[Any, tuple[GraphQLObjectType, GraphQLInputObjectType]] = {}
         self._filters: dict[Any, GraphQLInputObjectType] = {}
@@ -59,6 +59,9 @@ class Values:
         """The types of an object that is the value of a field: as it is shown, and as it is sent."""
         if parts.cls not in self._objects:
             name, doc = parts.cls.__name__, (parts.cls.__doc__ or "").strip() or None
+            if not self._taken.isdisjoint((name, f"{name}Input")):
+                name += "Value"
+            self._taken |= {name, f"{name}Input"}
 
             def shown(one: Field) -> GraphQLField:
                 found = self.of(name, one)
