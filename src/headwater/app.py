@@ -22,6 +22,7 @@ from headwater.base.settings import Mode
 from headwater.db.base import Store
 from headwater.db.postgres import PostgresStore
 from headwater.db.sqlite import SQLiteStore
+from headwater.db.timed import TimedStore
 from headwater.declare import Interface, Resource, Role, build
 from headwater.declare.fields import caller
 from headwater.engine import migrate
@@ -230,7 +231,8 @@ class Running:
     def __init__(self, app: App, config: Config) -> None:
         self.app, self.config = app, config
         self.observers = Observers()
-        self.store = open_store(config, self.observers)
+        store = open_store(config, self.observers)
+        self.store: Store = TimedStore(store) if config.tells_timing else store
         self.engine = Engine(app.model, self.store, schema=app.schema(config))
         self.revisions = migrate.Revisions(app.migrations)
         self.mounts = [Mount(path, mounted, self._caller) for path, mounted in app.mounts.items()]

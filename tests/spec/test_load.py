@@ -85,8 +85,34 @@ def test_the_figures_are_those_of_the_server(store_url: str) -> None:
     assert report["server"]["cpu"] > 0
     assert report["server"]["memory"] > 10
     assert {target["figure"] for target in report["targets"]} == {
-        "mean", "p95", "p99", "errors", "timeouts", "rate"
+        "mean", "p95", "p99", "errors", "timeouts", "rate", "database"
     }  # fmt: skip
+
+
+def test_the_time_of_the_database_is_judged_where_the_server_tells_it(file_url: str) -> None:
+    """As the answers say; else the report says that nobody knows, and what to set."""
+    of = ("--app", f"{STUDIO}:leaving", "--duration", "2")
+    with serving(f"{STUDIO}:leaving", file_url, {}, SERVER_TIMING="on") as served:
+        report = json.loads(bench(served.url, *of, "--json").stdout)
+        database = report["all"]["database"]
+        assert database["told"] == report["all"]["requests"] > 0
+        assert 0 < database["statement"] <= database["mean"] < report["all"]["mean"]
+        assert database["mean"] == pytest.approx(database["statement"] * database["statements"], rel=0.01)
+        assert database["p95"] <= report["all"]["max"]
+        verdict = next(target for target in report["targets"] if target["figure"] == "database")
+        assert (verdict["bound"], verdict["unit"], verdict["value"]) == (50, "ms", database["mean"])
+        assert verdict["met"] == (database["mean"] < 50)
+        said = bench(served.url, *of).stdout
+        assert "statements a request" in said
+        assert "database < 50 ms" in said
+    with serving(f"{STUDIO}:leaving", file_url, {}) as served:
+        silent = bench(served.url, *of)
+        assert "the server does not tell its time" in silent.stdout
+        assert "HEADWATER_SERVER_TIMING=on" in silent.stdout
+        assert "database < 50 ms:" not in silent.stdout
+        report = json.loads(bench(served.url, *of, "--json").stdout)
+        assert report["all"]["database"] is None
+        assert "database" not in {target["figure"] for target in report["targets"]}
 
 
 def test_what_goes_wrong_is_told(file_url: str) -> None:

@@ -155,6 +155,13 @@ class Config:
         number_value(1),
     )
     access_log: bool = _setting(True, "Whether each request is logged.", switch_value)
+    server_timing: bool | None = _setting(
+        None,
+        "Whether answers tell in `Server-Timing` how long the database took, as `headwater bench` asks. Whoever "
+        "may ask can read it.",
+        switch_value,
+        shown="on in the mode `demo`, else off",
+    )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -189,6 +196,11 @@ class Config:
         if decided.mode == "production" and (unsafe := tuple(_unsafe(decided))):
             raise ConfigError(unsafe)
         return decided
+
+    @property
+    def tells_timing(self) -> bool:
+        """Whether answers tell how long the database took."""
+        return self.mode == "demo" if self.server_timing is None else self.server_timing
 
     @property
     def tls(self) -> bool:

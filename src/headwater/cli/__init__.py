@@ -361,6 +361,7 @@ def check(
         "headwater bench",
         "headwater bench http://127.0.0.1:9000 --profile spike --duration 60",
         "echo $PASSWORD | headwater bench https://staging.example.com --account ada --json",
+        "headwater bench --profile stress --script k6 > stress.js && API_TOKENS=... k6 run stress.js",
         exits="Exit codes: 0 all targets were met, 1 one was missed or nothing could be measured, 2 the command line "
         "is wrong.",
     )
@@ -385,23 +386,36 @@ def bench(
             "default the demo's accounts, or nobody.",
         ),
     ] = None,
+    script: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOOL",
+            help="Print the same test as a script for k6 or artillery, in place of running it.",
+        ),
+    ] = None,
     app: Target = None,
     as_json: Json = False,
 ) -> None:
     """Load a running server with virtual users, and compare what is measured with the targets.
 
     Users do what `App(scenario=...)` says, which may write: run it where that does no harm. Applications without a
-    scenario are only read.
+    scenario are only read. A script is made of what some turns of the scenario send to the server.
     """
     from headwater.cli import loading
 
+    if script is not None and as_json:
+        raise typer.BadParameter("A script is not JSON; leave one of the two out.", param_hint="--script")
     loaded = named(app)
     config = loaded.config()
     chosen = loading.profile_named(profile)
+    tool = None if script is None else loading.tool_named(script)
     if duration is not None:
         chosen = chosen.lasting(duration)
     base = (url or config.base_url).rstrip("/")
     who = loading.accounts(loaded, account or (), demo=config.mode == "demo")
+    if tool is not None:
+        typer.echo(run(loading.script(loaded, tool, base, who, chosen)), nl=False)
+        return
     report = run(loading.run(loaded, base, who, chosen))
     raise typer.Exit(loading.tell(report, as_json=as_json))
 

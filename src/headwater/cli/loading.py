@@ -4,7 +4,9 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 import aiohttp
 import typer
@@ -15,16 +17,27 @@ from rich.table import Table
 from headwater.app import App
 from headwater.base.errors import DeclarationError, nearest
 from headwater.operate import load
-from headwater.operate.load import Account, Figures, Profile, Report
+from headwater.operate.load import Account, Figures, Profile, Report, Scenario, Tool
+
+T = TypeVar("T")
 
 
 def profile_named(name: str) -> Profile:
     """Raises BadParameter for what is none."""
-    if name in load.PROFILES:
-        return load.PROFILES[name]
-    near = nearest(name, load.PROFILES)
-    mend = f"did you mean {near!r}?" if near else f"there are {', '.join(load.PROFILES)}."
-    raise typer.BadParameter(f"There is no profile {name!r}; {mend}", param_hint="--profile")
+    return _named("profile", name, load.PROFILES)
+
+
+def tool_named(name: str) -> Tool:
+    """Raises BadParameter for what is none."""
+    return _named("script", name, load.TOOLS)
+
+
+def _named(what: str, name: str, known: Mapping[str, T]) -> T:
+    if name in known:
+        return known[name]
+    near = nearest(name, known)
+    mend = f"did you mean {near!r}?" if near else f"there are {', '.join(known)}."
+    raise typer.BadParameter(f"There is no {what} {name!r}; {mend}", param_hint=f"--{what}")
 
 
 def accounts(app: App, logins: Sequence[str], *, demo: bool) -> list[Account]:
@@ -49,19 +62,8 @@ def _password(login: str) -> str:
 
 async def run(app: App, url: str, who: Sequence[Account], profile: Profile) -> Report:
     """Run the test; an interrupt ends it early. Raises DeclarationError where it cannot be run."""
-    try:
-        await load.reach(url)
-        scenario = app.scenario
-        if scenario is None:
-            exposed = [r.path for r in app.model.resources.values() if r.exposed]
-            found = await load.readable(url, who, exposed)
-            if not found:
-                raise DeclarationError(
-                    "there is no collection that all these accounts may read.",
-                    mend="name others with `--account`, or declare `App(scenario=...)`.",
-                )
-            scenario = load.reading(found)
-        test = load.LoadTest(url, scenario, who, profile)
+    with _told(url):
+        test = load.LoadTest(url, await _scenario(app, url, who), who, profile)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, test.end)
@@ -70,6 +72,36 @@ async def run(app: App, url: str, who: Sequence[Account], profile: Profile) -> R
             return await test.run(
                 lambda passed, users, sent: bar.update(task, completed=passed, users=users, requests=sent)
             )
+
+
+async def script(app: App, tool: Tool, url: str, who: Sequence[Account], profile: Profile) -> str:
+    """The test as a script for a tool. Raises DeclarationError where it cannot be made."""
+    with _told(url):
+        played, tells = await load.play(url, await _scenario(app, url, who), who)
+    try:
+        return load.script(tool, url, profile, played, tells=tells)
+    except ValueError as error:
+        raise DeclarationError(f"{error}.", mend="seed the database, or name other accounts.") from None
+
+
+async def _scenario(app: App, url: str, who: Sequence[Account]) -> Scenario:
+    await load.reach(url)
+    if app.scenario is not None:
+        return app.scenario
+    exposed = [r.path for r in app.model.resources.values() if r.exposed]
+    if found := await load.readable(url, who, exposed):
+        return load.reading(found)
+    raise DeclarationError(
+        "there is no collection that all these accounts may read.",
+        mend="name others with `--account`, or declare `App(scenario=...)`.",
+    )
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Raises DeclarationError for what keeps a test from running."""
+    try:
+        yield
     except (aiohttp.ClientConnectionError, TimeoutError) as error:
         raise DeclarationError(
             f"{url} does not answer: {error or 'it took too long'}.",
@@ -98,7 +130,7 @@ def tell(report: Report, *, as_json: bool) -> int:
     if as_json:
         typer.echo(json.dumps(report.facts(), indent=2))
         return 0 if report.passed else 1
-    heads = ("requests", "number", "/s", "mean", "p50", "p95", "p99", "max", "errors")
+    heads = ("requests", "number", "/s", "mean", "p50", "p95", "p99", "max", "db", "errors")
     table = Table(*heads, box=None)
     for column in table.columns[1:-1]:
         column.justify = "right"
@@ -114,6 +146,16 @@ def tell(report: Report, *, as_json: bool) -> int:
         console.print(
             f"server: {used.processes} process{'' if used.processes == 1 else 'es'}, {used.cpu:.0f} % of a core, "
             f"{used.memory:.0f} MiB; this test: {report.client:.0f} % of a core"
+        )
+    if (database := report.whole.database) is not None:
+        console.print(
+            f"database: {database.mean:,.1f} ms a request (p95 {database.p95:,.1f}), {database.statements:,.1f} "
+            f"statements a request, {database.statement:,.1f} ms a statement"
+        )
+    else:
+        console.print(
+            f"database: the server does not tell its time, so < {load.DATABASE.bound:g} ms is not judged; set "
+            "HEADWATER_SERVER_TIMING=on there"
         )
     for target, value, met in report.verdicts():
         bound = f"{'>' if target.least else '<'} {target.bound:g} {target.unit}"
@@ -131,5 +173,6 @@ def _row(part: Figures) -> list[str]:
         f"{part.requests:,}",
         f"{part.rate:,.1f}",
         *(f"{time:,.1f}" for time in times),
+        f"{part.database.mean:,.1f}" if part.database else "-",
         ", ".join(wrong) or "none",
     ]

@@ -9,6 +9,7 @@ from headwater.http.middleware.context import context
 from headwater.http.middleware.cors import cors
 from headwater.http.middleware.errors import errors
 from headwater.http.middleware.security import security
+from headwater.http.middleware.timing import timing
 
 
 def standard(config: Config, observers: Observers, authenticator: Authenticator) -> tuple[Middleware, ...]:
@@ -16,6 +17,7 @@ def standard(config: Config, observers: Observers, authenticator: Authenticator)
     refusals carry them too."""
     public = config.public_url or ""
     return (
+        *((timing,) if config.tells_timing else ()),
         context(config.request_timeout),
         security(tls=config.tls or public.startswith("https://")),
         cors(config.cors_origins, local=config.mode == "demo"),

@@ -5,13 +5,16 @@ that is slow is asked less; compare the requests a second too, not the times alo
 """
 
 from headwater.operate.load.figures import Figures, Report
-from headwater.operate.load.profiles import PROFILES, Profile
+from headwater.operate.load.profiles import DATABASE, PROFILES, Profile
 from headwater.operate.load.run import LoadTest
 from headwater.operate.load.scenarios import reach, readable, reading
+from headwater.operate.load.scripts import TOOLS, Tool, play, script
 from headwater.operate.load.visit import Account, Scenario, SignInError, VirtualUser
 
 __all__ = [
+    "DATABASE",
     "PROFILES",
+    "TOOLS",
     "Account",
     "Figures",
     "LoadTest",
@@ -19,8 +22,11 @@ __all__ = [
     "Report",
     "Scenario",
     "SignInError",
+    "Tool",
     "VirtualUser",
+    "play",
     "reach",
     "readable",
     "reading",
+    "script",
 ]

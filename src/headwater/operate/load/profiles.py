@@ -15,6 +15,33 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A figure and its bound: less than `bound`, or more where `least` says so."""
+
+    figure: str
+    bound: float
+    unit: str
+    least: bool = False
+
+    def met(self, value: float) -> bool:
+        return value > self.bound if self.least else value < self.bound
+
+
+TARGETS: Final = (
+    Target("mean", 100, "ms"),
+    Target("p95", 200, "ms"),
+    Target("p99", 500, "ms"),
+    Target("errors", 0.1, "%"),
+    Target("timeouts", 0.05, "%"),
+)
+"""What every profile must keep."""
+DATABASE: Final = Target("database", 50, "ms")
+"""What is asked of the mean of a request where the server tells how long its database took."""
+PER_SECOND: Final = Target("rate", 100, "requests/s", least=True)
+"""What is asked of a profile whose users would make more than one and a half times as many, if no answer took time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A load test. `pause`: seconds that a user waits between two requests, on average."""
 
@@ -32,6 +59,12 @@ class Profile:
     def most(self) -> int:
         """Users at its peak."""
         return max(stage.users for stage in self.stages)
+
+    @property
+    def targets(self) -> Sequence[Target]:
+        """What is asked of every server."""
+        offered = self.most / self.pause if self.pause else math.inf
+        return (*TARGETS, PER_SECOND) if offered > PER_SECOND.bound * 1.5 else TARGETS
 
     def users(self, at: float) -> int:
         """How many users there are `at` seconds after its start."""
@@ -69,28 +102,3 @@ PROFILES: Final[Mapping[str, Profile]] = {
         ),
     )
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A figure and its bound: less than `bound`, or more where `least` says so."""
-
-    figure: str
-    bound: float
-    unit: str
-    least: bool = False
-
-    def met(self, value: float) -> bool:
-        return value > self.bound if self.least else value < self.bound
-
-
-TARGETS: Final = (
-    Target("mean", 100, "ms"),
-    Target("p95", 200, "ms"),
-    Target("p99", 500, "ms"),
-    Target("errors", 0.1, "%"),
-    Target("timeouts", 0.05, "%"),
-)
-"""What every profile must keep."""
-PER_SECOND: Final = Target("rate", 100, "requests/s", least=True)
-"""What is asked of a profile whose users would make more than one and a half times as many, if no answer took time."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ KEPT: Final = 60.0
 EARLY: Final = 30.0
 """Seconds before a token expires at which it is renewed."""
 PREFIX: Final = "/api/v1"
+_DATABASE: Final = re.compile(r'(?:^|,)\s*db;dur=(\d+(?:\.\d+)?);desc="(\d+) statements?"')
 
 
 class SignInError(Exception):
@@ -41,6 +43,16 @@ class Reply:
     def data(self) -> Any:
         """What the envelope holds; None where the request was refused or not answered."""
         return self.json()["data"] if 200 <= self.status < 300 and self.body else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that was answered. `name` is that under which it is counted, which begins with its method; `url` is its
+    path and query; `body` is what was sent as JSON, if anything."""
+
+    name: str
+    url: str
+    body: Any = None
 
 
 @dataclass(slots=True)
@@ -97,6 +109,8 @@ class VirtualUser:
         self.random = random.Random(number)  # noqa: S311 - it draws what is asked, no secrets
         self.kept: dict[str, Any] = {}
         self.sent = 0
+        self.trail: list[Sent] | None = None
+        """Where requests are noted as they were sent, for whoever sets it."""
         self._account, self._pause, self._tallies = account, pause, tallies
         self._session = aiohttp.ClientSession(
             base,
@@ -134,7 +148,8 @@ class VirtualUser:
     ) -> Reply:
         """One request; see `get`. An answer of 400 or more counts as an error, none within the time as timed out."""
         template = path if path.startswith(("/api", "/health")) else PREFIX + path
-        tally = self._tallies.setdefault(f"{method} {template}", Tally())
+        name = f"{method} {template}"
+        tally = self._tallies.setdefault(name, Tally())
         target = template.format_map({name: quote(str(value), safe="") for name, value in names.items()})
         await asyncio.sleep(self.random.expovariate(1 / self._pause) if self._pause else 0)
         self.sent += 1
@@ -152,6 +167,11 @@ class VirtualUser:
             tally.errors[type(error).__name__] += 1
             return Reply(0)
         tally.times.append((time.perf_counter() - begun) * 1000)
+        if told := _DATABASE.search(", ".join(answer.headers.getall("server-timing", ()))):
+            tally.database.append(float(told[1]))
+            tally.statements += int(told[2])
+        if self.trail is not None:
+            self.trail.append(Sent(name, (answer.history or [answer])[0].url.raw_path_qs, json))
         if answer.status >= 400:
             tally.errors[str(answer.status)] += 1
         return Reply(answer.status, body)
