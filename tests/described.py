@@ -20,6 +20,7 @@ UNNAMED = (
     "cache-control",
     "vary",
     "allow",
+    "server-timing",
 )
 """Headers that an answer may have without the document naming them."""
 

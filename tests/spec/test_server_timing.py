@@ -4,13 +4,19 @@ import re
 import sqlite3
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from headwater.db.base import Store
+from headwater.db.conformance import CHECKS, Check
+from headwater.db.timed import TimedStore, Waited, waited
 from tests.served import Served, serving
+from tests.stores import open_store
 
 STUDIO = "tests.spec.studio:plain"
 TOLD = re.compile(r'db;dur=(\d+\.\d{3});desc="(\d+) statements?"')
@@ -28,6 +34,20 @@ def ask(served: Served, method: str, path: str, **options: Any) -> tuple[request
     begun = time.perf_counter()
     answer = requests.request(method, served.url + path, timeout=10, **options)
     return answer, (time.perf_counter() - begun) * 1000
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_a_store_whose_time_is_taken_keeps_what_stores_promise(check: Check, store_url: str) -> None:
+    note = Waited()
+    waited.set(note)
+
+    @asynccontextmanager
+    async def make() -> AsyncIterator[Store]:
+        async with open_store(store_url) as store:
+            yield TimedStore(store)
+
+    await check(make)
+    assert note.seconds >= 0
 
 
 def test_every_answer_tells_what_its_own_statements_took(store_url: str) -> None:
