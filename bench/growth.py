@@ -152,6 +152,14 @@ class Many:
         """MiB that are resident."""
         return float(psutil.Process(self.process.pid).memory_info().rss) / 2**20
 
+    def told(self) -> str:
+        """What is resident, how much of it is the process's own, and the size of the database. What is not its own are
+        mapped files, which the system takes back when it needs their room."""
+        found = psutil.Process(self.process.pid).memory_info()
+        size = (self.folder / "many.db").stat().st_size
+        own = (found.rss - found.shared) / 2**20
+        return f"{found.rss / 2**20:.0f} MiB, {own:.0f} of them its own; a database of {size / 2**20:.0f} MiB"
+
     async def requests(self) -> dict[str, Iterator[bytes]]:
         """One row by its id, and fifty of them, filtered and newest first."""
         signing = {"username": "ada", "password": "a long password"}
@@ -275,8 +283,9 @@ def _thing(n: int, start: datetime) -> dict[str, Any]:
     }
 
 
-async def memory(minutes: float) -> None:
-    """Questions of ever more shapes, for some minutes: fields, filters and orders in ever other combinations."""
+async def memory(minutes: float, fill: int) -> None:
+    """Questions of ever more shapes, for some minutes: fields, filters and orders in ever other combinations. Before
+    them come so many new rows as fill the page cache of the connection that writes: it would hide what else grows."""
     fields = (
         "id",
         "name",
@@ -308,8 +317,12 @@ async def memory(minutes: float) -> None:
         server.start()
         try:
             await server.requests()
-            idle = server.memory()
+            print(f"\nMemory\nidle: {server.told()}", flush=True)
             shapes = set[str]()
+
+            def create(name: str) -> bytes:
+                path = f"/api/v1/thing{draw.randrange(30)}s"
+                return request("POST", path, server.token, json.dumps({"name": name}).encode())
 
             def questions() -> Iterator[bytes]:
                 while True:
@@ -320,19 +333,21 @@ async def memory(minutes: float) -> None:
                     target = f"/api/v1/{path}?fields={some}&{where}&sort={order}&limit=20".replace("&&", "&")
                     shapes.add(target)
                     if len(shapes) % 20 == 0:
-                        body = json.dumps({"name": f"Another {len(shapes)}"}).encode()
-                        yield request("POST", f"/api/v1/{path}", server.token, body)
+                        yield create(f"Another {len(shapes)}")
                     yield request("GET", quote(target, safe="/?&=,[]-"), server.token)
 
+            for start in range(0, fill, 400):
+                names = range(start, min(start + 400, fill))
+                await run(server.port, (create(f"Row {n}") for n in names), len(names), 8)
+            print(f"after {fill:,} rows: {server.told()}", flush=True)
             asked, begun, sent = questions(), time.monotonic(), 0
-            print(f"\nMemory: MiB; idle {idle:.0f}")
             for part in range(10):
                 until = begun + minutes * 60 * (part + 1) / 10
                 while time.monotonic() < until:
                     await run(server.port, asked, 400, 8)
                     sent += 400
                 print(
-                    f"after {time.monotonic() - begun:5.0f} s: {server.memory():.0f} MiB, {sent:,} requests, "
+                    f"after {time.monotonic() - begun:5.0f} s: {server.told()}; {sent:,} requests, "
                     f"{len(shapes):,} questions",
                     flush=True,
                 )
@@ -344,6 +359,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("part", choices=("resources", "rows", "memory"), nargs="*", help="(all)")
     parser.add_argument("--minutes", type=float, default=10, help="of `memory` (10)")
+    parser.add_argument("--fill", type=int, default=60_000, help="rows that `memory` makes first (60,000)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--requests", type=int, default=800, help="in a round (800)")
     given = parser.parse_args()
@@ -361,7 +377,7 @@ def main() -> None:
                 finally:
                     drop(url)
         if "memory" in parts:
-            runner.run(memory(given.minutes))
+            runner.run(memory(given.minutes, given.fill))
 
 
 if __name__ == "__main__":

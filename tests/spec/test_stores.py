@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import apsw
 import asyncpg
@@ -13,7 +14,7 @@ from headwater.db.base import Store, StoreError, TooLong, Unavailable
 from headwater.db.conformance import CHECKS, Check
 from headwater.db.postgres_errors import translate
 from headwater.db.postgres_pool import Pool
-from headwater.db.sqlite import connect
+from headwater.db.sqlite import MIB, connect
 from tests.stores import new_store, open_store
 
 
@@ -73,6 +74,21 @@ async def test_connections_that_break_together_cost_no_place(store_url: str) -> 
     for session in (third, fourth):
         pool.give(session)
     await pool.close()
+
+
+def test_what_a_connection_of_sqlite_keeps_of_a_file_stays_within_its_page_cache(tmp_path: Path) -> None:
+    """However much it writes and reads: what it has used longest ago goes."""
+    with closing(connect(str(tmp_path / "one.db"), MIB)) as connection:
+        connection.execute("CREATE TABLE one (text TEXT)").fetchall()
+        kept = []
+        for _ in range(3):
+            connection.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 4000) "
+                "INSERT INTO one SELECT hex(zeroblob(500)) FROM n"
+            ).fetchall()
+            connection.execute("SELECT sum(length(text)) FROM one").fetchall()
+            kept.append(connection.status(apsw.SQLITE_DBSTATUS_CACHE_USED)[0])
+    assert 0.9 * MIB < min(kept) <= max(kept) < 1.1 * MIB
 
 
 def test_one_code_of_postgresql_means_several_things() -> None:
