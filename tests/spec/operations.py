@@ -35,11 +35,13 @@ from graphql import (
 )
 from graphql.language import REMOVE, Visitor, visit
 
+from headwater.base.errors import Fault
 from headwater.ir.filters import UNSORTED
 from headwater.ir.model import Field, Kind, Relation, Resource
 from headwater.ir.query import MAX_INCLUDE_DEPTH
 from headwater.ir.search import searchable
 from headwater.ir.summaries import FITTING
+from headwater.surfaces.graphql.documents import check_limits
 from headwater.surfaces.graphql.roots import member_name, members_name
 from headwater.surfaces.graphql.schema import Api
 
@@ -117,7 +119,16 @@ class Operations:
         self.starts += [api.model.resources[name] for name in often]
 
     def operation(self) -> Operation:
-        """A query."""
+        """A query that is not larger than documents may be, as one in some thousands is."""
+        while True:
+            found = self._query()
+            try:
+                check_limits(parse(found.text))
+            except Fault:
+                continue
+            return found
+
+    def _query(self) -> Operation:
         draw = self.draw
         self._begin()
         names = Names()
