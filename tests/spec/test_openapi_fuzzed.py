@@ -98,6 +98,8 @@ UNSAID = re.compile(
             "An integer has 64 bits at most",  # wherever any JSON goes
             "^`q` (must have at most [0-9]+ words|must name something)",
             "is for rows(;| that are included;)",  # with `aggregate` there are none
+            # What a text holds by `contentMediaType` and `contentSchema` is told, and asserted by nothing.
+            "^`(variables|extensions)` (is not JSON that can be read|must be an object)",
         )
     )
 )

@@ -39,6 +39,8 @@ _MORE_HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
+_GRAPHQL: Final = frozenset({"PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_REQUIRED"})
+"""What is told in GraphQL's own answers alone."""
 Codes = tuple[str, ...]
 
 
@@ -128,6 +130,6 @@ def _in_order(codes: Collection[str]) -> Codes:
 
 def _suffix(status: int, codes: Codes) -> str:
     """A status, with the numbers of codes where others have it too."""
-    if {*codes} == {entry.name for entry in REGISTRY.values() if entry.status == status}:
+    if {*codes} == {entry.name for entry in REGISTRY.values() if entry.status == status} - _GRAPHQL:
         return str(status)
     return "_".join((str(status), *(str(REGISTRY[code].number) for code in codes)))

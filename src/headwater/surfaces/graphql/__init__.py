@@ -44,7 +44,11 @@ MAX_BATCH: Final = 10
 
 _HTML: Final = Format("text/html", encode_json)
 _FORMATS: Final = (JSON, GRAPHQL)
-_OBJECT: Final = {"required": False, "schema": {"type": "string"}, "description": "A JSON object, as text."}
+_OBJECT: Final = {
+    "required": False,
+    "schema": {"type": "string", "contentMediaType": JSON.media_type, "contentSchema": {"type": "object"}},
+    "description": "A JSON object, as text.",
+}
 _PARAMETERS: Final = {
     "query": {
         "required": True,
