@@ -1,6 +1,6 @@
 """How long the database keeps its callers waiting: a store around another one, which notes it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Final
@@ -23,6 +23,18 @@ waited: Final[ContextVar[Waited | None]] = ContextVar("waited", default=None)
 """Where it is noted for whoever asks now; None where nobody looks."""
 
 
+async def _noted(answer: Awaitable[T], statements: int = 0) -> T:
+    """An answer of the database, with what it has taken noted."""
+    if (note := waited.get()) is None:
+        return await answer
+    note.statements += statements
+    begun = perf_counter()
+    try:
+        return await answer
+    finally:
+        note.seconds += perf_counter() - begun
+
+
 class TimedStore:
     """A store that notes in `waited` how long it takes."""
 
@@ -34,39 +46,20 @@ class TimedStore:
     async def read(
         self, sql: str, parameters: Sequence[Any] = (), *, deadline: float | None = None
     ) -> list[Row]:
-        if (note := waited.get()) is None:
-            return await self._store.read(sql, parameters, deadline=deadline)
-        note.statements += 1
-        begun = perf_counter()
-        try:
-            return await self._store.read(sql, parameters, deadline=deadline)
-        finally:
-            note.seconds += perf_counter() - begun
+        return await _noted(self._store.read(sql, parameters, deadline=deadline), 1)
 
     async def write(self, work: Work[T], *, deadline: float | None = None) -> T:
-        if (note := waited.get()) is None:
-            return await self._store.write(work, deadline=deadline)
+        note = waited.get()
 
         async def counted(connection: Connection) -> T:
-            return await work(_Counted(connection, note))
+            return await work(connection if note is None else _Counted(connection, note))
 
-        begun = perf_counter()
-        try:
-            return await self._store.write(counted, deadline=deadline)
-        finally:
-            note.seconds += perf_counter() - begun
+        return await _noted(self._store.write(counted, deadline=deadline))
 
     async def write_at_once(
         self, sql: str, parameters: Sequence[Any] = (), *, deadline: float | None = None
     ) -> list[Row]:
-        if (note := waited.get()) is None:
-            return await self._store.write_at_once(sql, parameters, deadline=deadline)
-        note.statements += 1
-        begun = perf_counter()
-        try:
-            return await self._store.write_at_once(sql, parameters, deadline=deadline)
-        finally:
-            note.seconds += perf_counter() - begun
+        return await _noted(self._store.write_at_once(sql, parameters, deadline=deadline), 1)
 
 
 class _Counted:
