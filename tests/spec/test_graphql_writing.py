@@ -38,6 +38,11 @@ class Tape(Resource):
         """Promises a tape."""
         return await tx.create(Shelf(name="empty"))  # type: ignore[return-value]
 
+    @action(to="editor")
+    async def scatter(self, tx: Tx) -> Tape:
+        """Promises a tape, and returns none in a list."""
+        return []  # type: ignore[return-value]
+
 
 async def moods(tapes: Sequence[Tape], reader: Reader) -> list[str]:
     for tape in tapes:
@@ -257,6 +262,8 @@ async def test_an_action_shows_no_row_where_it_returns_another_than_it_promises(
     assert told["strayTape"] == {"shelf": None, "errors": []}
     told = await tapes.do('mutation { loseTape(input: {id: "A"}) { tape { __typename } errors { code } } }')
     assert told["loseTape"] == {"tape": None, "errors": []}
+    told = await tapes.do('mutation { scatterTape(input: {id: "A"}) { tape { code } errors { code } } }')
+    assert told["scatterTape"] == {"tape": None, "errors": []}
 
 
 async def test_actions_are_mutations(asking: Asking) -> None:
@@ -338,6 +345,12 @@ async def test_what_stops_one_field_of_a_transaction_is_told_of_that_one(asking:
         "a": {"errors": [{"code": "RESOURCE_CONFLICT"}]},
         "b": {"job": None, "errors": [{"code": "INVALID_CURSOR"}]},
     }
+    told = await asking.told("""mutation @transaction {
+        a: createJob(input: {filmId: "AAA", title: "One"}) { errors { code } }
+        b: createJob(input: {filmId: "AAA", title: "Two"}) { job { film { jobs(first: 1000) { totalCount } } } }
+    }""")
+    assert told["data"] == {"a": {"errors": [{"code": "RESOURCE_CONFLICT"}]}, "b": None}
+    assert [error["path"] for error in told["errors"]] == [["b"]]
     assert (await asking.world.get("/api/v1/jobs")).json["data"] == []
 
 

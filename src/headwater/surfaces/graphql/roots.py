@@ -8,6 +8,7 @@ from typing import Final, Literal
 from headwater.base.errors import DeclarationError, DeclarationErrors
 from headwater.declare.names import camel
 from headwater.ir.model import Action, Model, Resource
+from headwater.ir.summaries import FITTING
 from headwater.surfaces.graphql.scalars import SCALARS
 
 Verb = Literal["one", "many", "list", "by_ids", "groups", "node", "nodes",
@@ -17,9 +18,9 @@ TYPES: Final = frozenset({"Query", "Mutation", "Subscription", "Node", "PageInfo
                          "Int", "Float", "String", "Boolean", "ID", *(scalar.name for scalar in SCALARS)})  # fmt: skip
 """The types that each schema has."""
 
-_FUNCTIONS: Final = ("CountDistinct", "Sum", "Avg", "Min", "Max")
 _MADE: Final = ("Connection", "Edge", "Order", "SortBy", "Where", "ManyWhere", "Group", "GroupBy", "GroupKey",
-                "Aggregates", *(f"{of}{f}" for of in ("Group", "Aggregate") for f in _FUNCTIONS))  # fmt: skip
+                "Aggregates", *(f"{of}{function[0].upper()}{function[1:]}" for of in ("Group", "Aggregate")
+                                for function in FITTING))  # fmt: skip
 """What the names of the types end with that a resource has beside its own."""
 
 

@@ -87,7 +87,7 @@ class Mutation:
             rows: Sequence[str] = answered
             if keys:
                 rows = (await engine.read(call, Query(target.name, keys=keys, select=select))).rows
-            found[name] = f"[{','.join(rows)}]" if self.several else rows[0]
+            found[name] = f"[{','.join(rows)}]" if self.several else rows[0] if rows else "null"
         return found
 
 
