@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,6 +34,7 @@ from headwater.base.call import ANONYMOUS, Actor
 from headwater.base.errors import DeclarationError
 from headwater.cli.graphql import schema
 from headwater.declare import build
+from headwater.surfaces import graphql
 from headwater.surfaces.graphql import Options
 from headwater.surfaces.graphql.persisted import Operation, hashed, read_manifest, written_manifest
 from headwater.surfaces.graphql.schema import COST
@@ -147,6 +149,31 @@ async def test_the_schema_tells_what_authors_say_of_costs(store_url: str) -> Non
         }  # fmt: skip
         refused = await answer(world, query='{ shelves { totalCount @cost(weight: "0") } }')
         assert "Directive '@cost' may not be used" in refused["errors"][0]["message"]
+
+
+async def test_the_schema_is_written_once_however_often_it_is_asked_for(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes long enough to hold everybody else up."""
+    written: list[str] = []
+
+    def counted(name: str) -> Callable[[Any], Any]:
+        write = getattr(graphql, name)
+
+        def counting(schema: Any) -> Any:
+            written.append(name)
+            return write(schema)
+
+        return counting
+
+    for name in ("sdl_of", "introspection_from_schema"):
+        monkeypatch.setattr(graphql, name, counted(name))
+    async with open_world(store_url, REELS) as opened:
+        world = World(opened.engine, documented=False)
+        for path in ("/graphql/schema.graphql", "/graphql/schema.json"):
+            first, again = await asyncio.gather(world.get(path), world.get(path))
+            assert (first.status, first.body) == (200, again.body)
+    assert written == ["sdl_of", "introspection_from_schema"]
 
 
 def test_the_command_prints_what_authors_say_of_costs(tmp_path: Path) -> None:

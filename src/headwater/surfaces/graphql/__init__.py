@@ -5,12 +5,12 @@ again only if its answer has changed (https://graphql.github.io/graphql-over-htt
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from graphql import OperationType, introspection_from_schema
+from graphql import GraphQLSchema, OperationType, introspection_from_schema
 
 from headwater.base.errors import Detail, Fault
 from headwater.base.settings import Documents, Introspection
@@ -119,6 +119,8 @@ def routes(model: Model, engine: Engine, options: Options | None = None) -> list
 class _Surface:
     def __init__(self, endpoint: Endpoint, persisted: Persisted, introspection: Introspection) -> None:
         self.endpoint, self.persisted, self.introspection_for = endpoint, persisted, introspection
+        self._forms: dict[Callable[[GraphQLSchema], bytes], bytes] = {}
+        self._writing = asyncio.Lock()
 
     def _tells(self, exchange: Exchange) -> bool:
         """Whether this caller is told of the schema."""
@@ -187,20 +189,31 @@ class _Surface:
 
     async def sdl(self, exchange: Exchange) -> Response:
         """The schema in GraphQL's own language."""
-        self._open(exchange)
-        api, _ = await self.endpoint.api()
-        text = sdl_of(api.schema).encode()
-        headers = [(b"content-type", b"application/graphql; charset=utf-8"), *_PRIVATE]
-        return tagged(exchange, etag(text), Response(200, headers, text))
+        return await self._schema(exchange, b"application/graphql; charset=utf-8", _sdl)
 
     async def introspection(self, exchange: Exchange) -> Response:
         """The schema as an introspection query has it."""
+        return await self._schema(exchange, b"application/json", _introspection)
+
+    async def _schema(
+        self, exchange: Exchange, type: bytes, written: Callable[[GraphQLSchema], bytes]
+    ) -> Response:
+        """A form of the schema. It is made once, beside what else is going on: it may take tenths of a second."""
         self._open(exchange)
-        api, _ = await self.endpoint.api()
-        body = encode_json({"data": introspection_from_schema(api.schema)})
-        return tagged(
-            exchange, etag(body), Response(200, [(b"content-type", b"application/json"), *_PRIVATE], body)
-        )
+        async with self._writing:
+            if written not in self._forms:
+                api, _ = await self.endpoint.api()
+                self._forms[written] = await asyncio.to_thread(written, api.schema)
+        body = self._forms[written]
+        return tagged(exchange, etag(body), Response(200, [(b"content-type", type), *_PRIVATE], body))
+
+
+def _sdl(schema: GraphQLSchema) -> bytes:
+    return sdl_of(schema).encode()
+
+
+def _introspection(schema: GraphQLSchema) -> bytes:
+    return encode_json({"data": introspection_from_schema(schema)})
 
 
 def _format(exchange: Exchange) -> Format:
