@@ -7,7 +7,11 @@ its own, all at once; then rows and entries of the log are counted.
 
 import argparse
 import asyncio
+import json
+import re
+import shutil
 import statistics
+import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 from bench.load import Sent, run
-from bench.servers import Server, database, settings
+from bench.servers import Server, clocks, database, settings, used
 from bench.workloads import Workloads, account
 from headwater.base.observe import Observers
 from headwater.db.base import Store
@@ -27,23 +31,50 @@ COUNT = "SELECT count(*) FROM tasks WHERE title = 'Measured'"
 LOGGED = "SELECT count(*) FROM hw_log WHERE type = 'task.created'"
 
 
-async def reads(given: argparse.Namespace, servers: dict[int, Server]) -> None:
-    """Requests a second of one process and of two."""
+async def reads(given: argparse.Namespace, servers: dict[int, Server], folder: Path) -> None:
+    """Requests a second of one process and of two, and the processor time of the servers for each request: where it
+    is the same, processes do not hold each other up, and what a second one brings is up to the machine's cores."""
     token, _ = await account(servers[1].port, "admin")
     for name, count in READS.items():
         asked = {n: (await Workloads(s.port, 0, (token, token)).make(name))[name] for n, s in servers.items()}
         rates: dict[int, list[float]] = {number: [] for number in servers}
+        costs: dict[int, list[float]] = {number: [] for number in servers}
         for turn in range(given.rounds + 1):
             for number, server in servers.items():
-                sent = await run(server.port, asked[number].requests, count, given.connections)
+                before = clocks(server.processes())
+                if shutil.which("wrk"):
+                    done, took = wrk(server.port, asked[number].sample, given.connections, folder)
+                else:
+                    sent = await run(server.port, asked[number].requests, count, given.connections)
+                    done, took = count, sent.took
                 if turn:  # the first round makes each process plan its statements
-                    rates[number].append(count / sent.took)
-        ratio = statistics.median(two / one for one, two in zip(rates[1], rates[2], strict=True))
+                    rates[number].append(done / took)
+                    costs[number].append(used(before, clocks(server.processes())) / done)
         told = ", ".join(
             f"{number} process{'' if number == 1 else 'es'} {statistics.median(found):,.0f}/s"
             for number, found in rates.items()
         )
-        print(f"reads {name}: {told}: {ratio:.2f}x", flush=True)
+        print(f"reads {name}: {told}: {_ratio(rates):.2f}x; a request costs {_ratio(costs):.2f}x", flush=True)
+
+
+def _ratio(found: dict[int, list[float]]) -> float:
+    return statistics.median(two / one for one, two in zip(found[1], found[2], strict=True))
+
+
+def wrk(port: int, requests: list[bytes], connections: int, folder: Path) -> tuple[int, float]:
+    """How many answers wrk had to these requests in turn, and the seconds that it took. It leaves more of the machine
+    to the servers than a client in Python."""
+    script = folder / "requests.lua"
+    texts = ",\n".join(json.dumps(request.decode()) for request in requests)
+    script.write_text(
+        f"local requests, at = {{{texts}}}, 0\nrequest = function() at = at % #requests + 1 return requests[at] end\n"
+    )
+    command = ["wrk", "-t1", f"-c{connections}", "-d3s", "-s", str(script), f"http://127.0.0.1:{port}"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"(\d+) requests in ([\d.]+)s", told)
+    if found is None or "Non-2xx" in told or "Socket errors" in told:
+        raise RuntimeError(told)
+    return int(found[1]), float(found[2])
 
 
 async def writes(given: argparse.Namespace, url: str, servers: list[Server]) -> None:
@@ -103,7 +134,7 @@ def main() -> None:
                     "is ready on" not in server.log.read_text()
                 ):  # its first process listens before its second
                     time.sleep(0.1)
-            uvloop.run(reads(given, servers))
+            uvloop.run(reads(given, servers, folder))
             uvloop.run(writes(given, url, list(servers.values())))
 
 
