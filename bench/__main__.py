@@ -151,7 +151,13 @@ class Bench:
             for peer, server in servers.items():
                 before = clocks(server.processes())
                 queried = clocks(await backends.processes()) if backends else {}
-                sent = await run(server.port, self.workloads[peer][name].requests, count, given.connections)
+                sent = await run(
+                    server.port,
+                    self.workloads[peer][name].requests,
+                    count,
+                    given.connections,
+                    awake=backends is None,  # with a database's processes there are cores for all only without
+                )
                 served = used(before, clocks(server.processes()))
                 queried_too = used(queried, clocks(await backends.processes())) if backends else 0.0
                 micro = 1e6 / count

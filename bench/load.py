@@ -40,17 +40,33 @@ async def once(port: int, sent: bytes) -> bytes:
     return bodies[0]
 
 
-async def run(port: int, requests: Iterator[bytes], count: int, connections: int) -> Sent:
-    """Send the next `count` requests over some connections, each as soon as the one before is answered."""
+async def run(
+    port: int, requests: Iterator[bytes], count: int, connections: int, *, awake: bool = False
+) -> Sent:
+    """Send the next `count` requests over some connections, each as soon as the one before is answered.
+
+    `awake`: this client never sleeps. Whoever writes to a process that sleeps on the same machine is charged for waking
+    it, which can take as long as all else that a fast server does, and is asked the more of it the slower it is.
+    """
     size = 0
+    watch = asyncio.create_task(_watch()) if awake else None
 
     def add(body: bytes) -> None:
         nonlocal size
         size += len(body)
 
     took, own = time.perf_counter(), time.process_time()
-    longest = await _send(port, itertools.islice(requests, count), connections, add)
+    try:
+        longest = await _send(port, itertools.islice(requests, count), connections, add)
+    finally:
+        if watch is not None:
+            watch.cancel()
     return Sent(time.perf_counter() - took, time.process_time() - own, size, longest)
+
+
+async def _watch() -> None:
+    while True:
+        await asyncio.sleep(0)
 
 
 async def _send(

@@ -73,7 +73,9 @@ def _command(url: str, command: str) -> None:
 
 
 def settings(url: str, folder: Path, **more: str) -> dict[str, str]:
-    return os.environ | {"HEADWATER_DATABASE_URL": url, "HEADWATER_DATA": str(folder)} | more
+    """What a server is told by its environment: that it serves clients, who are not told how long the database took."""
+    told = {"HEADWATER_DATABASE_URL": url, "HEADWATER_DATA": str(folder), "HEADWATER_SERVER_TIMING": "false"}
+    return os.environ | told | more
 
 
 class Server:
