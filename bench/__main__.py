@@ -156,7 +156,8 @@ class Bench:
                     self.workloads[peer][name].requests,
                     count,
                     given.connections,
-                    awake=backends is None,  # with a database's processes there are cores for all only without
+                    awake=backends
+                    is None,  # with a database's processes there are cores for all only without
                 )
                 served = used(before, clocks(server.processes()))
                 queried_too = used(queried, clocks(await backends.processes())) if backends else 0.0

@@ -76,7 +76,7 @@ async def fill(port: int, folder: Path, source: str) -> str:
     connection.execute("ATTACH ? AS source", (source.removeprefix("sqlite:///"),))
     names = ", ".join(f'"{name}"' for name in columns)
     connection.execute(f"INSERT INTO tasks ({names}) SELECT {', '.join(given)} FROM source.tasks").fetchall()
-    connection.execute("ANALYZE").fetchall()
+    connection.execute("ANALYZE main").fetchall()  # and not the source, whose owners make do without
     connection.close()
     return str((await _post(port, "/api/collections/users/auth-with-password", identity))["token"])
 

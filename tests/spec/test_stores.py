@@ -91,6 +91,29 @@ def test_what_a_connection_of_sqlite_keeps_of_a_file_stays_within_its_page_cache
     assert 0.9 * MIB < min(kept) <= max(kept) < 1.1 * MIB
 
 
+def test_statistics_do_not_make_sqlite_prepare_a_statement_for_each_value(tmp_path: Path) -> None:
+    """Whoever runs ANALYZE on a file means to make it faster."""
+    prepared: list[int] = []
+
+    def told(*_: object) -> int:
+        """SQLite asks while it prepares."""
+        prepared.append(value)
+        return apsw.SQLITE_OK
+
+    with closing(connect(str(tmp_path / "one.db"), MIB)) as connection:
+        connection.execute("CREATE TABLE one (number INTEGER)").fetchall()
+        connection.execute("CREATE INDEX of_number ON one (number)").fetchall()
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) "
+            "INSERT INTO one SELECT i FROM n"
+        ).fetchall()
+        connection.execute("ANALYZE").fetchall()
+        connection.set_authorizer(told)
+        for value in range(3):
+            connection.execute("SELECT number FROM one WHERE number > ?", (value,)).fetchall()
+    assert set(prepared) == {0}
+
+
 def test_one_code_of_postgresql_means_several_things() -> None:
     def told(message: str) -> type[StoreError]:
         return type(translate(asyncpg.ProgramLimitExceededError(message)))
