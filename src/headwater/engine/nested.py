@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from headwater.engine.compile import Compiler, Scope
 from headwater.engine.order import Key, fixed_fields, is_served, order_by
+from headwater.engine.places import place, rows_at
 from headwater.ir.expr import Predicate
 from headwater.ir.model import Relation
 from headwater.ir.query import Query
@@ -36,14 +37,18 @@ def first_rows(
     target, model = inner.resource, compiler.schema.model
     fixed = fixed_fields(model, target, Query(target.name, where=where))
     fixed |= {relation.field} if relation.kind == "many" else set()
-    if compiler.schema.dialect.features.lateral or is_served(target, fixed, keys):
+    dialect = compiler.schema.dialect
+    if dialect.features.lateral or is_served(target, fixed, keys):
         found = query.with_only_columns(*render(inner), *columns).order_by(*order).limit(most)
         return found.subquery(compiler.statement.name("s"))
-    place: sa.ColumnElement[Any] = sa.literal_column(f"{inner.table.name}.rowid")
-    few = query.with_only_columns(place.label("_place"), *columns).order_by(*order).limit(most)
+    few = (
+        query.with_only_columns(place(dialect, inner.table).label("_place"), *columns)
+        .order_by(*order)
+        .limit(most)
+    )
     places = few.subquery(compiler.statement.name("c"))
     table = compiler.alias(target)
     again = Scope(target, table, inner.outer, inner.trash)
-    rows = places.join(table, sa.literal_column(f"{table.name}.rowid") == places.c._place)
+    rows = rows_at(dialect, places, table)
     kept = [places.c[column.name] for column in columns]
     return sa.select(*render(again), *kept).select_from(rows).subquery(compiler.statement.name("s"))

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from headwater.db.base import Element
 from headwater.engine.compile import Compiler, Scope, is_free, value_at
 from headwater.engine.order import After, Key, is_single_range, key_columns, order_by, ranges
+from headwater.engine.places import place, rows_at
 from headwater.engine.search import finds
 from headwater.ir import expr as e
 from headwater.ir.model import Kind, Resource, Type
@@ -170,9 +171,9 @@ class Page:
             else:
                 scope = self._scope()
                 columns = key_columns(self.compiler, scope, self.keys)
-                place = self._place(scope)
-                its = place.in_(found.with_only_columns(found.selected_columns[0]))
-                row = sa.select(place.label("_place"), *columns)
+                at = self._place(scope)
+                its = at.in_(found.with_only_columns(found.selected_columns[0]))
+                row = sa.select(at.label("_place"), *columns)
                 branches.append(row.select_from(mine.join(scope.table, its)))
         merged: Any = sa.union(*branches) if len(branches) > 1 else branches[0]
         return self._named(self._ordered(self._named(merged, "i"), self.limit), "c")
@@ -189,7 +190,7 @@ class Page:
         scope = Scope(self.resource, found)
         if "_place" in found.c:
             scope = self._scope()
-            rows = found.join(scope.table, self._place(scope) == found.c._place)
+            rows = rows_at(self.compiler.schema.dialect, found, scope.table)
         return (
             sa.select(self._row(scope), *columns)
             .select_from(rows)
@@ -248,10 +249,7 @@ class Page:
         return found
 
     def _place(self, scope: Scope) -> Element:
-        """What a row is found by again: its id; on SQLite its rowid, which takes half of the time."""
-        if self.compiler.schema.dialect.features.lateral:
-            return scope.table.c.id  # type: ignore[no-any-return]
-        return sa.literal_column(f"{scope.table.name}.rowid")
+        return place(self.compiler.schema.dialect, scope.table)
 
     def _row(self, scope: Scope) -> Element:
         return self.render(self.compiler, scope, self.query.select).label("row")
