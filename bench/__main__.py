@@ -9,7 +9,6 @@ import asyncio
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 from bench import operations
-from bench.load import run
+from bench.load import run, wrk
 from bench.peers import pocketbase, postgraphile
 from bench.servers import DOCUMENTS, PEERS, REST, Backends, Server, clocks, database, settings, used
 from bench.workloads import TITLES, Workload, Workloads, account, check_alike
@@ -146,6 +145,7 @@ class Bench:
             # Enough for each connection to prepare its statements, and for PostgreSQL to settle on their plans.
             warm = max(12 * given.connections, count // 2)
             await run(server.port, self.workloads[peer][name].requests, warm, given.connections)
+        awake = backends is None  # the processes of a database need the core on which it would stay awake
         results: dict[str, list[Round]] = {peer: [] for peer in servers}
         for _ in range(given.rounds):
             for peer, server in servers.items():
@@ -156,8 +156,7 @@ class Bench:
                     self.workloads[peer][name].requests,
                     count,
                     given.connections,
-                    awake=backends
-                    is None,  # with a database's processes there are cores for all only without
+                    awake=awake,
                 )
                 served = used(before, clocks(server.processes()))
                 queried_too = used(queried, clocks(await backends.processes())) if backends else 0.0
@@ -174,15 +173,12 @@ class Bench:
         return results
 
     def wrk(self, name: str) -> Iterator[tuple[str, float]]:
-        """Requests a second as wrk finds them, which asks for one thing over and over; each server in turn."""
+        """Requests a second as wrk finds them; each server in turn."""
         for peer, server in self.servers.items():
             if self._gets(peer, name):
-                head = self.workloads[peer][name].sample[0].decode().split("\r\n")
-                headers = [part for line in head[2:] if line for part in ("-H", line)]
-                url = f"http://127.0.0.1:{server.port}{head[0].split()[1]}"
-                command = ["wrk", "-t1", f"-c{self.given.connections}", "-d3s", *headers, url]
-                told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                yield peer, float(told.partition("Requests/sec:")[2].split()[0])
+                sample = self.workloads[peer][name].sample
+                done, took = wrk(server.port, sample, self.given.connections, self.folder)
+                yield peer, done / took
 
     def _gets(self, peer: str, name: str) -> bool:
         return name in self.workloads[peer] and self.workloads[peer][name].sample[0].startswith(b"GET ")

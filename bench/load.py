@@ -2,9 +2,13 @@
 
 import asyncio
 import itertools
+import json
+import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 TIMEOUT = 60.0
@@ -62,6 +66,32 @@ async def run(
         if watch is not None:
             watch.cancel()
     return Sent(time.perf_counter() - took, time.process_time() - own, size, longest)
+
+
+def wrk(port: int, requests: list[bytes], connections: int, folder: Path) -> tuple[int, float]:
+    """How many answers wrk had to these requests in turn, and the seconds that it took. It leaves more of the machine
+    to the servers than a client in Python."""
+    script = folder / "requests.lua"
+    texts = ",\n".join(json.dumps(request.decode()) for request in requests)
+    script.write_text(
+        f"local requests, at = {{{texts}}}, 0\nrequest = function() at = at % #requests + 1 return requests[at] end\n"
+    )
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        "-d3s",
+        "--timeout",
+        f"{TIMEOUT:g}s",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}",
+    ]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"(\d+) requests in ([\d.]+)s", told)
+    if found is None or "Non-2xx" in told or "Socket errors" in told:
+        raise RuntimeError(told)
+    return int(found[1]), float(found[2])
 
 
 async def _watch() -> None:

@@ -7,18 +7,15 @@ its own, all at once; then rows and entries of the log are counted.
 
 import argparse
 import asyncio
-import json
-import re
 import shutil
 import statistics
-import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import uvloop
 
-from bench.load import Sent, run
+from bench.load import Sent, run, wrk
 from bench.servers import Server, clocks, database, settings, used
 from bench.workloads import Workloads, account
 from headwater.base.observe import Observers
@@ -59,22 +56,6 @@ async def reads(given: argparse.Namespace, servers: dict[int, Server], folder: P
 
 def _ratio(found: dict[int, list[float]]) -> float:
     return statistics.median(two / one for one, two in zip(found[1], found[2], strict=True))
-
-
-def wrk(port: int, requests: list[bytes], connections: int, folder: Path) -> tuple[int, float]:
-    """How many answers wrk had to these requests in turn, and the seconds that it took. It leaves more of the machine
-    to the servers than a client in Python."""
-    script = folder / "requests.lua"
-    texts = ",\n".join(json.dumps(request.decode()) for request in requests)
-    script.write_text(
-        f"local requests, at = {{{texts}}}, 0\nrequest = function() at = at % #requests + 1 return requests[at] end\n"
-    )
-    command = ["wrk", "-t1", f"-c{connections}", "-d3s", "-s", str(script), f"http://127.0.0.1:{port}"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = re.search(r"(\d+) requests in ([\d.]+)s", told)
-    if found is None or "Non-2xx" in told or "Socket errors" in told:
-        raise RuntimeError(told)
-    return int(found[1]), float(found[2])
 
 
 async def writes(given: argparse.Namespace, url: str, servers: list[Server]) -> None:

@@ -61,7 +61,7 @@ class SQLite:
     async def open(self) -> None:
         self.connection = apsw.Connection(URL.removeprefix("sqlite:///"), statementcachesize=512)
         self.connection.set_busy_timeout(5000)
-        self.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        self.connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # prepares each statement once
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
