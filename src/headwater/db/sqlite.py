@@ -201,8 +201,8 @@ def _set_up(connection: apsw.Connection, cache: int) -> None:
     # A misspelt column in double quotes is an error rather than a text.
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
-    # A plan does not depend on values. Else a file that somebody has run ANALYZE on has each statement prepared anew
-    # whenever it is given others, which takes longer than to run it.
+    # A plan does not depend on values. Else whoever gives other ones, of a limit or where there are statistics, has the
+    # statement prepared anew, which can take longer than to run it.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     for pragma in (
         "journal_mode = WAL",
