@@ -27,7 +27,7 @@ from tests.spec.worlds import MODEL, NOW, PROJECTS, Maker, Rows, Ruled, batches,
 from tests.stores import open_store
 
 LONG = bool(os.environ.get("HEADWATER_TEST_LONG"))
-WORLDS = 400 if LONG else 30
+WORLDS = 400 if LONG else 40
 QUESTIONS, OPERATIONS, COMMANDS, MUTATIONS, MOVES = 25, 10, 5, 3, 5
 PAGES = 3
 TIMES = re.compile(rb'"timestamp":"[^"]*"')
